@@ -1,0 +1,85 @@
+// Facts: what the shards tell the trace assembler. A shard appends them in the order of its ring; the assembler merges shards.
+// Times are CLOCK_BOOTTIME ns. Plain values, moved in batches; no views.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/kernel/event.h"
+#include "exporters/span.h"
+
+namespace wirespan::trace {
+
+// Names one exchange at both of its ends: a keyed 128-bit hash of (client address and port, server address and port, network
+// position of the request's first byte); for unix sockets of (both inodes, position). 0,0: not known (joins with nothing).
+struct JoinKey {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  bool operator==(const JoinKey&) const = default;
+  bool known() const { return (high | low) != 0; }
+};
+
+// A trace context that a request carried.
+struct IncomingContext {
+  exporters::TraceId trace_id{};
+  exporters::SpanId parent_span_id{};
+  uint8_t flags = 0;
+  std::string trace_state;
+};
+
+// The request of an exchange was seen on a server connection (its head is complete), or a call's on a client connection.
+// `token` is shared by all requests of one connection turn (pipelining): then `index` > 0 or `more` make the token ambiguous.
+struct RequestSeen {
+  uint64_t time_ns = 0;        // first byte
+  Token token = 0;
+  uint32_t index = 0;          // 0 for the first request of the turn
+  ConnectionRole role = ConnectionRole::kUnknown;
+  JoinKey join;
+  std::optional<IncomingContext> incoming;
+  uint32_t tgid = 0;           // of the thread that read or wrote the first byte
+  // Client side: the forward candidate, as the kernel stamped it on the first byte of the request.
+  ThreadStamp thread;
+  Token stored = 0;
+  bool active_open = false;
+  bool fresh = false;
+  bool stored_conflict = false;
+  bool other_unresolved = false;
+  bool timer_due = false;
+  bool loop_thread = false;
+  bool queued_reuse = false;
+};
+
+// The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.
+struct ResponseStarted {
+  uint64_t time_ns = 0;
+  Token token = 0;
+  ThreadStamp thread;
+  bool active_open = false;
+  bool timer_due = false;
+  bool loop_thread = false;
+};
+
+// An exchange or call is over, and its span is whole but for ids and parent.
+struct SpanFinished {
+  uint64_t time_ns = 0;        // end, boot time
+  uint64_t start_ns = 0;
+  Token token = 0;
+  uint32_t index = 0;
+  ConnectionRole role = ConnectionRole::kUnknown;
+  uint32_t tgid = 0;
+  JoinKey join;
+  exporters::Span span;
+};
+
+struct ProcessEnded {
+  uint64_t time_ns = 0;
+  uint32_t tgid = 0;
+};
+
+using Fact = std::variant<RequestSeen, ResponseStarted, SpanFinished, CompletionWake, ProcessEnded>;
+using FactBatch = std::vector<Fact>;
+
+}  // namespace wirespan::trace

@@ -1,0 +1,43 @@
+#include "decoders/http1/message.h"
+
+namespace wirespan::decoders::http1 {
+namespace {
+
+bool EqualsIgnoringCase(std::string_view text, std::string_view lower_case) {
+  if (text.size() != lower_case.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    if (lower != lower_case[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view Message::Header(std::string_view name) const {
+  for (const FieldRef& field : fields) {
+    if (EqualsIgnoringCase(Name(field), name)) return Value(field);
+  }
+  return {};
+}
+
+size_t Message::HeaderCount(std::string_view name) const {
+  size_t count = 0;
+  for (const FieldRef& field : fields) count += EqualsIgnoringCase(Name(field), name) ? 1U : 0U;
+  return count;
+}
+
+void Message::Clear() {
+  std::string head_buffer = std::move(head);
+  std::string trailer_buffer = std::move(trailer);
+  std::vector<FieldRef> field_buffer = std::move(fields);
+  std::vector<FieldRef> trailer_fields_buffer = std::move(trailers);
+  *this = Message{};
+  head = std::move(head_buffer), head.clear();
+  trailer = std::move(trailer_buffer), trailer.clear();
+  fields = std::move(field_buffer), fields.clear();
+  trailers = std::move(trailer_fields_buffer), trailers.clear();
+}
+
+}  // namespace wirespan::decoders::http1

@@ -1,0 +1,64 @@
+// One HTTP/1 message (RFC 9112). The head is stored as it was sent, up to kMaxHeadBytes, and fields are views into it: two
+// allocations a message, none when the object is reused. Bodies are never stored.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "decoders/decoder.h"
+
+namespace wirespan::decoders::http1 {
+
+inline constexpr size_t kMaxHeadBytes = 64 * 1024;  // of a start line with its fields; longer ones are truncated and say so
+inline constexpr size_t kMaxFields = 256;           // header and trailer fields stored; further ones set `truncated`
+inline constexpr size_t kMaxTrailerBytes = 16 * 1024;
+
+// A field line: offsets into Message::head (or ::trailer). obs-fold inside a value is kept as sent.
+struct FieldRef {
+  uint32_t name = 0;
+  uint32_t name_length = 0;
+  uint32_t value = 0;
+  uint32_t value_length = 0;
+};
+
+struct Message {
+  Direction direction = Direction::kClientToServer;
+  bool is_request = true;
+  bool truncated = false;        // a stored part was cut at a limit
+  bool chunked = false;
+  bool has_content_length = false;
+  bool close_delimited = false;  // a response body that ended with the connection
+  bool upgrade = false;          // 101, or a 2xx to CONNECT: the connection left HTTP after this message
+  Incomplete incomplete = Incomplete::kNo;
+  uint8_t major_version = 1;
+  uint8_t minor_version = 1;
+  uint16_t status = 0;           // responses
+  uint64_t start = 0;            // position of the first byte of the start line
+  uint64_t head_end = 0;         // position after the empty line; 0 where the head did not end
+  uint64_t end = 0;              // position after the last byte
+  uint64_t body_length = 0;      // bytes of body with the chunked framing taken off, gaps counted
+  std::string head;
+  std::string trailer;
+  FieldRef method_or_version;    // request: method in name; response: version in name
+  FieldRef target_or_reason;     // request: target in value; response: reason in value
+  std::vector<FieldRef> fields;
+  std::vector<FieldRef> trailers;
+
+  bool complete() const { return incomplete == Incomplete::kNo; }
+  std::string_view method() const { return is_request ? Name(method_or_version) : std::string_view{}; }
+  std::string_view target() const { return is_request ? Value(target_or_reason) : std::string_view{}; }
+  std::string_view reason() const { return is_request ? std::string_view{} : Value(target_or_reason); }
+  std::string_view Name(const FieldRef& f) const { return std::string_view(head).substr(f.name, f.name_length); }
+  std::string_view Value(const FieldRef& f) const { return std::string_view(head).substr(f.value, f.value_length); }
+  // The first field of that name (case-insensitive, `name` in lower case), without surrounding white space; empty where absent.
+  std::string_view Header(std::string_view name) const;
+  // How many fields of that name there are.
+  size_t HeaderCount(std::string_view name) const;
+  // Back to the empty message; keeps the buffers.
+  void Clear();
+};
+
+}  // namespace wirespan::decoders::http1

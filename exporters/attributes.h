@@ -1,0 +1,56 @@
+// AttributeList: an append-only list of attributes, kept in OTLP's own wire form (opentelemetry.proto.trace.v1.Span field 9), so
+// that an exporter copies it and builds nothing. Other ways out read it back through Reader. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wirespan::exporters {
+
+// Values longer than this are cut at a UTF-8 boundary and counted by dropped_bytes().
+inline constexpr size_t kMaxAttributeValueBytes = 4096;
+
+struct AttributeView {
+  enum class Type : uint8_t { kString, kBool, kInt, kDouble };
+  std::string_view key;
+  Type type = Type::kString;
+  std::string_view string_value;
+  int64_t int_value = 0;
+  double double_value = 0;
+  bool bool_value = false;
+};
+
+class AttributeList {
+ public:
+  void String(std::string_view key, std::string_view value);  // bytes that are not UTF-8 become U+FFFD
+  void Int(std::string_view key, int64_t value);
+  void Double(std::string_view key, double value);
+  void Bool(std::string_view key, bool value);
+  void Append(const AttributeList& other) { wire_ += other.wire_, count_ += other.count_; }
+
+  const std::string& wire() const { return wire_; }
+  uint32_t count() const { return count_; }
+  uint64_t dropped_bytes() const { return dropped_bytes_; }
+  void Clear() { wire_.clear(), count_ = 0, dropped_bytes_ = 0; }
+  // The first attribute of that key, by a scan. For output and tests, not for the data path.
+  std::optional<AttributeView> Find(std::string_view key) const;
+
+  // Walks the list; views live as long as the list is not changed.
+  class Reader {
+   public:
+    explicit Reader(const AttributeList& list) : rest_(list.wire_) {}
+    bool Next(AttributeView& out);  // false at the end
+
+   private:
+    std::string_view rest_;
+  };
+
+ private:
+  std::string wire_;
+  uint32_t count_ = 0;
+  uint64_t dropped_bytes_ = 0;
+};
+
+}  // namespace wirespan::exporters
