@@ -24,8 +24,17 @@ enum class StatusCode : uint8_t { kUnset = 0, kOk = 1, kError = 2 };            
 
 // How the parent of a span is known.
 enum class LinkEvidence : uint8_t {
-  kNone, kTraceparent, kSdkContext, kSameThread, kEventLoop, kBackward, kGoroutine, kTaskContext, kCompletionWake,
-  kSameConnection, kInjected,
+  kNone,
+  kTraceparent,
+  kSdkContext,
+  kSameThread,
+  kEventLoop,
+  kBackward,
+  kGoroutine,
+  kTaskContext,
+  kCompletionWake,
+  kSameConnection,
+  kInjected,
 };
 enum class LinkConfidence : uint8_t { kNone, kProbable, kExact };
 std::string_view Name(LinkEvidence evidence);      // "same-connection"; "" for kNone
@@ -42,7 +51,7 @@ struct Span {
   TraceId trace_id{};
   SpanId span_id{};
   SpanId parent_span_id{};
-  uint32_t flags = 0;        // W3C trace flags | 0x100 (parent's remoteness is known) | 0x200 (parent is remote)
+  uint32_t flags = 0;  // W3C trace flags | 0x100 (parent's remoteness is known) | 0x200 (parent is remote)
   SpanKind kind = SpanKind::kServer;
   StatusCode status = StatusCode::kUnset;
   LinkEvidence link_evidence = LinkEvidence::kNone;

@@ -24,17 +24,20 @@ struct SpanBatch {
 };
 
 struct ExportOutcome {
-  uint64_t accepted = 0;      // spans the other side took
-  uint64_t rejected = 0;      // spans it refused (partial success, non-retryable error)
-  uint64_t gave_up = 0;       // spans dropped after the last retry, the deadline, or the size limit
+  uint64_t accepted = 0;  // spans the other side took
+  uint64_t rejected = 0;  // spans it refused (partial success, non-retryable error)
+  uint64_t gave_up = 0;   // spans dropped after the last retry, the deadline, or the size limit
   uint32_t attempts = 0;
-  std::string message;        // why, when not all were accepted; empty otherwise. One line.
+  std::string message;  // why, when not all were accepted; empty otherwise. One line.
 };
 
 class SpanExporter {
  public:
   virtual ~SpanExporter() = default;
   virtual ExportOutcome Export(const SpanBatch& batch) = 0;
+  // Called by the thread of Export, about once per schedule delay, also when there is nothing to export: for exporters that hold
+  // spans back (the console's waterfalls) and must act on the passing of time.
+  virtual void OnTick(std::chrono::steady_clock::time_point /*now*/) {}
   // Ends what is in flight by `deadline`; no Export follows. May be called from another thread than Export: an Export that waits
   // for a retry returns.
   virtual void Shutdown(std::chrono::steady_clock::time_point deadline) = 0;

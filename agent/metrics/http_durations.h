@@ -1,0 +1,98 @@
+// HttpDurations: `http.server.request.duration` and `http.client.request.duration` of one shard, as what was added since the last
+// hand-over. Owned and used by one shard thread; Record allocates nothing once a series exists. MetricTotals (metric_totals.h)
+// takes the sums over.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/metrics/histogram.h"
+#include "agent/metrics/measurement.h"
+#include "exporters/span.h"
+
+namespace wirespan::metrics {
+
+struct CardinalityLimits {
+  size_t series = 2000;     // of all resources together; further ones go to their resource's overflow series
+  size_t resources = 1024;  // further ones go to one overflow resource
+};
+
+// The attributes of a series in their canonical form: the key that series are compared by. Never longer than kMaxSeriesKeyBytes.
+inline constexpr size_t kMaxSeriesKeyBytes = 512;
+
+struct DurationSeries {
+  std::string key;  // canonical bytes; see SeriesKey
+  uint64_t hash = 0;
+  uint32_t resource = 0;  // index into resources
+  DurationHistogram histogram;
+};
+
+// Writes and reads the canonical bytes of a series: what is equal has equal bytes.
+class SeriesKey {
+ public:
+  // The key of `m`, in a buffer that the next call reuses. Long strings are cut (at kMaxKeyStringBytes).
+  std::string_view Of(const Measurement& m);
+  // The key of the series that takes what no series has room for.
+  static std::string Overflow(exporters::SpanKind kind);
+
+  struct Parts {
+    bool overflow = false;
+    exporters::SpanKind kind = exporters::SpanKind::kServer;
+    int64_t status_code = 0;
+    int64_t server_port = 0;
+    std::string_view request_method, url_scheme, protocol_version, error_type, server_address;
+  };
+  static Parts Parse(std::string_view key);
+
+ private:
+  char buffer_[kMaxSeriesKeyBytes];
+};
+
+// Open addressing over (resource, key); series are never removed one by one.
+class SeriesTable {
+ public:
+  explicit SeriesTable(uint64_t seed) : seed_(seed) {}
+  // nullptr: not there.
+  DurationSeries* Find(uint32_t resource, std::string_view key);
+  DurationSeries& Insert(uint32_t resource, std::string_view key);
+  std::vector<DurationSeries>& series() { return series_; }
+  const std::vector<DurationSeries>& series() const { return series_; }
+  void Clear();
+
+ private:
+  uint64_t Hash(uint32_t resource, std::string_view key) const;
+  void Grow();
+
+  uint64_t seed_;
+  std::vector<DurationSeries> series_;
+  std::vector<uint32_t> slots_;  // index into series_ + 1; 0: free
+};
+
+class HttpDurations {
+ public:
+  explicit HttpDurations(CardinalityLimits limits = {});
+
+  void Record(const Measurement& m);
+
+  uint64_t overflowed() const { return overflowed_; }  // measurements that went to an overflow series, ever
+  const std::vector<std::shared_ptr<const exporters::Resource>>& resources() const { return resources_; }
+  SeriesTable& table() { return table_; }
+  // Forgets every count (after a hand-over); series stay, until there are so many unused ones that it pays to start again.
+  void Reset();
+
+ private:
+  uint32_t ResourceIndex(const exporters::Resource* resource);
+
+  CardinalityLimits limits_;
+  SeriesKey key_;
+  SeriesTable table_;
+  // Copies: a Measurement lends its resource for the call only, and series outlive their process until they are exported.
+  std::vector<std::shared_ptr<const exporters::Resource>> resources_;
+  std::vector<uint32_t> resource_slots_;  // open addressing by Resource::id; index + 1
+  uint64_t overflowed_ = 0;
+};
+
+}  // namespace wirespan::metrics
