@@ -18,14 +18,14 @@ inline constexpr size_t kMaxTraceStateValueBytes = 256;
 
 // Why a request continues no trace. Name() gives the words of the command `propagate` and of counters.
 enum class ContextReject : uint8_t {
-  kNone,                // accepted
+  kNone,  // accepted
   kNoTraceparent,
   kSeveralTraceparents,
-  kBadVersion,          // not two lower-case hexadecimal digits and '-', or ff
-  kBadLength,           // version 00: not 55 characters; later versions: fewer, or no '-' after them
-  kBadTraceId,          // not 32 lower-case hexadecimal digits, or all zero
-  kBadParentId,         // not 16 lower-case hexadecimal digits, or all zero
-  kBadFlags,            // not two lower-case hexadecimal digits
+  kBadVersion,   // not two lower-case hexadecimal digits and '-', or ff
+  kBadLength,    // version 00: not 55 characters; later versions: fewer, or no '-' after them
+  kBadTraceId,   // not 32 lower-case hexadecimal digits, or all zero
+  kBadParentId,  // not 16 lower-case hexadecimal digits, or all zero
+  kBadFlags,     // not two lower-case hexadecimal digits
 };
 inline constexpr size_t kContextRejectCount = 8;
 std::string_view Name(ContextReject reject);  // "accepted" for kNone
@@ -38,14 +38,15 @@ struct HeaderField {
   std::string_view value;
 };
 
-// Takes the fields of one request in the order they were sent; other fields than the two are ignored at once. Keeps its buffers, so
-// that reading allocates nothing in the steady state.
+// Takes the fields of one request in the order they were sent; other fields than the two are ignored at once. Keeps its buffers,
+// so that reading allocates nothing in the steady state.
 class TraceContextReader {
  public:
   void Reset();
   void Add(std::string_view name, std::string_view value);  // the views are not kept
-  // Fills `out` (wholly, where kNone is returned; else it is left empty). Several tracestate fields are joined with ','; empty members
-  // are left out; the later of two members of one key is left out; an invalid member, or a 33rd, discards the whole tracestate.
+  // Fills `out` (wholly, where kNone is returned; else it is left empty). Several tracestate fields are joined with ','; empty
+  // members are left out; the later of two members of one key is left out; an invalid member, or a 33rd, discards the whole
+  // tracestate.
   ContextReject Finish(trace::IncomingContext& out);
   TraceStateFate trace_state_fate() const { return fate_; }
 

@@ -1,7 +1,8 @@
-// CpuClock: how much CPU time a thread had used at the moment of a stamp. The kernel adds to sum_exec_runtime only when its scheduler
-// looks (context switch, tick), and ThreadStamp::exec_start_ns says when that was, on the scheduler's clock of that CPU. This class
-// learns, per CPU, how far CLOCK_BOOTTIME is ahead of that clock, as the least distance seen in a sliding window: an event right after
-// a context switch has almost none of its own. Owned and used by one shard thread; deterministic; allocates only for a CPU's first stamp.
+// CpuClock: how much CPU time a thread had used at the moment of a stamp. The kernel adds to sum_exec_runtime only when its
+// scheduler looks (context switch, tick), and ThreadStamp::exec_start_ns says when that was, on the scheduler's clock of that
+// CPU. This class learns, per CPU, how far CLOCK_BOOTTIME is ahead of that clock, as the least distance seen in a sliding window:
+// an event right after a context switch has almost none of its own. Owned and used by one shard thread; deterministic; allocates
+// only for a CPU's first stamp.
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@ class CpuClock {
   static constexpr size_t kMaxCpus = 4096;
   static constexpr uint64_t kBucketNs = 500'000'000;  // the window is kBuckets of these
   static constexpr size_t kBuckets = 16;
-  static constexpr size_t kMinBuckets = 3;            // buckets with a sample, before anything is said
+  static constexpr size_t kMinBuckets = 3;  // buckets with a sample, before anything is said
   static constexpr uint64_t kBaseErrorNs = 2'000;
 
   // Only for stamps taken at `event_ns` itself: receives (a send's event carries the start of its call).

@@ -1,5 +1,5 @@
-// Ids of exchanges, spans and traces: keyed hashes (SipHash-2-4 with 128 bits) of what both ends of a connection see, so that no table
-// is needed to agree on them, a replay gives the same ids, and nobody without the key can choose them. Pure; any thread.
+// Ids of exchanges, spans and traces: keyed hashes (SipHash-2-4 with 128 bits) of what both ends of a connection see, so that no
+// table is needed to agree on them, a replay gives the same ids, and nobody without the key can choose them. Pure; any thread.
 #pragma once
 
 #include <array>
@@ -28,17 +28,17 @@ struct Hash128 {
 };
 Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes);
 
-// Names an exchange alike at both ends of a TCP connection: client address and port, server address and port, sequence number of the
-// request's first byte. `address` is as the end in `role` sees it; v4-mapped IPv6 and IPv4 are the same. Not known() where the family
-// is not IP or the role is unknown.
+// Names an exchange alike at both ends of a TCP connection: client address and port, server address and port, sequence number of
+// the request's first byte. `address` is as the end in `role` sees it; v4-mapped IPv6 and IPv4 are the same. Not known() where
+// the family is not IP or the role is unknown.
 trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position);
 // The same for a unix stream socket: the inodes of both ends and the position in the client's stream. Not known() without a peer.
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position);
 // For an exchange that joins with nothing (its peer or its request is not known): a key to make ids of, unlike any join key.
 trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint64_t start_ns);
 
-// `start_ns` (boot time of the first byte: RequestSeen::time_ns, SpanFinished::start_ns) keeps ids apart where a sequence number comes
-// round again, after 4 GiB on one connection. Never zero. Client and server span of one exchange differ.
+// `start_ns` (boot time of the first byte: RequestSeen::time_ns, SpanFinished::start_ns) keeps ids apart where a sequence number
+// comes round again, after 4 GiB on one connection. Never zero. Client and server span of one exchange differ.
 exporters::SpanId MakeSpanId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns);
 // The id of a trace whose root is that exchange's span; all 16 bytes are uniformly distributed (W3C random flag 0x02 may be set).
 exporters::TraceId MakeTraceId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns);

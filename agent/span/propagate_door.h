@@ -1,4 +1,5 @@
-// The command `wirespan propagate`: reads header lists as JSON lines, writes what trace context they carry (doors: the exact form).
+// The command `wirespan propagate`: reads header lists as JSON lines, writes what trace context they carry (doors: the exact
+// form).
 #pragma once
 
 #include <iosfwd>

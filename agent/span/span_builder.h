@@ -1,8 +1,9 @@
-// SpanBuilder: an Exchange and what is known of its connection become a Span, whole but for ids, parent and link (the trace assembler's),
-// and the Measurement of the golden signals. The protocol's part comes from its folder: Describe(request, response, context, sink,
-// description), found by the message's type. Owned by one shard thread; allocates nothing in the steady state.
+// SpanBuilder: an Exchange and what is known of its connection become a Span, whole but for ids, parent and link (the trace
+// assembler's), and the Measurement of the golden signals. The protocol's part comes from its folder: Describe(request, response,
+// context, sink, description), found by the message's type. Owned by one shard thread; allocates nothing in the steady state.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,26 +45,28 @@ class ConnectionProfile {
 };
 
 struct SpanBuilderOptions {
-  int64_t unix_minus_boot_ns = 0;  // one value per capture; in a replay the recording's
-  uint32_t jiffies_per_second = 0; // the kernel's HZ; 0: not known, then no wirespan.receive_queue_wait_ms
+  int64_t unix_minus_boot_ns = 0;   // one value per capture; in a replay the recording's
+  uint32_t jiffies_per_second = 0;  // the kernel's HZ; 0: not known, then no wirespan.receive_queue_wait_ms
 };
 
 // What Build needs beside the exchange. Views and pointers live for the call.
 struct SpanInput {
-  const ConnectionProfile* connection = nullptr;                // never null
-  std::shared_ptr<const exporters::Resource> resource;          // never null; moved into the span
-  const trace::IncomingContext* incoming = nullptr;             // its trace_state is kept in the span
+  const ConnectionProfile* connection = nullptr;        // never null
+  std::shared_ptr<const exporters::Resource> resource;  // never null; moved into the span
+  const trace::IncomingContext* incoming = nullptr;     // its trace_state is kept in the span
   uint64_t ended_ns = 0;   // boot time at which the exchange was found to be over (a close, an exit, a stop); 0: by its last byte
   bool pipelined = false;  // another request of the connection was open meanwhile: times on CPU are not this exchange's alone
 };
 
-// Boot time of the first and last byte that count for an exchange: the request's first byte (the response's where the request was not
-// seen) and the response's last byte; where the response is missing or was cut, the moment the exchange ended. Never last < first.
+// Boot time of the first and last byte that count for an exchange: the request's first byte (the response's where the request was
+// not seen) and the response's last byte; where the response is missing or was cut, the moment the exchange ended. Never last <
+// first.
 struct SpanTimes {
   uint64_t start_ns = 0;
   uint64_t end_ns = 0;
 };
-SpanTimes TimesOf(const match::MessageFacts& request, const match::MessageFacts& response, decoders::ExchangeEnd end, uint64_t ended_ns);
+SpanTimes TimesOf(const match::MessageFacts& request, const match::MessageFacts& response, decoders::ExchangeEnd end,
+                  uint64_t ended_ns);
 
 class SpanBuilder {
  public:
@@ -71,8 +74,8 @@ class SpanBuilder {
   SpanBuilder(const SpanBuilder&) = delete;
   SpanBuilder& operator=(const SpanBuilder&) = delete;
 
-  // `span` is a cleared span. The measurement's views live until the next Build. False, and nothing is built, where the connection's
-  // role is unknown or neither message was seen (the caller counts it).
+  // `span` is a cleared span. The measurement's views live until the next Build. False, and nothing is built, where the
+  // connection's role is unknown or neither message was seen (the caller counts it).
   template <typename Message>
   [[nodiscard]] bool Build(const match::Exchange<Message>& exchange, SpanInput input, exporters::Span& span,
                            metrics::Measurement& measurement) {
@@ -125,8 +128,11 @@ class SpanBuilder {
   CpuClock cpu_clock_;
   Measured measured_;
   decoders::Description description_;
-  uint64_t judged_resource_ = 0;  // the resource ThreadsAreShared was last asked about
-  bool judged_shared_ = false;
+  struct Judged {
+    uint64_t resource = 0;
+    bool shared = false;
+  };
+  std::array<Judged, 64> judged_{};  // what ThreadsAreShared answered, by resource id
 };
 
 }  // namespace wirespan::span

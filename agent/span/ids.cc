@@ -1,0 +1,167 @@
+#include "agent/span/ids.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace wirespan::span {
+namespace {
+
+// What is hashed begins with what it is, so that no two kinds of input can be the same bytes.
+enum class Domain : uint8_t { kTcp = 1, kUnix = 2, kLocal = 3, kSpan = 4, kTrace = 5 };
+
+struct SipState {
+  uint64_t v0, v1, v2, v3;
+  void Round() {
+    v0 += v1, v1 = std::rotl(v1, 13) ^ v0, v0 = std::rotl(v0, 32);
+    v2 += v3, v3 = std::rotl(v3, 16) ^ v2;
+    v0 += v3, v3 = std::rotl(v3, 21) ^ v0;
+    v2 += v1, v1 = std::rotl(v1, 17) ^ v2, v2 = std::rotl(v2, 32);
+  }
+  uint64_t Fold() const { return v0 ^ v1 ^ v2 ^ v3; }
+};
+
+uint64_t LoadLittle(const uint8_t* bytes, size_t size) {
+  uint64_t word = 0;
+  for (size_t i = 0; i < size; ++i) word |= static_cast<uint64_t>(bytes[i]) << (8 * i);
+  return word;
+}
+
+// A fixed-size message for the hash, written front to back.
+class Input {
+ public:
+  explicit Input(Domain domain) { Byte(static_cast<uint8_t>(domain)); }
+  void Byte(uint8_t value) { bytes_[size_++] = value; }
+  template <typename T>
+  void Number(T value) {
+    for (size_t i = 0; i < sizeof(T); ++i) Byte(static_cast<uint8_t>(value >> (8 * i)));
+  }
+  void Bytes(std::span<const uint8_t> bytes) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += bytes.size();
+  }
+  std::span<const uint8_t> view() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<uint8_t, 48> bytes_{};
+  size_t size_ = 0;
+};
+
+constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+// Every address as IPv6, IPv4 as v4-mapped.
+std::array<uint8_t, 16> Canonical(AddressFamily family, const std::array<uint8_t, 16>& address) {
+  if (family == AddressFamily::kIpv6) return address;
+  std::array<uint8_t, 16> mapped{};
+  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), mapped.begin());
+  std::copy_n(address.begin(), 4, mapped.begin() + 12);
+  return mapped;
+}
+
+trace::JoinKey KeyOf(const IdKey& key, const Input& input) {
+  const Hash128 hash = SipHash128(key, input.view());
+  trace::JoinKey join{hash.first, hash.second};
+  if (!join.known()) join.low = 1;
+  return join;
+}
+
+Input OfSpan(Domain domain, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
+  Input input(domain);
+  input.Number(exchange.high);
+  input.Number(exchange.low);
+  input.Byte(static_cast<uint8_t>(role));
+  input.Number(start_ns);
+  return input;
+}
+
+template <size_t kSize>
+std::array<uint8_t, kSize> BigEndian(const Hash128& hash) {
+  std::array<uint8_t, kSize> id{};
+  for (size_t i = 0; i < kSize; ++i) id[i] = static_cast<uint8_t>((i < 8 ? hash.first : hash.second) >> (8 * (7 - i % 8)));
+  if (id == std::array<uint8_t, kSize>{}) id[kSize - 1] = 1;
+  return id;
+}
+
+}  // namespace
+
+Result<IdKey> RandomIdKey() {
+  IdKey key;
+  const ssize_t size = getrandom(key.bytes.data(), key.bytes.size(), 0);
+  if (size != static_cast<ssize_t>(key.bytes.size())) return Error::FromErrno("draw the key of trace ids (getrandom)", errno);
+  return key;
+}
+
+// SipHash (Aumasson, Bernstein 2012), two rounds per word and four at the end, in the variant with 128 bits of output.
+Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes) {
+  const uint64_t k0 = LoadLittle(key.bytes.data(), 8);
+  const uint64_t k1 = LoadLittle(key.bytes.data() + 8, 8);
+  SipState s{k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xeeU, k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
+  const auto absorb = [&s](uint64_t word) {
+    s.v3 ^= word;
+    s.Round(), s.Round();
+    s.v0 ^= word;
+  };
+  const size_t whole = bytes.size() / 8 * 8;
+  for (size_t i = 0; i < whole; i += 8) absorb(LoadLittle(bytes.data() + i, 8));
+  absorb(LoadLittle(bytes.data() + whole, bytes.size() - whole) | static_cast<uint64_t>(bytes.size()) << 56U);
+  Hash128 hash;
+  s.v2 ^= 0xee;
+  for (int i = 0; i < 4; ++i) s.Round();
+  hash.first = s.Fold();
+  s.v1 ^= 0xdd;
+  for (int i = 0; i < 4; ++i) s.Round();
+  hash.second = s.Fold();
+  return hash;
+}
+
+trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position) {
+  if (address.family != AddressFamily::kIpv4 && address.family != AddressFamily::kIpv6) return {};
+  if (role == ConnectionRole::kUnknown) return {};
+  std::array<uint8_t, 16> client = Canonical(address.family, address.local);
+  std::array<uint8_t, 16> server = Canonical(address.family, address.peer);
+  uint16_t client_port = address.local_port;
+  uint16_t server_port = address.peer_port;
+  if (role == ConnectionRole::kServer) {
+    std::swap(client, server);
+    std::swap(client_port, server_port);
+  }
+  Input input(Domain::kTcp);
+  input.Bytes(client);
+  input.Number(client_port);
+  input.Bytes(server);
+  input.Number(server_port);
+  input.Number(position);
+  return KeyOf(key, input);
+}
+
+trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position) {
+  if (own == 0 || peer == 0 || role == ConnectionRole::kUnknown) return {};
+  const bool is_client = role == ConnectionRole::kClient;
+  Input input(Domain::kUnix);
+  input.Number(is_client ? own : peer);
+  input.Number(is_client ? peer : own);
+  input.Number(position);
+  return KeyOf(key, input);
+}
+
+trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint64_t start_ns) {
+  Input input(Domain::kLocal);
+  input.Number(token);
+  input.Number(index);
+  input.Number(start_ns);
+  return KeyOf(key, input);
+}
+
+exporters::SpanId MakeSpanId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
+  return BigEndian<8>(SipHash128(key, OfSpan(Domain::kSpan, exchange, role, start_ns).view()));
+}
+
+exporters::TraceId MakeTraceId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
+  return BigEndian<16>(SipHash128(key, OfSpan(Domain::kTrace, exchange, role, start_ns).view()));
+}
+
+}  // namespace wirespan::span
