@@ -57,7 +57,7 @@ struct ConnectionOpened {
   uint64_t net_namespace = 0;
   uint64_t opened_ns = 0;
   Address address;
-  std::string_view unix_path;  // an abstract name begins with '@'
+  std::string_view unix_path;  // as the kernel has it: an abstract name begins with NUL (shown as '@' from ConnectionFacts on)
   uint32_t tgid = 0;
   int32_t fd = -1;
   ConnectionRole role = ConnectionRole::kUnknown;
