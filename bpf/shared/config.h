@@ -29,6 +29,8 @@ struct ws_target {
 	__u32 runtime;              /* enum ws_runtime */
 	__u32 runtime_offset;       /* Go: offset of goid in runtime.g */
 	__u32 runtime_parent_offset;/* Go: offset of parentGoid in runtime.g */
+	__s32 unacted_exchanges;    /* kernel's own: open exchanges that have neither called nor answered; user space writes 0 */
+	__u32 reserved;
 };
 
 enum ws_runtime { WS_RUNTIME_UNKNOWN = 0, WS_RUNTIME_GO = 1 };
@@ -44,5 +46,5 @@ struct ws_policy {
 };
 
 WS_STATIC_ASSERT(sizeof(struct ws_config) == 24, "ws_config");
-WS_STATIC_ASSERT(sizeof(struct ws_target) == 16, "ws_target");
+WS_STATIC_ASSERT(sizeof(struct ws_target) == 24, "ws_target");
 WS_STATIC_ASSERT(sizeof(struct ws_policy) == 16, "ws_policy");

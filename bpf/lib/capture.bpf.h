@@ -1,0 +1,310 @@
+/* Capture: one data event for what one call moved. The record is reserved in one of a few sizes, the bytes are copied straight into
+ * it, and the rest of the call is only counted. */
+#pragma once
+#include "lib/stamp.bpf.h"
+
+#define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
+
+static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread, struct ws_target *target,
+				       struct connection *connection, struct sock *sk, __u32 captured)
+{
+	struct operation *operation = &thread->operation;
+
+	event->header.type = WS_EVENT_DATA;
+	event->header.size = sizeof(*event) + captured;
+	event->header.time_ns = operation->time_ns;
+	fill_thread(&event->thread, thread, target);
+	event->inode = connection->inode;
+	event->exchange = connection->current;
+	event->stored = operation->stored;
+	event->position = operation->position;
+	event->reverse_position = operation->reverse_position;
+	event->position_high = operation->position_high;
+	event->original_size = (__u32)operation->total;
+	event->captured_size = captured;
+	event->skipped_size = 0;
+	event->flags = operation->data_flags;
+	event->turn = connection->turn;
+	event->direction = (__u16)operation->direction;
+	event->role = connection->role;
+	event->fd = operation->fd;
+	event->srtt_us = 0;
+	event->retransmits = 0;
+	if (!connection->is_unix) {
+		event->srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
+		event->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
+	}
+	event->queue_wait_jiffies = operation->queue_wait_jiffies;
+	event->call_ns = operation->call_ns;
+}
+
+/* Who began, told by the first bytes: only for connections whose role is not known (older than the agent, no listener seen). The
+ * token rules that depend on the role are made up for. */
+static __always_inline void classify(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+				     struct sock *sk, const __u8 *bytes)
+{
+	int is_send = thread->operation.direction == WS_SEND;
+	int is_response = bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P';
+	int is_request = bytes[0] >= 'A' && bytes[0] <= 'Z' && bytes[1] >= 'A' && bytes[1] <= 'Z' && bytes[2] >= 'A' &&
+			 bytes[2] <= 'Z' && (bytes[3] == ' ' || (bytes[3] >= 'A' && bytes[3] <= 'Z'));
+
+	if (is_response)
+		connection->role = is_send ? WS_ROLE_SERVER : WS_ROLE_CLIENT;
+	else if (is_request)
+		connection->role = is_send ? WS_ROLE_CLIENT : WS_ROLE_SERVER;
+	else
+		return;
+	if (!is_send)
+		activate_receive(thread, target, connection, sk);
+	else if (connection->role == WS_ROLE_CLIENT)
+		connection->current = WS_TOKEN(connection->inode, connection->turn);
+}
+
+/* Copies up to `size` bytes of the segments into `payload`, which has room for twice as many: the verifier cannot relate the
+ * offset to what is left. Returns the bytes copied. */
+static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
+{
+	__u32 copied = 0;
+	__u64 skip = operation->offset;
+
+	for (__u32 i = 0; i < MAX_SEGMENTS; i++) {
+		struct iovec segment = {};
+		const void *slot = (const void *)(operation->base + i * sizeof(struct iovec));
+		__u64 length;
+
+		if (i >= operation->segments || copied >= wanted || copied >= size)
+			break;
+		if (operation->memory == MEMORY_KERNEL_IOVEC)
+			bpf_probe_read_kernel(&segment, sizeof(segment), slot);
+		else
+			bpf_probe_read_user(&segment, sizeof(segment), slot);
+		if (segment.iov_len <= skip) {
+			skip -= segment.iov_len;
+			continue;
+		}
+		length = segment.iov_len - skip;
+		if (length > wanted - copied)
+			length = wanted - copied;
+		if (length > size)
+			length = size;
+		if (bpf_probe_read_user(payload + copied, (__u32)length, (const __u8 *)segment.iov_base + skip)) {
+			operation->data_flags |= WS_DATA_COPY_FAULT;
+			add_loss(WS_LOSS_COPY_FAULT, 1);
+			break;
+		}
+		copied += (__u32)length;
+		skip = 0;
+		if (i == MAX_SEGMENTS - 1 && copied < wanted)
+			add_loss(WS_LOSS_IOVEC_LIMIT, 1);
+	}
+	return copied;
+}
+
+static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
+{
+	if (wanted > size)
+		wanted = size;
+	if (bpf_probe_read_user(payload, wanted, (const void *)(operation->base + operation->offset))) {
+		operation->data_flags |= WS_DATA_COPY_FAULT;
+		add_loss(WS_LOSS_COPY_FAULT, 1);
+		return 0;
+	}
+	return wanted;
+}
+
+/* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need twice the
+ * room: the verifier cannot relate an offset to what is left behind it. */
+#define DEFINE_EMIT(NAME, SIZE, ROOM, COPY)                                                                                  \
+	struct record_##NAME {                                                                                               \
+		struct ws_data_event event;                                                                                  \
+		__u8 payload[ROOM];                                                                                          \
+	};                                                                                                                   \
+	static __noinline int emit_##NAME(struct thread_state *thread, struct ws_target *target,                             \
+					  struct connection *connection, struct sock *sk, __u32 wanted)                      \
+	{                                                                                                                    \
+		struct record_##NAME *record;                                                                                \
+		__u32 captured;                                                                                              \
+		void *ring;                                                                                                  \
+                                                                                                                             \
+		if (!thread || !target || !connection)                                                                       \
+			return 0;                                                                                            \
+		ring = ring_of(connection->inode);                                                                           \
+		if (!ring)                                                                                                   \
+			return 0;                                                                                            \
+		record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);                                                      \
+		if (!record) {                                                                                               \
+			add_loss(WS_LOSS_RING_FULL, 1);                                                                      \
+			return 0;                                                                                            \
+		}                                                                                                            \
+		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                          \
+		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                                    \
+			classify(thread, target, connection, sk, record->payload);                                           \
+		if (captured < thread->operation.total)                                                                      \
+			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                                \
+		fill_event(&record->event, thread, target, connection, sk, captured);                                        \
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                                \
+		connection->captured += captured;                                                                            \
+		add_count(WS_COUNT_DATA_EVENTS, 1);                                                                          \
+		add_count(WS_COUNT_CAPTURED_BYTES, captured);                                                                \
+		return 0;                                                                                                    \
+	}
+
+DEFINE_EMIT(buffer_256, 256, 256, copy_buffer)
+DEFINE_EMIT(buffer_1024, 1024, 1024, copy_buffer)
+DEFINE_EMIT(buffer_4096, 4096, 4096, copy_buffer)
+DEFINE_EMIT(segments_1024, 1024, 2048, copy_segments)
+DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
+
+/* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size. */
+static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+				 struct sock *sk)
+{
+	struct ws_data_event *event;
+	void *ring;
+
+	if (!thread || !target || !connection)
+		return 0;
+	ring = ring_of(connection->inode);
+	if (!ring)
+		return 0;
+	event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
+	if (!event) {
+		add_loss(WS_LOSS_RING_FULL, 1);
+		return 0;
+	}
+	thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
+	fill_event(event, thread, target, connection, sk, 0);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	add_count(WS_COUNT_DATA_EVENTS, 1);
+	return 0;
+}
+
+/* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
+static __noinline int emit_data(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+				struct sock *sk)
+{
+	struct operation *operation;
+	__u32 wanted, left;
+
+	if (!thread || !target || !connection)
+		return 0;
+	operation = &thread->operation;
+	add_count(WS_COUNT_TRACED_CALLS, 1);
+	add_count(WS_COUNT_MOVED_BYTES, operation->total);
+	if (operation->direction == WS_RECEIVE)
+		begin_receive(thread, target, connection, sk);
+	if (connection->is_off) {
+		add_count(WS_COUNT_OFF_CALLS, 1);
+		return 0;
+	}
+	if (!connection->is_announced && announce_connection(connection, sk, operation->fd, 0)) {
+		add_loss(WS_LOSS_RING_FULL, 1);
+		return 0;
+	}
+	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
+	wanted = operation->total < left ? (__u32)operation->total : left;
+	if (wanted > WS_MAX_PAYLOAD)
+		wanted = WS_MAX_PAYLOAD;
+	if (wanted == 0 || operation->memory == MEMORY_NONE)
+		return emit_empty(thread, target, connection, sk);
+	if (operation->memory != MEMORY_BUFFER) {
+		if (wanted <= 1024)
+			return emit_segments_1024(thread, target, connection, sk, wanted);
+		return emit_segments_4096(thread, target, connection, sk, wanted);
+	}
+	if (wanted <= 256)
+		return emit_buffer_256(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_buffer_1024(thread, target, connection, sk, wanted);
+	return emit_buffer_4096(thread, target, connection, sk, wanted);
+}
+
+/* Return of a send that moved operation->total bytes. */
+static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+					struct sock *sk)
+{
+	struct operation *operation = &thread->operation;
+
+	operation->direction = WS_SEND;
+	operation->time_ns = operation->start_ns;
+	operation->call_ns = (__u32)(bpf_ktime_get_boot_ns() - operation->start_ns);
+	operation->queue_wait_jiffies = 0;
+	if (connection->turn_unsent) {
+		operation->data_flags |= WS_DATA_FIRST_OF_TURN;
+		if (connection->role == WS_ROLE_SERVER)
+			operation->data_flags |= WS_DATA_FIRST_OF_RESPONSE;
+		connection->turn_unsent = 0;
+	}
+	if (connection->is_unix) {
+		operation->position = (__u32)connection->sent_bytes;
+		operation->position_high = (__u32)(connection->sent_bytes >> 20);
+		connection->sent_bytes += operation->total;
+	}
+	emit_data(thread, target, connection, sk);
+	connection->is_fresh = 0;
+	connection->stored = 0;
+}
+
+/* Return of a receive that moved operation->total > 0 bytes. */
+static __always_inline void finish_receive(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+					   struct sock *sk)
+{
+	struct operation *operation = &thread->operation;
+	__u64 now_ns = bpf_ktime_get_boot_ns();
+	__u32 end;
+
+	operation->direction = WS_RECEIVE;
+	operation->time_ns = now_ns;
+	operation->call_ns = (__u32)(now_ns - operation->start_ns);
+	operation->queue_wait_jiffies = 0;
+	stamp_thread(thread, now_ns);
+	read_task_times(operation);
+	if (connection->is_unix) {
+		operation->position = (__u32)connection->received_bytes;
+		operation->reverse_position = (__u32)connection->sent_bytes;
+		operation->position_high = (__u32)(connection->received_bytes >> 20);
+		connection->received_bytes += operation->total;
+	} else {
+		end = receive_position_of(sk);
+		operation->position = end - (__u32)(operation->trailing + operation->total);
+		operation->reverse_position = send_position_of(sk);
+		operation->position_high = receive_total_mib(sk);
+		if (connection->last_direction != WS_RECEIVE)
+			operation->queue_wait_jiffies = (__u32)bpf_jiffies64() -
+				BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
+	}
+	emit_data(thread, target, connection, sk);
+}
+
+/* A send that another thread's send on the same socket overlapped has an uncertain position. `moved` is the whole call's. */
+static __always_inline void check_position(struct operation *operation, struct connection *connection, struct sock *sk,
+					   __u64 moved)
+{
+	if (connection->is_unix || send_position_of(sk) - operation->position == (__u32)moved)
+		return;
+	operation->data_flags |= WS_DATA_POSITION_RACED;
+	add_loss(WS_LOSS_POSITION_RACED, 1);
+}
+
+/* What every send records on entry, whichever hook sees it. */
+static __always_inline void start_send(struct thread_state *thread, struct ws_target *target, struct sock *sk, __u64 inode)
+{
+	struct operation *operation = &thread->operation;
+	struct connection *connection = connection_of(sk, inode, operation->fd);
+
+	if (!connection) {
+		operation->kind = OPERATION_NONE;
+		return;
+	}
+	operation->sock = (__u64)sk;
+	operation->inode = inode;
+	if (!connection->is_unix) {
+		operation->position = send_position_of(sk);
+		operation->reverse_position = receive_position_of(sk);
+		operation->position_high = send_total_mib(sk);
+	} else {
+		operation->reverse_position = (__u32)connection->received_bytes;
+	}
+	read_task_times(operation);
+	begin_send(thread, target, connection);
+}

@@ -1,0 +1,227 @@
+/* The forward token: which exchange, or which call, a thread works for (docs/linking.md has the whole algorithm; this is its kernel
+ * half). Each function is one rule; all state is the thread's or the connection's, nothing blocks, nothing loops. */
+#pragma once
+#include "lib/connection.bpf.h"
+#include "lib/target.bpf.h"
+
+/* The server connection whose exchange `token` is open, NULL if that exchange is closed or its connection gone. */
+static __always_inline struct connection *open_exchange(__u64 token, __u64 sock)
+{
+	struct connection *connection;
+
+	if (!token || !sock)
+		return NULL;
+	connection = bpf_map_lookup_elem(&connections, &sock);
+	if (!connection || connection->current != token || connection->response_started)
+		return NULL;
+	return connection;
+}
+
+/* An exchange calls or answers for the first time. */
+static __always_inline void mark_acted(struct connection *connection, struct thread_state *thread, struct ws_target *target)
+{
+	if (connection->has_acted)
+		return;
+	connection->has_acted = 1;
+	__sync_fetch_and_add(&target->unacted_exchanges, -1);
+	if (connection->reader_tid == (__u32)bpf_get_current_pid_tgid() && connection->reader_turn == thread->turn &&
+	    thread->unacted > 0)
+		thread->unacted--;
+}
+
+static __always_inline void load_policy(struct connection *connection)
+{
+	__u64 inode = connection->inode;
+	struct ws_policy *policy = bpf_map_lookup_elem(&policies, &inode);
+
+	connection->budget = config.turn_budget_bytes;
+	if (!policy)
+		return;
+	connection->is_off = policy->mode == WS_POLICY_OFF;
+	if (policy->budget_bytes)
+		connection->budget = policy->budget_bytes;
+	if (connection->role == WS_ROLE_UNKNOWN)
+		connection->role = (__u8)policy->role;
+}
+
+static __always_inline int begin_turn(struct connection *connection, __u8 direction)
+{
+	if (connection->last_direction == direction)
+		return 0;
+	connection->last_direction = direction;
+	connection->turn++;
+	connection->captured = 0;
+	load_policy(connection);
+	return 1;
+}
+
+/* The thread's token as it stands before the event, and what the rules ask about it. */
+static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_ns)
+{
+	struct operation *operation = &thread->operation;
+	struct connection *exchange = NULL;
+	__u32 flags = 0;
+	__u16 others = thread->unacted;
+
+	operation->active = thread->active;
+	operation->active_source = thread->active_source;
+	operation->stored = 0;
+	operation->last_call = thread->last_call;
+	operation->activations = thread->activations;
+	if (thread->is_loop)
+		flags |= WS_DATA_LOOP_THREAD;
+	if (thread->is_loop && now_ns >= thread->deadline_ns)
+		flags |= WS_DATA_TIMER_DUE;
+	if (!thread->active_is_call)
+		exchange = open_exchange(thread->active, thread->active_sock);
+	if (exchange) {
+		flags |= WS_DATA_ACTIVE_OPEN;
+		if (!exchange->has_acted && others > 0)
+			others--;
+	}
+	if (others > 0)
+		flags |= WS_DATA_OTHER_UNRESOLVED;
+	operation->data_flags = flags;
+}
+
+/* SEND C, new turn: a call begins; its parent is the open exchange the thread works for. */
+static __always_inline void begin_call(struct thread_state *thread, struct ws_target *target, struct connection *connection)
+{
+	struct operation *operation = &thread->operation;
+	struct connection *exchange = NULL;
+	__u64 parent = 0, parent_sock = 0;
+
+	if ((operation->data_flags & WS_DATA_ACTIVE_OPEN) && !(operation->data_flags & WS_DATA_TIMER_DUE)) {
+		parent = thread->active;
+		parent_sock = thread->active_sock;
+	}
+	operation->stored = connection->stored;
+	if (connection->is_fresh) {
+		operation->data_flags |= WS_DATA_FRESH;
+		if (connection->stored && thread->active && thread->active != connection->stored) {
+			operation->data_flags |= WS_DATA_STORED_CONFLICT;
+			parent = 0;
+		} else if (connection->stored) {
+			parent = connection->stored;
+			parent_sock = connection->stored_sock;
+		}
+	}
+	if (thread->active_source == WS_ACTIVE_RESPONSE && thread->is_loop && thread->response_inode == connection->inode) {
+		operation->data_flags |= WS_DATA_QUEUED_REUSE;
+		if (target->unacted_exchanges > 0)
+			parent = 0;
+	}
+	exchange = open_exchange(parent, parent_sock);
+	connection->current = WS_TOKEN(connection->inode, connection->turn);
+	connection->parent = exchange ? parent : 0;
+	connection->parent_sock = exchange ? parent_sock : 0;
+	if (exchange)
+		mark_acted(exchange, thread, target);
+}
+
+/* Entry of a send. Runs before the bytes go: the answer may be read by another thread before this call returns. */
+static __always_inline void begin_send(struct thread_state *thread, struct ws_target *target, struct connection *connection)
+{
+	stamp_thread(thread, thread->operation.start_ns);
+	if (begin_turn(connection, WS_SEND))
+		connection->turn_unsent = 1;
+	if (!connection->turn_unsent)
+		return;
+	if (connection->role == WS_ROLE_CLIENT) {
+		begin_call(thread, target, connection);
+	} else if (connection->role == WS_ROLE_SERVER) {
+		mark_acted(connection, thread, target);
+		connection->response_started = 1;
+		thread->active = 0;
+		thread->active_source = WS_ACTIVE_NONE;
+	}
+}
+
+/* RECV S makes the exchange active; RECV C the exchange behind the call again, or the call itself where that is not known. */
+static __always_inline void activate_receive(struct thread_state *thread, struct ws_target *target,
+					     struct connection *connection, struct sock *sk)
+{
+	if (connection->role == WS_ROLE_SERVER) {
+		if (thread->operation.is_new_turn) {
+			if (connection->current && !connection->has_acted)
+				__sync_fetch_and_add(&target->unacted_exchanges, -1);
+			connection->current = WS_TOKEN(connection->inode, connection->turn);
+			connection->response_started = 0;
+			connection->has_acted = 0;
+			connection->reader_tid = (__u32)bpf_get_current_pid_tgid();
+			connection->reader_turn = thread->turn;
+			__sync_fetch_and_add(&target->unacted_exchanges, 1);
+			if (thread->activations < 0xffff)
+				thread->activations++;
+			if (thread->unacted < 0xffff)
+				thread->unacted++;
+		}
+		thread->active = connection->current;
+		thread->active_sock = (__u64)sk;
+		thread->active_source = WS_ACTIVE_READ;
+		thread->active_is_call = 0;
+	} else if (connection->role == WS_ROLE_CLIENT) {
+		thread->active_is_call = !connection->parent;
+		thread->active = connection->parent ? connection->parent : connection->current;
+		thread->active_sock = connection->parent ? connection->parent_sock : (__u64)sk;
+		thread->active_source = WS_ACTIVE_RESPONSE;
+		thread->last_call = connection->current;
+		thread->response_inode = connection->inode;
+	} else if (thread->is_loop) {
+		thread->active = 0; /* bytes of an unknown kind may hand over any work */
+	}
+}
+
+/* Return of a receive, before its bytes are emitted. */
+static __always_inline void begin_receive(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+					  struct sock *sk)
+{
+	thread->operation.is_new_turn = begin_turn(connection, WS_RECEIVE);
+	if (thread->operation.is_new_turn)
+		thread->operation.data_flags |= WS_DATA_FIRST_OF_TURN;
+	activate_receive(thread, target, connection, sk);
+}
+
+/* CONNECT: the new connection remembers who asked for it. */
+static __always_inline void store_token(struct thread_state *thread, struct connection *connection, __u64 now_ns)
+{
+	if (thread->active_is_call || !open_exchange(thread->active, thread->active_sock))
+		return;
+	if (thread->is_loop && now_ns >= thread->deadline_ns)
+		return;
+	connection->stored = thread->active;
+	connection->stored_sock = thread->active_sock;
+}
+
+static __always_inline void end_turn(struct thread_state *thread)
+{
+	thread->turn++;
+	thread->sequence++;
+	thread->active = 0;
+	thread->active_source = WS_ACTIVE_NONE;
+	thread->last_call = 0;
+	thread->response_inode = 0;
+	thread->activations = 0;
+	thread->unacted = 0;
+}
+
+/* WAIT: return of a multiplexed wait. Its time-out tells when timers of the program can fire first. */
+static __always_inline void finish_wait(struct thread_state *thread)
+{
+	__s64 timeout_ns = thread->operation.timeout_ns;
+
+	thread->is_loop = 1;
+	if (timeout_ns < 0)
+		thread->deadline_ns = ~0ULL;
+	else if (timeout_ns > 0)
+		thread->deadline_ns = thread->operation.start_ns + (__u64)timeout_ns - config.timer_slack_ns;
+	end_turn(thread);
+}
+
+/* XREAD: bytes of an eventfd, a pipe or an untraced unix socket may hand over any work. */
+static __always_inline void forget_token(struct thread_state *thread)
+{
+	thread->active = 0;
+	thread->active_source = WS_ACTIVE_NONE;
+	thread->sequence++;
+}

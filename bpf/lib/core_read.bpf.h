@@ -1,0 +1,155 @@
+/* Accessors of kernel structures: file descriptor -> socket, socket -> identity, addresses and positions, message iterators across
+ * kernel versions. They read through bpf_probe_read_kernel, so that every program type may use them. */
+#pragma once
+#include "lib/kernel_types.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFIFO 0010000
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+
+struct socket_ref {
+	struct sock *sock;
+	__u64 inode;
+	__u32 mode; /* S_IFMT bits of the file; 0: no such file */
+	__u32 reserved;
+	struct file *file;
+};
+
+static __always_inline struct file *file_of(struct task_struct *task, __s32 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **slots;
+	struct file *file = NULL;
+
+	if (fd < 0 || !table || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slots = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
+	return file;
+}
+
+static __always_inline void socket_of_file(struct file *file, struct socket_ref *ref)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct socket *socket;
+
+	ref->sock = NULL;
+	ref->inode = 0;
+	ref->file = file;
+	ref->mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	if (ref->mode != S_IFSOCK)
+		return;
+	ref->inode = BPF_CORE_READ(inode, i_ino);
+	socket = (struct socket *)BPF_CORE_READ(file, private_data);
+	ref->sock = BPF_CORE_READ(socket, sk);
+}
+
+/* The socket behind `fd` of the current task; ref->sock is NULL where it is none. */
+static __always_inline void socket_of_fd(__s32 fd, struct socket_ref *ref)
+{
+	struct file *file = file_of((struct task_struct *)bpf_get_current_task(), fd);
+
+	ref->sock = NULL;
+	ref->inode = 0;
+	ref->mode = 0;
+	ref->file = NULL;
+	if (file)
+		socket_of_file(file, ref);
+}
+
+/* Inode number of a socket that is attached to a file; 0 once it is orphaned. */
+static __always_inline __u64 inode_of_sock(struct sock *sk)
+{
+	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+
+	if (!socket)
+		return 0;
+	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+}
+
+enum stream_kind { STREAM_NONE = 0, STREAM_TCP = 1, STREAM_UNIX = 2 };
+
+static __always_inline enum stream_kind stream_kind_of(struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+		return STREAM_NONE;
+	if (family == AF_UNIX)
+		return STREAM_UNIX;
+	if ((family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+		return STREAM_TCP;
+	return STREAM_NONE;
+}
+
+static __always_inline __u32 send_position_of(struct sock *sk)
+{
+	return BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+}
+
+static __always_inline __u32 receive_position_of(struct sock *sk)
+{
+	return BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+}
+
+/* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in which
+ * 4 GiB of the stream a position lies. */
+static __always_inline __u32 send_total_mib(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u64 unacknowledged = (__u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una));
+
+	return (__u32)((BPF_CORE_READ(tp, bytes_acked) + unacknowledged) >> 20);
+}
+
+static __always_inline __u32 receive_total_mib(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u64 queued = (__u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq));
+
+	return (__u32)((BPF_CORE_READ(tp, bytes_received) - queued) >> 20);
+}
+
+static __always_inline __u64 listener_key(struct sock *sk)
+{
+	__u64 space = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+
+	return (space << 16) | BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+/* The user memory behind a message iterator: its kind, base, segments, and the bytes to skip. */
+static __always_inline __u32 memory_of_iterator(struct iov_iter *iter, __u64 *base, __u64 *segments, __u64 *offset)
+{
+	__u32 is_iovec, is_buffer = 0;
+
+	*offset = BPF_CORE_READ(iter, iov_offset);
+	*segments = BPF_CORE_READ(iter, nr_segs);
+	if (bpf_core_field_exists(((struct iov_iter___typed *)0)->iter_type)) {
+		__u8 type = BPF_CORE_READ((struct iov_iter___typed *)iter, iter_type);
+
+		is_iovec = type == bpf_core_enum_value(enum iter_type___core, ITER_IOVEC);
+		if (bpf_core_enum_value_exists(enum iter_type___core, ITER_UBUF))
+			is_buffer = type == bpf_core_enum_value(enum iter_type___core, ITER_UBUF);
+	} else {
+		/* Up to 5.13 the type is a bit, ITER_IOVEC = 4, beside the direction in bit 0. */
+		is_iovec = (BPF_CORE_READ((struct iov_iter___type_bits *)iter, type) & ~1U) == 4;
+	}
+	if (is_buffer) {
+		*base = (__u64)BPF_CORE_READ((struct iov_iter___ubuf *)iter, ubuf);
+		return 0; /* MEMORY_BUFFER */
+	}
+	if (!is_iovec)
+		return 5; /* MEMORY_NONE */
+	if (bpf_core_field_exists(((struct iov_iter___renamed *)0)->__iov))
+		*base = (__u64)BPF_CORE_READ((struct iov_iter___renamed *)iter, __iov);
+	else
+		*base = (__u64)BPF_CORE_READ((struct iov_iter___iov *)iter, iov);
+	return 2; /* MEMORY_KERNEL_IOVEC */
+}

@@ -1,0 +1,55 @@
+/* The stamp of the acting thread: its causal state, its CPU accounting, its runtime's identity. */
+#pragma once
+#include "lib/causality.bpf.h"
+
+static __always_inline __u64 runtime_word(__u32 offset)
+{
+	__u64 g = 0, word = 0;
+
+#if defined(__TARGET_ARCH_x86)
+	/* Go keeps g at -8(FS) on amd64 (cmd/internal/obj/x86: TLS offset). */
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 base = BPF_CORE_READ(task, thread.fsbase);
+
+	bpf_probe_read_user(&g, sizeof(g), (void *)(base - 8));
+#endif
+	if (g)
+		bpf_probe_read_user(&word, sizeof(word), (void *)(g + offset));
+	return word;
+}
+
+static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct thread_state *thread, struct ws_target *target)
+{
+	struct operation *operation = &thread->operation;
+	__u64 id = bpf_get_current_pid_tgid();
+
+	stamp->tgid = (__u32)(id >> 32);
+	stamp->tid = (__u32)id;
+	stamp->sequence = thread->sequence++;
+	stamp->turn = thread->turn;
+	stamp->active = operation->active;
+	stamp->last_call = operation->last_call;
+	stamp->runtime_id = 0;
+	stamp->runtime_parent = 0;
+	if ((config.features & WS_FEATURE_RUNTIME_IDS) && target->runtime == WS_RUNTIME_GO) {
+		stamp->runtime_id = runtime_word(target->runtime_offset);
+		stamp->runtime_parent = runtime_word(target->runtime_parent_offset);
+	}
+	stamp->cpu_ns = operation->cpu_ns;
+	stamp->exec_start_ns = operation->exec_start_ns;
+	stamp->run_delay_ns = operation->run_delay_ns;
+	stamp->active_source = operation->active_source;
+	stamp->cpu = (__u16)bpf_get_smp_processor_id();
+	stamp->activations = (__u16)operation->activations;
+}
+
+static __always_inline void read_task_times(struct operation *operation)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	operation->cpu_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	operation->exec_start_ns = BPF_CORE_READ(task, se.exec_start);
+	operation->run_delay_ns = 0;
+	if (bpf_core_field_exists(((struct task_struct *)0)->sched_info.run_delay))
+		operation->run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay);
+}

@@ -1,0 +1,15 @@
+/* Defines every map and the configuration once, and the licence. */
+#include "maps/maps.bpf.h"
+
+struct targets_map targets SEC(".maps");
+struct threads_map threads SEC(".maps");
+struct connections_map connections SEC(".maps");
+struct policies_map policies SEC(".maps");
+struct listeners_map listeners SEC(".maps");
+struct rings_map rings SEC(".maps");
+struct losses_map losses SEC(".maps");
+struct counts_map counts SEC(".maps");
+
+const volatile struct ws_config config = {};
+
+char LICENSE[] SEC("license") = "GPL";
