@@ -44,6 +44,7 @@ struct ExchangeContext {
   std::string_view peer_address;
   uint16_t local_port = 0;  // 0: none
   uint16_t peer_port = 0;
+  bool keep_query_values = false;  // false: every value of a query string is redacted; true: only those of the known secret keys
 };
 
 enum class SpanStatus : uint8_t { kUnset = 0, kOk = 1, kError = 2 };

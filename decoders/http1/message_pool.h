@@ -1,0 +1,33 @@
+// MessagePool: message objects that wait to be used again, so that decoding allocates nothing once it is warm and an idle
+// connection holds no buffers. One pool per shard thread, shared by its connections' decoders; it must outlive them.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "decoders/http1/message.h"
+
+namespace wirespan::decoders::http1 {
+
+class MessagePool {
+ public:
+  // At most `max_spares` messages are kept; one whose buffers grew beyond kMaxKeptBytes is kept without them.
+  explicit MessagePool(size_t max_spares = 256) : max_spares_(max_spares) { spares_.reserve(max_spares), shells_.reserve(max_spares); }
+
+  static constexpr size_t kMaxKeptBytes = 8 * 1024;
+
+  // The caller is done with a message the decoder appended to `out`.
+  void Give(Message&& message);
+
+  // For the decoder: an empty message; and a message object whose content was moved away.
+  std::unique_ptr<Message> Take();
+  void GiveShell(std::unique_ptr<Message> shell);
+
+ private:
+  size_t max_spares_;
+  std::vector<std::unique_ptr<Message>> spares_;  // with buffers
+  std::vector<std::unique_ptr<Message>> shells_;  // without
+};
+
+}  // namespace wirespan::decoders::http1

@@ -1,0 +1,16 @@
+// HTTP/1's part of a span: HTTP semantic conventions 1.44 (docs/http/http-spans.md). Pure; the caller's thread; nothing is kept.
+// Header values are the traced world's: every use is bounded and checked, and what does not parse is left out.
+#pragma once
+
+#include "decoders/description.h"
+#include "decoders/http1/message.h"
+
+namespace wirespan::decoders::http1 {
+
+// `request` or `response` may be null or incomplete; Incomplete::kAmbiguous messages must not be given. Sets `out.name`,
+// `out.status`, `out.error_type` and gives the attributes to `sink`, each name at most once. network.* of the connection is the
+// caller's. Allocates nothing once the strings of `out` are warm.
+void Describe(const Message* request, const Message* response, const ExchangeContext& context, AttributeSink& sink,
+              Description& out);
+
+}  // namespace wirespan::decoders::http1

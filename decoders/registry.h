@@ -1,0 +1,60 @@
+// The one list of protocols. Everything that needs "all protocols" iterates it: guessing, the decode door, a connection's decoder.
+// A protocol is added by its folder and one line in `Protocols` (docs/adding-a-protocol.md).
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <variant>
+
+#include "decoders/decoder.h"
+#include "decoders/guess.h"
+#include "decoders/http1/decoder.h"
+#include "decoders/http1/guess.h"
+#include "decoders/http1/span.h"
+
+namespace wirespan::decoders {
+
+// What an entry of the list has: the name used on command lines, in metrics and configuration; the decoder; how its first bytes
+// look; what a span of it says.
+struct Http1 {
+  static constexpr std::string_view kName = "http1";
+  using Decoder = http1::Decoder;
+  static constexpr auto kLikeness = &http1::Likeness;
+  static constexpr auto kDescribe = &http1::Describe;
+};
+
+template <typename... P>
+struct ProtocolList {
+  static constexpr size_t kSize = sizeof...(P);
+  using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
+};
+
+using Protocols = ProtocolList<Http1>;
+using AnyDecoder = Protocols::AnyDecoder;
+
+// Calls `visit(P{})` for each protocol, in the list's order.
+template <typename Visit, typename... P>
+void ForEachProtocol(ProtocolList<P...> /*list*/, Visit&& visit) {
+  (visit(P{}), ...);
+}
+template <typename Visit>
+void ForEachProtocol(Visit&& visit) {
+  ForEachProtocol(Protocols{}, static_cast<Visit&&>(visit));
+}
+
+// The place of a protocol in the list, from 1; 0 is "unknown" (ProtocolId of guess.h).
+template <typename Protocol>
+constexpr ProtocolId IdOf() {
+  ProtocolId id = 0;
+  ProtocolId found = 0;
+  [&]<typename... P>(ProtocolList<P...>) {
+    ((++id, found = std::is_same_v<P, Protocol> ? id : found), ...);
+  }(Protocols{});
+  return found;
+}
+// The name of a protocol; "unknown" for 0 and what is beyond the list.
+std::string_view ProtocolName(ProtocolId id);
+// nullopt: no protocol has that name.
+std::optional<ProtocolId> ProtocolByName(std::string_view name);
+
+}  // namespace wirespan::decoders
