@@ -1,0 +1,1 @@
+"""One module per theme; every function under @case is one ctest."""

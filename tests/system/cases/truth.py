@@ -1,0 +1,65 @@
+"""Truth under stress: all of it, once, right; or counted by name."""
+from registry import case
+from support import servers
+from support.clients import GatedProcess, Load
+from support.compare import check_joined, check_logs_agree, check_same, path_of, read_client_log
+from support.tracer import Tracer
+from support.workspace import check, check_equal
+
+
+@case(serial=True, timeout=240)
+def twenty_thousand_requests(workspace):
+    """20,000 requests over 200 connections with unlike ids in path, User-Agent and traceparent: every span's path, status, ids and
+    connection are what client and server logged: none missing, none doubled, none wrong."""
+    server = servers.cpp(workspace, "--threads", "2")
+    tracer = Tracer.attach(workspace, [server.pid])
+    sent = Load(workspace, server.port, connections=200, requests=20000, statuses="200,404,503", post_every=7, traceparent_every=3).finish()
+    tracer.await_spans(len(sent), 30)
+    capture = tracer.stop()
+    check_logs_agree(sent, server.stop())
+    check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
+    capture.check_nothing_lost()
+    check_equal((capture.summary["exchanges"], capture.summary["spans"]), (20000, 20000), "exchanges and spans in the summary")
+    check_equal(len({span["span_id"] for span in capture.spans}), 20000, "different span ids")
+    print(f"figures: {capture.summary}")
+
+
+@case(serial=True, timeout=240)
+def twenty_thousand_from_both_ends(workspace):
+    """The same with the client traced too: 40,000 spans, each pair joined by the connection."""
+    server = servers.cpp(workspace, "--threads", "2")
+    log = workspace.path("client.log")
+    client = GatedProcess(workspace, "client", [workspace.built("ws_test_load"), "--log", log, "--port", str(server.port), "--connections", "200",
+                                                "--requests", "20000", "--statuses", "200,404", "--seed", "3"])
+    tracer = Tracer.attach(workspace, [server.pid, client.pid])
+    client.open().finish(timeout=120)
+    sent = read_client_log(log)
+    tracer.await_spans(2 * len(sent), 30)
+    capture = tracer.stop()
+    check_logs_agree(sent, server.stop())
+    check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
+    check_same(sent, capture.of_kind("CLIENT"), "CLIENT spans")
+    check_joined(capture.spans)
+    capture.check_nothing_lost()
+
+
+@case(serial=True, timeout=240)
+def flooded_ring(workspace):
+    """Rings far too small for the load: events are lost, each is counted, and what is written is right: seen = exported + dropped."""
+    server = servers.cpp(workspace, "--threads", "2")
+    tracer = Tracer.attach(workspace, [server.pid], "--rings", "1", "--ring-bytes", "65536")
+    sent = Load(workspace, server.port, connections=64, requests=30000, depth=16, statuses="200,404", post_every=3).finish()
+    tracer.await_spans(len(sent), 3)
+    capture = tracer.stop()
+    check_logs_agree(sent, server.stop())
+    check(capture.dropped.get("ring_full", 0) > 0, f"the ring was not flooded: {capture.summary}")
+    capture.check_conserved()
+    seen = {exchange.target for exchange in sent}
+    spans = capture.of_kind("SERVER")
+    whole = [span for span in spans if "wirespan.incomplete" not in span["attributes"] and path_of(span) in seen]
+    paths = {path_of(span) for span in whole}
+    check_same([exchange for exchange in sent if exchange.target in paths], whole, "spans that claim to be whole")
+    invented = [path_of(span) for span in spans if path_of(span) and path_of(span) not in seen
+                and "wirespan.incomplete" not in span["attributes"] and "wirespan.truncated" not in span["attributes"]]
+    check(not invented, f"paths that nobody asked for: {invented[:5]}")
+

@@ -1,0 +1,136 @@
+"""The tracer under test: `wirespan attach` and `wirespan run` as a user calls them, and what they wrote."""
+import json
+import os
+import signal
+import time
+
+from .workspace import Failure, WIRESPAN, check, check_equal, wait_until
+
+
+def environment(**extra):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return {**kept, **extra}
+
+
+class Capture:
+    """What one capture left: spans, the summary and the exit status."""
+
+    def __init__(self, spans, summary, status, errors):
+        self.spans = spans
+        self.summary = summary
+        self.status = status
+        self.errors = errors
+
+    def of_kind(self, kind):
+        return [span for span in self.spans if span["kind"].upper() == kind]
+
+    @property
+    def dropped(self):
+        return {reason: count for reason, count in self.summary.get("dropped", {}).items() if count}
+
+    def check_nothing_lost(self):
+        check_equal(self.dropped, {}, "dropped")
+
+    def check_conserved(self):
+        """Each exchange that was seen is a written span or has a named reason why not."""
+        lost = sum(count for reason, count in self.dropped.items() if reason in self.summary.get("dropped_spans", self.dropped))
+        check(self.summary["exchanges"] <= self.summary["spans"] + lost,
+              f"exchanges {self.summary['exchanges']} > spans {self.summary['spans']} + dropped {self.dropped}")
+        check_equal(self.summary["spans"], len(self.spans), "spans in the summary and in the output")
+
+
+def read_spans(path):
+    spans = []
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                break  # still being written
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                raise Failure(f"{path}:{number} is not JSON: {error}: {line[:200]}") from None
+            if value.get("type") != "summary":
+                spans.append(value)
+    return spans
+
+
+class Tracer:
+    def __init__(self, workspace, command, selectors, options=(), *, output="spans.jsonl", env=None, tail=(), **process_options):
+        self.output = workspace.path(output)
+        self.argv = [WIRESPAN, command, *selectors, "--format", "json", "--output", self.output, *options, *tail]
+        self.process = workspace.start("wirespan", self.argv, env=environment(**(env or {})), **process_options)
+        self.pid = self.process.pid
+        self.facts = {}
+
+    @classmethod
+    def attach(cls, workspace, pids, *options, **more):
+        tracer = cls(workspace, "attach", [part for pid in pids for part in ("--pid", str(pid))], options, **more)
+        return tracer.await_ready()
+
+    @classmethod
+    def run(cls, workspace, argv, *options, **more):
+        return cls(workspace, "run", [], options, tail=["--", *argv], **more)
+
+    def await_ready(self, timeout=60.0):
+        line = self.process.await_line("stderr", "ready:", timeout)
+        self.facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
+        return self
+
+    def span_count(self):
+        """Whole lines in the output so far."""
+        if not os.path.exists(self.output):
+            return 0
+        with open(self.output, "rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+    def await_spans(self, count, timeout=10.0):
+        """Waits for that many written spans; goes on without a word after `timeout`, for the comparison tells more."""
+        deadline = time.monotonic() + timeout
+        while self.span_count() < count and time.monotonic() < deadline and self.process.running():
+            time.sleep(0.02)
+        return self
+
+    def collect(self, timeout=60.0):
+        status = self.process.wait(timeout)
+        errors = self.process.lines("stderr")
+        summary = {}
+        for line in errors:
+            if line.startswith("summary:"):
+                summary = json.loads(line[len("summary:"):])
+        spans = read_spans(self.output) if os.path.exists(self.output) else []
+        return Capture(spans, summary, status, errors)
+
+    def stop(self, expected=0, number=signal.SIGINT, timeout=30.0):
+        started = time.monotonic()
+        self.process.send_signal(number)
+        capture = self.collect(timeout)
+        capture.seconds_to_stop = time.monotonic() - started
+        check_equal(capture.status, expected, f"exit status of wirespan ({capture.errors[-3:]})")
+        check(capture.summary, f"no summary line on standard error: {capture.errors[-3:]}")
+        return capture
+
+    def bpf_objects(self):
+        """(kind, id) of every program, map and link the agent holds, by its own file descriptors."""
+        found = set()
+        directory = f"/proc/{self.pid}/fdinfo"
+        for name in os.listdir(directory):
+            try:
+                with open(os.path.join(directory, name)) as lines:
+                    text = lines.read()
+            except OSError:
+                continue
+            for line in text.splitlines():
+                key, _, value = line.partition(":")
+                if key in ("prog_id", "map_id", "link_id"):
+                    found.add((key[:-3], int(value)))
+        return found
+
+
+def await_process_state(pid, letters, timeout=10.0):
+    def state():
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] in letters
+        except FileNotFoundError:
+            return "X" in letters
+    wait_until(state, f"process {pid} in state {letters}", timeout)
