@@ -1,0 +1,203 @@
+// TraceAssembler: facts of all shards in, whole spans out: ids, parent, flags, trace state, and how the parent is known. It
+// merges the shards' facts by time, joins both ends of a local connection by key, takes causal links from the LinkResolver, and
+// holds a span only until its place in its trace is settled. Bounded; counts what it lets go early. One thread (`assemble`), no
+// locks, no clock: time is what the facts and Advance say, so the same facts give the same spans, however they were cut into
+// batches. docs/linking.md has the rules of precedence.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/flat_table.h"
+#include "agent/span/ids.h"
+#include "agent/trace/fact.h"
+#include "agent/trace/fact_queue.h"
+#include "agent/trace/link.h"
+#include "agent/trace/link_reason.h"
+#include "exporters/span_exporter.h"
+
+namespace wirespan::trace {
+
+struct AssemblerConfig {
+  uint64_t merge_window_ns = 50'000'000;    // facts of different shards are ordered if they arrive within this
+  uint64_t settle_window_ns = 200'000'000;  // how long the other end, or evidence against a link, may lag behind
+  uint64_t hold_ns = 5'000'000'000;         // longest wait of a finished span for evidence of its parent
+  uint64_t forget_ns = 600'000'000'000;     // an exchange that neither ended nor moved on is forgotten after this
+  uint32_t max_exchanges = 65'536;          // exchanges and calls known at once (about 400 bytes each)
+  uint32_t max_held_spans = 16'384;         // spans waiting, in the merge queue too; the oldest is let go early
+  uint32_t max_lingering = 16'384;          // exchanges kept after their span was let go, for those that refer to them
+  uint32_t max_processes = 4'096;
+  uint32_t max_queued_facts = 65'536;       // beyond it the oldest facts are taken before their merge window is over
+  uint32_t max_uncollected_spans = 16'384;  // let go while no Advance came to collect them; beyond it they are dropped
+  uint32_t max_shards = 64;
+};
+
+enum class SpanDrop : uint8_t {
+  kDuplicate,     // a second span of the same exchange
+  kNotCollected,  // let go early, and Advance was not called in time
+  kCount,
+};
+std::string_view Name(SpanDrop reason);  // "duplicate"
+
+// spans_in == spans_out + sum(dropped) + TraceAssembler::held_spans(), at every moment.
+struct AssemblerCounters {
+  uint64_t spans_in = 0;
+  uint64_t spans_out = 0;
+  std::array<uint64_t, static_cast<size_t>(SpanDrop::kCount)> dropped{};
+  uint64_t released_early = 0;       // spans let go before their place was settled, for want of room
+  uint64_t exchanges_evicted = 0;    // open exchanges forgotten for want of room
+  uint64_t exchanges_forgotten = 0;  // open exchanges forgotten by age
+  uint64_t lingering_evicted = 0;    // exchanges forgotten before a late reference could come
+  uint64_t late_facts = 0;           // facts that came after their time had been passed
+  uint64_t merged_early = 0;         // facts taken before their merge window was over, for want of room
+  uint64_t refused_shard = 0;        // batches of a shard number beyond the limit, taken as shard 0's
+  uint64_t ambiguous_joins = 0;      // requests whose join key a live request of the same side has already
+  LinkCounters links;
+};
+
+class TraceAssembler {
+ public:
+  TraceAssembler(const AssemblerConfig& config, const span::IdKey& key);
+
+  // Takes the facts of one shard, in the shard's order. The batch's elements stay, spent; their spans carry spare buffers for the
+  // next use. Never blocks.
+  void Add(FactBatch&& batch, uint32_t shard = 0);
+  // The caller vouches that all facts before `now_boot_ns` - merge_window_ns were added (those that come later are taken as they
+  // come, and counted). Appends the spans whose place is settled.
+  void Advance(uint64_t now_boot_ns, exporters::SpanBatch& out);
+  // No more facts will come, or none is waited for: appends every span held.
+  void Flush(exporters::SpanBatch& out);
+
+  const AssemblerCounters& counters() const { return counters_; }
+  const ResolverCounters& link_counters() const { return links_.counters(); }
+  uint32_t held_spans() const { return static_cast<uint32_t>(spans_in_use_); }
+  uint32_t known_exchanges() const { return links_.size(); }
+  // How far the links of a process are trusted now.
+  Trust TrustOf(uint32_t tgid) { return links_.TrustOf(tgid, now_); }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering };
+
+  // What the assembler knows of an exchange or call; lies beside the resolver's slot of the same number.
+  struct Entry {
+    JoinKey join;      // registered in joins_; not known() where it could not be
+    JoinKey identity;  // what ids are made of
+    uint64_t start_ns = 0;
+    uint64_t seen_at = 0;                     // when (in facts' time) it was first heard of
+    uint64_t ended_at = 0;                    // when its span came
+    Ref partner;                              // the other end
+    Ref adopted_from;                         // the child through which a header below gives this chain its trace
+    uint32_t context = kNone;                 // index in contexts_: the header of its request
+    uint32_t span = kNone;                    // index in spans_
+    uint32_t previous = kNone, next = kNone;  // list of its stage
+    uint32_t visit = 0;
+    Stage stage = Stage::kFree;
+    ConnectionRole role = ConnectionRole::kUnknown;
+    bool decided = false;
+    // Valid once decided; never changes after.
+    uint8_t trace_flags = 0;
+    bool parent_is_remote = false;
+    bool has_reason = false;
+    exporters::LinkEvidence evidence = exporters::LinkEvidence::kNone;
+    exporters::LinkConfidence confidence = exporters::LinkConfidence::kNone;
+    UnlinkedReason reason = UnlinkedReason::kNoContext;
+    exporters::TraceId trace_id{};
+    exporters::SpanId span_id{};
+    exporters::SpanId parent_span_id{};
+    std::string trace_state;
+  };
+  struct Ends {
+    uint32_t client = kNone;
+    uint32_t server = kNone;
+  };
+  struct JoinKeyHash {
+    uint64_t operator()(const JoinKey& key) const { return key.low ^ MixBits(key.high); }
+  };
+  struct Timer {
+    uint64_t due = 0;
+    uint64_t order = 0;
+    Ref ref;
+  };
+  struct List {
+    uint32_t first = kNone, last = kNone, size = 0;
+  };
+  // How long one span may make its ancestors be waited for. All zero: not at all.
+  struct Patience {
+    uint64_t settle_until = 0;  // for calls that have a link but no end
+    uint64_t hold_until = 0;    // for everything
+    uint64_t since = 0;
+  };
+  // One step up the chain.
+  struct Step {
+    uint32_t slot = kNone;
+    uint32_t parent = kNone;  // kNone: a root, or the parent is not local
+    LinkStatus status;
+  };
+  enum class Climb : uint8_t { kUp, kTop, kWait };
+
+  // assembler.cc: facts, time, memory
+  void Run(uint64_t limit);
+  void Take(QueuedFact& fact);
+  void OnRequest(QueuedFact& fact);
+  void OnResponse(const ResponseStarted& response);
+  void OnFinished(QueuedFact& fact);
+  void OnTimer(const Timer& timer);
+  void Expire();
+  uint32_t TakeSpan();
+  void MakeRoom();
+  void ReleaseOldest();
+  void Register(uint32_t slot, const JoinKey& join);
+  void Unregister(uint32_t slot);
+  void Evict(uint32_t slot);
+  void Free(uint32_t slot);
+  void Schedule(uint32_t slot, uint64_t due);
+  void Release(uint32_t slot, const Patience& patience);
+  void Emit(uint32_t slot);
+  void Move(uint32_t slot, Stage stage);
+  List* ListOf(Stage stage);
+  Entry& Sized(uint32_t slot);
+
+  // decision.cc: parents and traces
+  bool Decide(uint32_t slot, const Patience& patience);
+  Climb Up(uint32_t slot, const Patience& patience, Step& step);
+  Climb UpFromServer(Entry& entry, const Patience& patience, Step& step);
+  Climb UpFromClient(Entry& entry, const Patience& patience, Step& step);
+  void Commit(const Step& step);
+  void CommitClient(Entry& entry, const Step& step);
+  void CommitServer(Entry& entry, const Step& step);
+  void Inherit(Entry& entry, const Entry& parent);
+  void StartTrace(Entry& entry, uint32_t slot);
+  void FollowHeader(Entry& entry, const IncomingContext& header);
+  void Adopt(uint32_t child);
+  const IncomingContext* HeaderOf(const Entry& entry) const;
+  const IncomingContext* AdoptedHeader(uint32_t slot);
+  void Dress(const Entry& entry, exporters::Span& span);
+
+  AssemblerConfig config_;
+  span::IdKey key_;
+  LinkResolver links_;
+  FactQueue queue_;
+  std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing
+  FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
+  std::deque<exporters::Span> spans_;
+  std::vector<uint32_t> free_spans_;
+  size_t spans_in_use_ = 0;
+  std::deque<IncomingContext> contexts_;
+  std::vector<uint32_t> free_contexts_;
+  std::vector<Timer> timers_;  // heap, soonest first
+  std::vector<Step> climb_;
+  List open_, held_, lingering_;
+  exporters::SpanBatch ready_;
+  exporters::SpanBatch* out_ = nullptr;  // where spans go now; null outside Advance and Flush: then to ready_
+  uint64_t now_ = 0;
+  uint64_t next_order_ = 0;
+  uint64_t wait_until_ = 0;  // set by Decide when it has to wait
+  uint32_t visit_ = 0;
+  AssemblerCounters counters_;
+};
+
+}  // namespace wirespan::trace

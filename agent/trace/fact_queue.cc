@@ -1,0 +1,51 @@
+#include "agent/trace/fact_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wirespan::trace {
+
+void FactQueue::Lane::Grow() {
+  constexpr size_t kFirstCapacity = 64;
+  std::vector<QueuedFact> larger(ring.empty() ? kFirstCapacity : ring.size() * 2);
+  for (size_t i = 0; i < count; ++i) larger[i] = std::move(At(i));
+  ring.swap(larger);
+  head = 0;
+}
+
+QueuedFact& FactQueue::Push(uint32_t shard, uint64_t time_ns) {
+  if (shard >= lanes_.size()) lanes_.resize(shard + 1);
+  Lane& lane = lanes_[shard];
+  if (lane.count == lane.ring.size()) lane.Grow();
+  QueuedFact& place = lane.At(lane.count++);
+  ++size_;
+  lane.last_order_ns = std::max(lane.last_order_ns, time_ns);
+  place.order_ns = lane.last_order_ns;
+  place.context = UINT32_MAX;
+  if (lane.count == 1) FindFirst();
+  return place;
+}
+
+void FactQueue::Pop() {
+  Lane& lane = lanes_[first_lane_];
+  lane.head = (lane.head + 1) & (lane.ring.size() - 1);
+  --lane.count;
+  --size_;
+  if (size_ > 0) FindFirst();
+}
+
+// Few shards: a scan beats a heap.
+void FactQueue::FindFirst() {
+  uint64_t first = UINT64_MAX;
+  bool found = false;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i].count == 0) continue;
+    const uint64_t order = lanes_[i].At(0).order_ns;
+    if (found && order >= first) continue;
+    first = order;
+    first_lane_ = i;
+    found = true;
+  }
+}
+
+}  // namespace wirespan::trace

@@ -1,0 +1,197 @@
+// LinkResolver: decides from the facts which exchange caused which call (docs/linking.md). It keeps one slot per exchange and
+// call that may still matter, the open exchanges and the trust of each process; it makes no links across connections (the
+// assembler joins those) and knows nothing of ids. Pure: same facts, same links. Bounded; owned and used by the assembler's
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "agent/base/flat_table.h"
+#include "agent/trace/fact.h"
+#include "agent/trace/fact_queue.h"
+#include "agent/trace/link_reason.h"
+#include "agent/trace/trust.h"
+
+namespace wirespan::trace {
+
+// Names a slot for as long as it lives: a slot that was freed and used again has another generation.
+struct Ref {
+  uint32_t slot = UINT32_MAX;
+  uint32_t generation = 0;
+  bool operator==(const Ref&) const = default;
+};
+
+struct LinkStatus {
+  enum class State : uint8_t {
+    kPending,  // evidence may still come
+    kLinked,
+    kUnlinked,
+  };
+  State state = State::kPending;
+  bool settled = false;  // linked, and no evidence against it can come any more
+  Ref parent;            // linked: an exchange that lives
+  exporters::LinkEvidence evidence = exporters::LinkEvidence::kNone;
+  exporters::LinkConfidence confidence = exporters::LinkConfidence::kNone;
+  UnlinkedReason reason = UnlinkedReason::kNoContext;
+};
+
+struct LinkLimits {
+  uint32_t max_exchanges = 65'536;
+  uint32_t max_processes = 4'096;
+};
+
+struct ResolverCounters {
+  uint64_t agreements = 0;
+  uint64_t contradictions = 0;
+  uint64_t violations = 0;
+  uint64_t completion_wakes = 0;   // seen; no links are made of them yet
+  uint64_t processes_refused = 0;  // facts of processes beyond the limit
+  uint64_t answers_unknown = 0;    // answers to an exchange whose request was not seen
+  uint64_t demotions = 0;          // processes that became distrusted (V)
+  uint64_t promotions = 0;         // and that were trusted again
+};
+
+class LinkResolver {
+ public:
+  explicit LinkResolver(const LinkLimits& limits);
+
+  bool full() const { return free_.empty() && used_ == limits_.max_exchanges; }
+  uint32_t size() const { return used_ - static_cast<uint32_t>(free_.size()); }
+
+  // The slot of a request or of a finished span: found, or made. The resolver must not be full(). `now_ns` never goes back.
+  Ref Open(const RequestSeen& request, uint64_t now_ns);
+  Ref Finish(const FinishedFact& finished, uint64_t now_ns);
+  // The calls that gained a parent by this answer are in linked() until the next Answer.
+  void Answer(const ResponseStarted& response, uint64_t now_ns);
+  void Wake(const CompletionWake& wake);
+  void EndProcess(uint32_t tgid);
+
+  const std::vector<Ref>& linked() const { return linked_; }
+  // Of a client slot. `final`: do not wait any more.
+  LinkStatus Status(uint32_t slot, bool final, uint64_t now_ns);
+  // The exchange that a call belongs to as far as is known now: for evidence of traces, not yet a link. Not alive if there is
+  // none.
+  Ref ParentSoFar(uint32_t slot);
+  // The link of a call is decided: it keeps no exchange alive any more. True if `parent` has no undecided calls left.
+  void Settle(uint32_t slot);
+  bool claimed(uint32_t slot) const { return slots_[slot].claims > 0; }
+  bool Alive(Ref ref) const { return ref.slot < used_ && slots_[ref.slot].live && slots_[ref.slot].generation == ref.generation; }
+  Ref RefOf(uint32_t slot) const { return {slot, slots_[slot].generation}; }
+  bool finished(uint32_t slot) const { return slots_[slot].finished; }
+  bool request_seen(uint32_t slot) const { return slots_[slot].request_seen; }
+  uint64_t opened_ns(uint32_t slot) const { return slots_[slot].opened_ns; }
+  void Free(uint32_t slot);
+
+  Trust TrustOf(uint32_t tgid, uint64_t now_ns);
+  const ResolverCounters& counters() const { return counters_; }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  // What the forward candidate of a call needs before it is a link.
+  enum class Candidate : uint8_t {
+    kNone,
+    kFirm,          // nothing, while the process is trusted
+    kStored,        // proof that the exchange was open: its answer came later
+    kQueued,        // verification: the connection was reused at once
+    kQueuedBehind,  // verification: and another exchange was waiting for a connection
+    kTimer,         // verification: a timer may have acted
+  };
+  struct Slot {
+    Token token = 0;
+    uint32_t index = 0;
+    uint32_t generation = 0;
+    uint32_t tgid = 0;
+    uint32_t process = kNone;
+    ConnectionRole role = ConnectionRole::kUnknown;
+    bool live = false, request_seen = false, finished = false;
+    bool ambiguous = false;  // another request shares the token
+    bool closed = false;     // server: no call can come from it any more
+    bool listed = false;     // server: in its process's list of open exchanges
+    // Server.
+    uint32_t calls = 0;   // calls that had it as candidate
+    uint32_t claims = 0;  // undecided calls that name it
+    uint64_t order = 0;   // in its process's list. Client: exchanges from this order on are too young to be its parent
+    uint64_t opened_ns = 0;
+    uint64_t answered_ns = 0;                 // 0: not seen
+    uint32_t previous = kNone, next = kNone;  // server: open exchanges of the process. Client: ring of siblings
+    // Client.
+    Token forward = 0;  // the candidate
+    Ref parent;         // claimed: the exchange of `late`, else of `forward`
+    Ref earlier;        // the call whose response led to this one
+    Candidate candidate = Candidate::kNone;
+    UnlinkedReason reason = UnlinkedReason::kNoContext;
+    bool late = false;  // `parent` comes from a backward link
+    bool verified = false, contradicted = false, settled = false;
+    bool other_unresolved = false, loop_thread = false;
+  };
+  struct Process {
+    uint32_t tgid = 0;
+    uint32_t first_open = kNone, last_open = kNone;
+    uint64_t next_order = 1;
+    uint64_t idle_open = 0;  // open exchanges that no call was made for
+    bool distrusted = false;
+    TrustMeter meter;
+  };
+  struct SlotKey {
+    Token token = 0;
+    uint32_t index = 0;
+    bool operator==(const SlotKey&) const = default;
+  };
+  struct SlotKeyHash {
+    uint64_t operator()(const SlotKey& key) const { return MixBits(key.token ^ (static_cast<uint64_t>(key.index) << 40U)); }
+  };
+  struct NumberHash {
+    uint64_t operator()(uint64_t number) const { return MixBits(number); }
+  };
+  // What a thread worked for, as far as it can be believed.
+  struct Context {
+    enum class Kind : uint8_t { kNone, kExchange, kCall, kUnknown };
+    Kind kind = Kind::kNone;
+    Token exchange = 0;
+    uint32_t call = kNone;
+    bool doubtful = false;  // kExchange by way of `call`, whose own link waits for verification
+  };
+
+  Slot* Find(Token token, uint32_t index = 0);
+  uint32_t SlotOf(Token token);
+  uint32_t Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid);
+  Process* ProcessOf(const Slot& slot) { return slot.process == kNone ? nullptr : &processes_[slot.process]; }
+  void AttachProcess(Slot& slot);
+  void Note(Slot& slot, TrustMeter::Sign sign, uint64_t now_ns);
+
+  void OpenServer(uint32_t at);
+  void OpenClient(uint32_t at, const RequestSeen& request, uint64_t now_ns);
+  void Close(uint32_t at);
+  Context ContextOf(const ThreadStamp& thread);
+  Context ContextOfToken(Token token);
+  UnlinkedReason Choose(uint32_t at, const RequestSeen& request, uint64_t now_ns);
+  Candidate Grade(const Slot& call, const Slot* parent, const RequestSeen& request, bool proven, bool doubtful);
+  bool OthersWait(const Slot& call, const Slot* parent);
+  void Join(uint32_t call, uint32_t sibling);
+  void LeaveRing(uint32_t at);
+  void Verify(uint32_t call, Token exchange, uint64_t now_ns);
+  void LinkBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns);
+  void LinkOneBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns);
+  void Claim(Slot& call, uint32_t exchange);
+  void Unclaim(Slot& call);
+  bool MayStillBeLinked(const Slot& call);
+  LinkStatus StatusOfForward(Slot& call, bool final, const Trust& trust);
+  LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const;
+
+  LinkLimits limits_;
+  std::deque<Slot> slots_;
+  std::vector<uint32_t> free_;
+  uint32_t used_ = 0;
+  FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
+  FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange
+  std::deque<Process> processes_;
+  std::vector<uint32_t> free_processes_;
+  FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
+  std::vector<Ref> linked_;
+  ResolverCounters counters_;
+};
+
+}  // namespace wirespan::trace

@@ -1,0 +1,42 @@
+#include "agent/trace/trust.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace wirespan::trace {
+
+// Moves the window on to `now_ns`; time that goes back counts in the newest bucket.
+void TrustMeter::Roll(uint64_t now_ns) {
+  const uint64_t epoch = now_ns / kBucketNs;
+  if (epoch <= epoch_) return;
+  const uint64_t steps = std::min(epoch - epoch_, kBuckets);
+  for (uint64_t i = 1; i <= steps; ++i) {
+    Counts& bucket = buckets_[(epoch_ + i) % kBuckets];
+    for (size_t sign = 0; sign < bucket.size(); ++sign) totals_[sign] -= bucket[sign];
+    bucket = {};
+  }
+  // A jump further than the window has emptied all of it: which bucket is reused first no longer matters.
+  epoch_ = epoch;
+}
+
+void TrustMeter::Note(Sign sign, uint64_t now_ns) {
+  Roll(now_ns);
+  uint32_t& count = buckets_[epoch_ % kBuckets][static_cast<size_t>(sign)];
+  if (count == UINT32_MAX) return;
+  ++count;
+  ++totals_[static_cast<size_t>(sign)];
+}
+
+Trust TrustMeter::trust(uint64_t now_ns) {
+  Roll(now_ns);
+  const uint64_t contradictions = Count(Sign::kContradiction);
+  const uint64_t violations = Count(Sign::kViolation);
+  Trust trust;
+  trust.verify = contradictions * 1000 > contradictions + Count(Sign::kAgreement);
+  trust.narrow = violations * 100 > violations + Count(Sign::kLink);
+  trust.spotless = contradictions == 0 && violations == 0;
+  trust.reuse_proven = Count(Sign::kReuseStrayed) == 0 && Count(Sign::kReuseKept) >= kReuseProof;
+  return trust;
+}
+
+}  // namespace wirespan::trace

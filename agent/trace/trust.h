@@ -1,0 +1,48 @@
+// TrustMeter: how far the causal links of one process can be trusted, told without labels from what its threads do (causality:
+// contradictions and violations). Counts over a sliding window of facts' time. Owned by the LinkResolver; one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace wirespan::trace {
+
+// F, V, FLX and VL of the causality reference.
+struct Trust {
+  bool verify = false;        // V: more than 0.1 % contradictions: a forward link counts only if verified
+  bool narrow = false;        // LX: more than 1 % violations: no sibling unions outside event loops
+  bool spotless = true;       // no contradiction and no violation in the window: links are exact
+  bool reuse_proven = false;  // reused pool connections have kept to their exchange often enough, and never strayed
+  bool operator==(const Trust&) const = default;
+};
+
+class TrustMeter {
+ public:
+  enum class Sign : uint8_t {
+    kAgreement,      // an answer followed the response of a call of the same exchange
+    kContradiction,  // an answer followed the response of a call of another, open exchange
+    kLink,           // a link was made, forward or backward
+    kViolation,      // a backward link named an exchange younger than the call
+    kReuseKept,      // a call on a connection reused at once was verified
+    kReuseStrayed,   // such a call turned out to be another exchange's
+    kCount,
+  };
+  static constexpr uint64_t kBucketNs = 5'000'000'000;
+  static constexpr uint64_t kBuckets = 12;  // a window of one minute
+  static constexpr uint64_t kWindowNs = kBucketNs * kBuckets;
+  static constexpr uint64_t kReuseProof = 16;
+
+  void Note(Sign sign, uint64_t now_ns);
+  Trust trust(uint64_t now_ns);
+  uint64_t Count(Sign sign) const { return totals_[static_cast<size_t>(sign)]; }
+
+ private:
+  using Counts = std::array<uint32_t, static_cast<size_t>(Sign::kCount)>;
+  void Roll(uint64_t now_ns);
+
+  std::array<Counts, kBuckets> buckets_{};
+  std::array<uint64_t, static_cast<size_t>(Sign::kCount)> totals_{};
+  uint64_t epoch_ = 0;  // bucket number of the newest bucket
+};
+
+}  // namespace wirespan::trace
