@@ -179,9 +179,7 @@ class Load {
     }
   }
 
-  bool MaySend(const Connection& c) const {
-    return (c.unlimited || c.sent < c.quota) && c.open.size() < options_.depth;
-  }
+  bool MaySend(const Connection& c) const { return (c.unlimited || c.sent < c.quota) && c.open.size() < options_.depth; }
 
   void Fill(Connection& connection) {
     while (MaySend(connection)) {
@@ -195,14 +193,16 @@ class Load {
       request.target = "/s/" + std::to_string(status) + "/" + std::to_string(connection.index) + "-" +
                        std::to_string(request.sequence) + "-" + Hex(id);
       request.agent = "load/" + Hex(Mix(id ^ 0x5555U));
-      connection.out += request.method + " " + request.target + " HTTP/1.1\r\nHost: load.test\r\nUser-Agent: " + request.agent +
-                        "\r\n";
+      connection.out +=
+          request.method + " " + request.target + " HTTP/1.1\r\nHost: load.test\r\nUser-Agent: " + request.agent + "\r\n";
       if (options_.traceparent_every != 0 && number % options_.traceparent_every == 0) {
         request.trace_id = Hex(Mix(id ^ 1U) | 1U) + Hex(Mix(id ^ 2U));
         connection.out += "traceparent: 00-" + request.trace_id + "-" + Hex(Mix(id ^ 3U) | 1U) + "-01\r\n";
       }
-      if (is_post) AppendBody(connection.out, id);
-      else connection.out += "\r\n";
+      if (is_post)
+        AppendBody(connection.out, id);
+      else
+        connection.out += "\r\n";
       connection.open.push_back(std::move(request));
     }
   }
@@ -244,17 +244,22 @@ class Load {
     }
     Fill(connection);
     if (!Flush(connection)) open = false;
-    if (connection.open.empty() && !MaySend(connection)) Close(connection);
-    else if (!open || (events & (EPOLLERR | EPOLLHUP)) != 0) Fail(connection);
+    if (connection.open.empty() && !MaySend(connection))
+      Close(connection);
+    else if (!open || (events & (EPOLLERR | EPOLLHUP)) != 0)
+      Fail(connection);
   }
 
   static bool Receive(Connection& connection) {
     char buffer[65536];
     while (true) {
       const ssize_t count = recv(connection.fd, buffer, sizeof buffer, 0);
-      if (count > 0) connection.in.append(buffer, static_cast<size_t>(count));
-      else if (count == 0) return false;
-      else return errno == EAGAIN || errno == EINTR;
+      if (count > 0)
+        connection.in.append(buffer, static_cast<size_t>(count));
+      else if (count == 0)
+        return false;
+      else
+        return errno == EAGAIN || errno == EINTR;
     }
   }
 
@@ -319,20 +324,31 @@ bool ParseOptions(int argc, char** argv, Options& options) {
     if (i + 1 >= argc) return false;
     const std::string value = argv[++i];
     const uint64_t number = std::strtoull(value.c_str(), nullptr, 10);
-    if (name == "--host") options.host = value;
-    else if (name == "--unix") options.unix_path = value;
-    else if (name == "--log") options.log = value;
-    else if (name == "--port") options.port = static_cast<uint16_t>(number);
-    else if (name == "--connections") options.connections = static_cast<uint32_t>(number);
-    else if (name == "--requests") options.requests = number;
-    else if (name == "--depth") options.depth = static_cast<uint32_t>(number);
-    else if (name == "--post-every") options.post_every = static_cast<uint32_t>(number);
-    else if (name == "--traceparent-every") options.traceparent_every = static_cast<uint32_t>(number);
-    else if (name == "--seed") options.seed = number;
+    if (name == "--host")
+      options.host = value;
+    else if (name == "--unix")
+      options.unix_path = value;
+    else if (name == "--log")
+      options.log = value;
+    else if (name == "--port")
+      options.port = static_cast<uint16_t>(number);
+    else if (name == "--connections")
+      options.connections = static_cast<uint32_t>(number);
+    else if (name == "--requests")
+      options.requests = number;
+    else if (name == "--depth")
+      options.depth = static_cast<uint32_t>(number);
+    else if (name == "--post-every")
+      options.post_every = static_cast<uint32_t>(number);
+    else if (name == "--traceparent-every")
+      options.traceparent_every = static_cast<uint32_t>(number);
+    else if (name == "--seed")
+      options.seed = number;
     else if (name == "--statuses") {
       options.statuses.clear();
       for (size_t at = 0; at < value.size(); at += 4) options.statuses.push_back(std::atoi(value.substr(at, 3).c_str()));
-    } else return false;
+    } else
+      return false;
   }
   return !options.log.empty() && options.connections > 0 && options.depth > 0 && !options.statuses.empty();
 }

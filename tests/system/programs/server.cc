@@ -51,8 +51,10 @@ class Worker {
       for (int i = 0; i < count; ++i) {
         const int fd = events[i].data.fd;
         if (fd == stop_) return;
-        if (fd == listener_) Accept();
-        else if (!Serve(*clients_.at(fd))) Drop(fd);
+        if (fd == listener_)
+          Accept();
+        else if (!Serve(*clients_.at(fd)))
+          Drop(fd);
       }
     }
   }
@@ -139,14 +141,17 @@ class Worker {
     out += "\r\n";
     if (status != 204 && status != 304 && method != "HEAD") out += text;
     log_ += std::to_string(client.port) + "\t" + method + "\t" + target + "\t" +
-            std::string(FieldValue(head.block, "user-agent")) + "\t" + std::to_string(body) + "\t" + std::to_string(status) + "\n";
+            std::string(FieldValue(head.block, "user-agent")) + "\t" + std::to_string(body) + "\t" + std::to_string(status) +
+            "\n";
   }
 
   static bool Send(int fd, const std::string& out) {
     for (size_t sent = 0; sent < out.size();) {
       const ssize_t count = send(fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
-      if (count > 0) sent += static_cast<size_t>(count);
-      else if (errno != EAGAIN && errno != EINTR) return false;
+      if (count > 0)
+        sent += static_cast<size_t>(count);
+      else if (errno != EAGAIN && errno != EINTR)
+        return false;
     }
     return true;
   }
@@ -195,10 +200,14 @@ int Main(int argc, char** argv) {
   size_t threads = 1;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
-    if (name == "--log") log_path = argv[i + 1];
-    else if (name == "--unix") unix_path = argv[i + 1];
-    else if (name == "--host") host = argv[i + 1];
-    else if (name == "--threads") threads = std::strtoul(argv[i + 1], nullptr, 10);
+    if (name == "--log")
+      log_path = argv[i + 1];
+    else if (name == "--unix")
+      unix_path = argv[i + 1];
+    else if (name == "--host")
+      host = argv[i + 1];
+    else if (name == "--threads")
+      threads = std::strtoul(argv[i + 1], nullptr, 10);
   }
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
