@@ -28,7 +28,11 @@ class AttributeList {
   void Int(std::string_view key, int64_t value);
   void Double(std::string_view key, double value);
   void Bool(std::string_view key, bool value);
-  void Append(const AttributeList& other) { wire_ += other.wire_, count_ += other.count_; }
+  void Append(const AttributeList& other) {
+    wire_ += other.wire_;
+    count_ += other.count_;
+    dropped_bytes_ += other.dropped_bytes_;
+  }
 
   const std::string& wire() const { return wire_; }
   uint32_t count() const { return count_; }

@@ -22,6 +22,9 @@ std::string ToHex(const SpanId& id);
 enum class SpanKind : uint8_t { kInternal = 1, kServer = 2, kClient = 3, kProducer = 4, kConsumer = 5 };  // OTLP numbers
 enum class StatusCode : uint8_t { kUnset = 0, kOk = 1, kError = 2 };                                      // OTLP numbers
 
+std::string_view Name(SpanKind kind);      // "server"
+std::string_view Name(StatusCode status);  // "unset", "ok", "error"
+
 // How the parent of a span is known.
 enum class LinkEvidence : uint8_t {
   kNone,
