@@ -40,6 +40,7 @@ struct operation {
 	__u64 stored;        /* the connection's stored token before this call took it */
 	__u64 time_ns;       /* of the event: start of a send, end of a receive */
 	__u64 total;         /* bytes the call moved, or of the message being emitted */
+	__u64 messages;      /* sendmmsg, recvmmsg: the array of mmsghdr */
 	__u64 trailing;      /* bytes of later messages of the same call (recvmmsg) */
 	__u32 kind;
 	__u32 memory;

@@ -80,6 +80,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct socket_ref ref = {};
+	struct sock *sk;
 	__u32 tgid, one = 1;
 	__u64 key;
 	__u8 state;
@@ -90,19 +91,20 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
 	socket_of_file(file, &ref);
-	if (!ref.sock || stream_kind_of(ref.sock) == STREAM_NONE)
+	sk = ref.sock;
+	if (!sk || stream_kind_of(sk) == STREAM_NONE)
 		return 0;
-	state = BPF_CORE_READ(ref.sock, __sk_common.skc_state);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN) {
-		key = listener_key(ref.sock);
-		if (iterator_wants_listeners && stream_kind_of(ref.sock) == STREAM_TCP)
+		key = listener_key(sk);
+		if (iterator_wants_listeners && stream_kind_of(sk) == STREAM_TCP)
 			bpf_map_update_elem(&listeners, &key, &one, BPF_ANY);
 		return 0;
 	}
 	if (iterator_wants_listeners || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 		return 0;
-	key = (__u64)ref.sock;
+	key = (__u64)sk;
 	if (!bpf_map_lookup_elem(&connections, &key))
-		make_connection(ref.sock, ref.inode, (__s32)ctx->fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
+		make_connection(sk, ref.inode, (__s32)ctx->fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
 	return 0;
 }

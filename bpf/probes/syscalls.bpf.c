@@ -216,37 +216,56 @@ static __always_inline __u64 message_total(__u64 base, __u32 count)
 	return total;
 }
 
-/* The messages of sendmmsg and recvmmsg, one event each. */
-static __always_inline void finish_messages(struct thread_state *thread, struct ws_target *target,
-					    struct connection *connection, struct sock *sk, __u32 count)
+/* One message of the sendmmsg or recvmmsg in flight. A global function: the verifier walks it once, not once per message. */
+__noinline int emit_message(__u32 index)
 {
-	struct operation *operation = &thread->operation;
-	__u64 base = operation->base;
-	__u64 left = message_total(base, count);
+	struct ws_target *target = current_target();
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection;
+	struct operation *operation;
+	struct mmsghdr header = {};
+	__u64 key;
+
+	if (!target || !thread)
+		return 0;
+	operation = &thread->operation;
+	key = operation->sock;
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection)
+		return 0;
+	if (bpf_probe_read_user(&header, sizeof(header), (const void *)(operation->messages + index * sizeof(header))))
+		return 0;
+	operation->base = (__u64)header.msg_hdr.msg_iov;
+	operation->segments = header.msg_hdr.msg_iovlen;
+	operation->total = header.msg_len;
+	operation->trailing -= header.msg_len;
+	if (operation->kind == OPERATION_SEND) {
+		finish_send(thread, target, connection, (struct sock *)key);
+		operation->position += header.msg_len;
+	} else {
+		finish_receive(thread, target, connection, (struct sock *)key);
+	}
+	return 0;
+}
+
+/* The messages of sendmmsg and recvmmsg, one event each. */
+static __always_inline void finish_messages(struct operation *operation, struct connection *connection, struct sock *sk,
+					    __u32 count)
+{
+	__u64 total = message_total(operation->base, count);
 
 	if (count > MAX_MESSAGES)
 		add_loss(WS_LOSS_IOVEC_LIMIT, 1);
 	if (operation->kind == OPERATION_SEND)
-		check_position(operation, connection, sk, left);
+		check_position(operation, connection, sk, total);
+	operation->sock = (__u64)sk;
 	operation->memory = MEMORY_USER_IOVEC;
+	operation->messages = operation->base;
+	operation->trailing = total;
 	for (__u32 i = 0; i < MAX_MESSAGES; i++) {
-		struct mmsghdr header = {};
-
 		if (i >= count)
 			break;
-		if (bpf_probe_read_user(&header, sizeof(header), (const void *)(base + i * sizeof(header))))
-			break;
-		operation->base = (__u64)header.msg_hdr.msg_iov;
-		operation->segments = header.msg_hdr.msg_iovlen;
-		operation->total = header.msg_len;
-		left -= header.msg_len;
-		operation->trailing = left;
-		if (operation->kind == OPERATION_SEND) {
-			finish_send(thread, target, connection, sk);
-			operation->position += header.msg_len;
-		} else {
-			finish_receive(thread, target, connection, sk);
-		}
+		emit_message(i);
 	}
 	operation->trailing = 0;
 }
@@ -280,7 +299,7 @@ static __always_inline void leave_send(struct thread_state *thread, struct ws_ta
 		return;
 	operation->total = (__u64)moved;
 	if (operation->memory == MEMORY_MESSAGES) {
-		finish_messages(thread, target, connection, (struct sock *)key, (__u32)moved);
+		finish_messages(operation, connection, (struct sock *)key, (__u32)moved);
 		return;
 	}
 	resolve_message(operation);
@@ -291,6 +310,7 @@ static __always_inline void leave_send(struct thread_state *thread, struct ws_ta
 /* A read that was no socket: an eventfd or a pipe may hand over any work. */
 static __always_inline void leave_other_read(struct thread_state *thread, const struct socket_ref *ref, long moved)
 {
+	struct file *file = ref->file;
 	const unsigned char *name;
 	char start[8] = {};
 
@@ -298,9 +318,9 @@ static __always_inline void leave_other_read(struct thread_state *thread, const 
 		forget_token(thread);
 		return;
 	}
-	if (moved != 8 || !ref->file)
+	if (moved != 8 || !file)
 		return;
-	name = BPF_CORE_READ(ref->file, f_path.dentry, d_name.name);
+	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
 	bpf_probe_read_kernel(start, sizeof(start), name);
 	if (start[0] == '[' && start[1] == 'e' && start[2] == 'v' && start[3] == 'e' && start[4] == 'n' && start[5] == 't' &&
 	    start[6] == 'f')
@@ -331,7 +351,7 @@ static __always_inline void leave_receive(struct thread_state *thread, struct ws
 	}
 	operation->total = (__u64)moved;
 	if (operation->memory == MEMORY_MESSAGES) {
-		finish_messages(thread, target, connection, ref.sock, (__u32)moved);
+		finish_messages(operation, connection, ref.sock, (__u32)moved);
 		return;
 	}
 	resolve_message(operation);
@@ -449,11 +469,8 @@ int on_sys_enter_tracepoint(struct trace_event_raw_sys_enter *ctx)
 {
 	struct call_arguments arguments = {};
 
-	arguments.value[0] = ctx->args[0];
-	arguments.value[1] = ctx->args[1];
-	arguments.value[2] = ctx->args[2];
-	arguments.value[3] = ctx->args[3];
-	arguments.value[4] = ctx->args[4];
+	/* Not by direct access: the kernel refuses to attach a program that reads more arguments than the call has. */
+	bpf_probe_read_kernel(&arguments, 5 * sizeof(arguments.value[0]), &ctx->args[0]);
 	return enter_call(ctx->id, &arguments);
 }
 

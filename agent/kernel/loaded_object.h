@@ -1,0 +1,63 @@
+// LoadedObject: one opening of the BPF skeleton with exactly the programs of one attempt, loaded and attached. Internal to
+// agent/kernel. Everything is released in the destructor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/base/unique_fd.h"
+#include "agent/kernel/tracer.h"
+
+struct bpf_link;
+struct bpf_program;
+struct tracer;
+
+namespace wirespan::kernel {
+
+// How the hooks of a source are attached.
+enum class Mechanism : uint8_t { kFentry, kKprobe, kBtfTracepoint, kRawTracepoint, kTracepoint };
+std::string_view Name(Mechanism mechanism);
+
+struct Plan {
+  CaptureSource source = CaptureSource::kSyscall;
+  Mechanism io = Mechanism::kBtfTracepoint;     // where the bytes are seen
+  Mechanism waits = Mechanism::kBtfTracepoint;  // where turns end; source syscall: the same as io
+};
+
+// The plans in order of preference; `source` kAuto gives all.
+std::vector<Plan> PlansFor(CaptureSource source);
+std::string Describe(const Plan& plan);
+
+struct SkeletonDeleter {
+  void operator()(tracer* skeleton) const;
+};
+struct LinkDeleter {
+  void operator()(bpf_link* link) const;
+};
+
+class LoadedObject {
+ public:
+  static Result<std::unique_ptr<LoadedObject>> Open(const Plan& plan, const TracerOptions& options);
+
+  tracer* skeleton() const { return skeleton_.get(); }
+  const std::vector<UniqueFd>& rings() const { return rings_; }
+  const std::vector<bpf_program*>& programs() const { return programs_; }
+
+ private:
+  LoadedObject() = default;
+  Result<void> Configure(const Plan& plan, const TracerOptions& options);
+  Result<void> Load();
+  Result<void> MakeRings(const TracerOptions& options);
+  Result<void> Attach(const Plan& plan);
+  Result<void> AttachProgram(bpf_program* program);
+  Result<void> AttachTracepoints(const Plan& plan);
+
+  std::unique_ptr<tracer, SkeletonDeleter> skeleton_;
+  std::vector<bpf_program*> programs_;      // selected; attached by their section, but for the tracepoint pair
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+  std::vector<UniqueFd> rings_;
+};
+
+}  // namespace wirespan::kernel

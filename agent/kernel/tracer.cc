@@ -1,0 +1,221 @@
+#include "agent/kernel/tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <mutex>
+
+#include "agent/kernel/loaded_object.h"
+#include "bpf/shared/config.h"
+#include "bpf/tracer.skel.h"
+
+namespace wirespan::kernel {
+namespace {
+
+struct RingDeleter {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+// One ring as libbpf reads it.
+struct RingReader {
+  std::unique_ptr<ring_buffer, RingDeleter> ring;
+  const std::function<void(std::span<const std::byte>)>* callback = nullptr;
+
+  static int OnRecord(void* context, void* data, size_t size) {
+    (*static_cast<RingReader*>(context)->callback)({static_cast<const std::byte*>(data), size});
+    return 0;
+  }
+};
+
+std::vector<uint64_t> SumPerCpu(const bpf_map* map, uint32_t entries) {
+  const int cpus = libbpf_num_possible_cpus();
+  std::vector<uint64_t> values(cpus > 0 ? static_cast<size_t>(cpus) : 1);
+  std::vector<uint64_t> sums(entries);
+  for (uint32_t i = 0; i < entries; ++i) {
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &i, values.data()) != 0) continue;
+    for (const uint64_t value : values) sums[i] += value;
+  }
+  return sums;
+}
+
+// "memlock:" of the map's fdinfo: what the kernel says the map takes.
+uint64_t MemoryOf(int map_fd) {
+  std::ifstream info("/proc/self/fdinfo/" + std::to_string(map_fd));
+  std::string key;
+  uint64_t value = 0;
+  while (info >> key) {
+    if (key == "memlock:" && info >> value) return value;
+  }
+  return 0;
+}
+
+class LoadedTracer final : public Tracer {
+  using Maps = decltype(tracer::maps);
+  const Maps& maps() const { return object_->skeleton()->maps; }
+
+ public:
+  LoadedTracer(std::unique_ptr<LoadedObject> object, Plan plan, std::vector<Attempt> failed)
+      : object_(std::move(object)), plan_(plan), failed_(std::move(failed)) {}
+
+  Result<void> OpenRings() {
+    for (const UniqueFd& fd : object_->rings()) {
+      auto reader = std::make_unique<RingReader>();
+      reader->ring.reset(ring_buffer__new(fd.get(), RingReader::OnRecord, reader.get(), nullptr));
+      if (!reader->ring) return Error::FromErrno("map ring buffer", errno);
+      readers_.push_back(std::move(reader));
+    }
+    return {};
+  }
+
+  CaptureSource source() const override { return plan_.source; }
+
+  std::string Explanation() const override {
+    std::string text = std::string(Name(plan_.source)) + " by " + Describe(plan_);
+    for (size_t i = 0; i < failed_.size(); ++i) {
+      text += (i == 0 ? ", because " : "; ") + std::string(Name(failed_[i].source)) + " by " + failed_[i].mechanism + ": " +
+              failed_[i].reason;
+    }
+    return text;
+  }
+
+  Result<void> AddTarget(uint32_t tgid, bool inherit) override {
+    ws_target target{};
+    if (inherit) target.flags = WS_TARGET_INHERIT;
+    if (bpf_map_update_elem(Fd(maps().targets), &tgid, &target, BPF_ANY) != 0) {
+      return Error::FromErrno("select process " + std::to_string(tgid), errno, "raise max-targets");
+    }
+    return {};
+  }
+  void RemoveTarget(uint32_t tgid) override { bpf_map_delete_elem(Fd(maps().targets), &tgid); }
+  bool IsTarget(uint32_t tgid) const override {
+    ws_target target{};
+    return bpf_map_lookup_elem(Fd(maps().targets), &tgid, &target) == 0;
+  }
+
+  Result<void> ScanExisting() override {
+    for (const uint32_t listeners : {1U, 0U}) {
+      object_->skeleton()->bss->iterator_wants_listeners = listeners;
+      if (Result<void> done = RunIterator(); !done.ok()) return done;
+    }
+    return {};
+  }
+
+  bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
+  bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) override {
+    return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, 0, 0});
+  }
+  void ErasePolicy(ConnectionId connection) override { bpf_map_delete_elem(Fd(maps().policies), &connection); }
+
+  size_t Consume(uint32_t index, const std::function<void(std::span<const std::byte>)>& callback) override {
+    RingReader& reader = *readers_[index];
+    reader.callback = &callback;
+    const int count = ring_buffer__consume(reader.ring.get());
+    return count > 0 ? static_cast<size_t>(count) : 0;
+  }
+  uint32_t ring_count() const override { return static_cast<uint32_t>(readers_.size()); }
+  uint64_t Waiting(uint32_t index) const override {
+    const ::ring* ring = ring_buffer__ring(readers_[index]->ring.get(), 0);
+    return ring == nullptr ? 0 : ring__avail_data_size(ring);
+  }
+
+  KernelLosses Losses() const override {
+    KernelLosses losses;
+    losses.by_reason = SumPerCpu(maps().losses, WS_LOSS_REASON_COUNT);
+    losses.counts = SumPerCpu(maps().counts, WS_COUNT_COUNT);
+    for (const bpf_program* program : object_->programs()) losses.missed_runs += ProgramInfo(program).recursion_misses;
+    return losses;
+  }
+
+  uint64_t MapBytes() const override {
+    uint64_t bytes = 0;
+    for (const UniqueFd& ring : object_->rings()) bytes += MemoryOf(ring.get());
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object_->skeleton()->obj) bytes += MemoryOf(bpf_map__fd(map));
+    return bytes;
+  }
+
+  std::vector<std::pair<std::string, uint32_t>> VerifierCost() const override {
+    std::vector<std::pair<std::string, uint32_t>> cost;
+    for (const bpf_program* program : object_->programs()) {
+      cost.emplace_back(bpf_program__name(program), ProgramInfo(program).verified_insns);
+    }
+    return cost;
+  }
+
+ private:
+  static int Fd(const bpf_map* map) { return bpf_map__fd(map); }
+
+  static bpf_prog_info ProgramInfo(const bpf_program* program) {
+    bpf_prog_info info{};
+    uint32_t size = sizeof(info);
+    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size);
+    return info;
+  }
+
+  bool SetPolicy(ConnectionId connection, const ws_policy& policy) {
+    return bpf_map_update_elem(Fd(maps().policies), &connection, &policy, BPF_ANY) == 0;
+  }
+
+  Result<void> RunIterator() {
+    const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter(object_->skeleton()->progs.on_task_file, nullptr));
+    if (!link) return Error::FromErrno("attach the iterator over open files", errno);
+    const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));
+    if (!iterator.ok()) return Error::FromErrno("run the iterator over open files", errno);
+    char buffer[256];
+    ssize_t size = 0;
+    do {
+      size = ::read(iterator.get(), buffer, sizeof(buffer));
+    } while (size > 0 || (size < 0 && errno == EAGAIN));
+    if (size < 0) return Error::FromErrno("read the iterator over open files", errno);
+    return {};
+  }
+
+  std::unique_ptr<LoadedObject> object_;
+  Plan plan_;
+  std::vector<Attempt> failed_;
+  std::vector<std::unique_ptr<RingReader>> readers_;
+};
+
+}  // namespace
+
+std::string_view Name(CaptureSource source) {
+  switch (source) {
+    case CaptureSource::kAuto: return "auto";
+    case CaptureSource::kSocket: return "socket";
+    case CaptureSource::kSyscall: return "syscall";
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
+  std::vector<Attempt> failed;
+  for (const Plan& plan : PlansFor(options.source)) {
+    Result<std::unique_ptr<LoadedObject>> object = LoadedObject::Open(plan, options);
+    if (!object.ok()) {
+      failed.push_back({plan.source, Describe(plan), false, object.error().message()});
+      continue;
+    }
+    auto loaded = std::make_unique<LoadedTracer>(*std::move(object), plan, std::move(failed));
+    if (Result<void> done = loaded->OpenRings(); !done.ok()) return done.error();
+    return std::unique_ptr<Tracer>(std::move(loaded));
+  }
+  std::string message = "attach capture source '" + std::string(Name(options.source)) + "'";
+  for (const Attempt& attempt : failed) {
+    message += "; " + std::string(Name(attempt.source)) + " by " + attempt.mechanism + ": " + attempt.reason;
+  }
+  return Error(message + "; `wirespan doctor` says what to change");
+}
+
+std::vector<Attempt> Tracer::TryAll(const TracerOptions& options) {
+  std::vector<Attempt> attempts;
+  for (const Plan& plan : PlansFor(CaptureSource::kAuto)) {
+    const Result<std::unique_ptr<LoadedObject>> object = LoadedObject::Open(plan, options);
+    attempts.push_back({plan.source, Describe(plan), object.ok(), object.ok() ? "" : object.error().message()});
+  }
+  return attempts;
+}
+
+}  // namespace wirespan::kernel

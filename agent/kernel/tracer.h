@@ -1,0 +1,82 @@
+// Tracer: the loaded and attached BPF programs. Chooses how to attach by trying, owns every map, link and ring, and lets go of all of
+// them when it is destroyed: nothing is pinned, so nothing outlives the process. One thread, but for the methods that say otherwise.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/kernel/event.h"
+
+namespace wirespan::kernel {
+
+enum class CaptureSource : uint8_t { kAuto, kSocket, kSyscall };
+std::string_view Name(CaptureSource source);  // "auto", "socket", "syscall"
+
+struct TracerOptions {
+  CaptureSource source = CaptureSource::kAuto;
+  uint32_t ring_count = 1;
+  uint32_t ring_bytes = 8U << 20U;  // each; a power of two, at least a page
+  uint32_t turn_budget_bytes = 4096;
+  uint32_t max_connections = 32768;
+  uint32_t max_threads = 8192;
+  uint32_t max_targets = 4096;
+  bool completion_wakes = true;
+};
+
+// One way of attaching that was tried.
+struct Attempt {
+  CaptureSource source = CaptureSource::kAuto;
+  std::string mechanism;  // "fentry/fexit", "kprobe/kretprobe", "tp_btf", "raw tracepoints", "tracepoints"
+  bool works = false;
+  std::string reason;     // why it does not
+};
+
+struct KernelLosses {
+  std::vector<uint64_t> by_reason;  // index: enum ws_loss_reason
+  std::vector<uint64_t> counts;     // index: enum ws_count
+  uint64_t missed_runs = 0;         // programs the kernel skipped because of recursion (bpf_prog_info.recursion_misses)
+};
+
+class Tracer {
+ public:
+  // Tries the sources in order of preference (or the forced one alone) until one is attached. The error names every attempt.
+  static Result<std::unique_ptr<Tracer>> Open(const TracerOptions& options);
+  // Tries every way there is and attaches none for good: for `doctor`.
+  static std::vector<Attempt> TryAll(const TracerOptions& options);
+
+  virtual ~Tracer() = default;
+
+  virtual CaptureSource source() const = 0;
+  // "syscall by tp_btf, because socket by fentry/fexit: ...; socket by kprobe/kretprobe: ...". One line.
+  virtual std::string Explanation() const = 0;
+
+  // From now on the process is captured; `inherit`: its future children too. Any thread.
+  virtual Result<void> AddTarget(uint32_t tgid, bool inherit) = 0;
+  virtual void RemoveTarget(uint32_t tgid) = 0;
+  virtual bool IsTarget(uint32_t tgid) const = 0;
+  // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each batch.
+  virtual Result<void> ScanExisting() = 0;
+
+  // What user space decided about a connection. Any thread; a failure is counted by the caller.
+  virtual bool SetPolicyOff(ConnectionId connection) = 0;
+  virtual bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) = 0;
+  virtual void ErasePolicy(ConnectionId connection) = 0;
+
+  // Hands every record that waits on ring `index` to `callback`; returns how many. One thread per ring.
+  virtual size_t Consume(uint32_t index, const std::function<void(std::span<const std::byte>)>& callback) = 0;
+  virtual uint32_t ring_count() const = 0;
+  // Bytes on the ring that wait to be consumed.
+  virtual uint64_t Waiting(uint32_t index) const = 0;
+
+  virtual KernelLosses Losses() const = 0;  // any thread
+  virtual uint64_t MapBytes() const = 0;    // memory of all maps, as the kernel accounts it where it does
+  // Instructions the verifier walked, per loaded program: "name count" pairs.
+  virtual std::vector<std::pair<std::string, uint32_t>> VerifierCost() const = 0;
+};
+
+}  // namespace wirespan::kernel
