@@ -38,6 +38,8 @@ class SpanExporter {
   // Called by the thread of Export, about once per schedule delay, also when there is nothing to export: for exporters that hold
   // spans back (the console's waterfalls) and must act on the passing of time.
   virtual void OnTick(std::chrono::steady_clock::time_point /*now*/) {}
+  // Writes what was held back and ends what was begun. Called once, by the thread of Export, after the last Export.
+  virtual void Finish() {}
   // Ends what is in flight by `deadline`; no Export follows. May be called from another thread than Export: an Export that waits
   // for a retry returns.
   virtual void Shutdown(std::chrono::steady_clock::time_point deadline) = 0;

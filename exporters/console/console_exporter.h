@@ -1,5 +1,5 @@
 // ConsoleExporter: waterfalls of whole traces in a terminal. A trace is printed once its root has ended and nothing was added for
-// the grace time, or at Shutdown. One thread calls Export and OnTick. Memory is bounded: past the bound the oldest trace is
+// the grace time, or at Finish. One thread calls Export and OnTick. Memory is bounded: past the bound the oldest trace is
 // printed early; no span is dropped for it.
 #pragma once
 

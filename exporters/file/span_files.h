@@ -18,7 +18,7 @@ namespace wirespan::exporters {
 void AppendSpanLine(const Span& span, std::string& out);
 
 std::unique_ptr<SpanExporter> NewJsonLinesExporter(OutputFile file);
-// The request is closed by Shutdown; with no span it is {"resourceSpans":[]}.
+// The request is closed by Finish; with no span it is {"resourceSpans":[]}.
 std::unique_ptr<SpanExporter> NewOtlpJsonFileExporter(OutputFile file, otlp::Scope scope);
 
 }  // namespace wirespan::exporters
