@@ -34,14 +34,14 @@ struct ParseStep {
 
 // Why a message is not complete. Names are part of the output (`wirespan.incomplete`).
 enum class Incomplete : uint8_t {
-  kNo,          // complete
-  kGap,         // bytes in the middle were not seen
-  kClosed,      // the direction ended before the message did
-  kAmbiguous,   // framing that two readers could read differently (RFC 9112 6.3); no span is made of it
+  kNo,         // complete
+  kGap,        // bytes in the middle were not seen
+  kClosed,     // the direction ended before the message did
+  kAmbiguous,  // framing that two readers could read differently (RFC 9112 6.3); no span is made of it
 };
 
-// Rules (see docs/adding-a-protocol.md): total on all inputs; kNeedMore keeps a resume offset, so that work per byte is O(1); every
-// length is compared with a named limit first; no state is shared between connections; bytes are never invented.
+// Rules (see docs/adding-a-protocol.md): total on all inputs; kNeedMore keeps a resume offset, so that work per byte is O(1);
+// every length is compared with a named limit first; no state is shared between connections; bytes are never invented.
 //
 // Positions: a decoder counts, per direction, the bytes it consumed, the gaps it was told of, and the bytes Resync skipped.
 // Message::start and ::end are such positions: 0 is the first byte ever given for that direction.

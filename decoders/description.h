@@ -26,13 +26,13 @@ enum class SpanSide : uint8_t { kServer, kClient };  // which end of the connect
 // failed, of `error.type`.
 enum class ExchangeEnd : uint8_t {
   kComplete,
-  kNoResponse,        // the connection ended in order before any byte of the response
-  kConnectionReset,   // it ended by a reset or time-out
-  kRequestNotSeen,    // the request, or part of it, lies in a gap or before the agent's start
-  kResponseNotSeen,   // the same of the response
-  kResponseCut,       // the response ended before its framing said so
-  kProcessExited,     // the process ended with the exchange open
-  kAgentStopped,      // the agent stopped with the exchange open
+  kNoResponse,       // the connection ended in order before any byte of the response
+  kConnectionReset,  // it ended by a reset or time-out
+  kRequestNotSeen,   // the request, or part of it, lies in a gap or before the agent's start
+  kResponseNotSeen,  // the same of the response
+  kResponseCut,      // the response ended before its framing said so
+  kProcessExited,    // the process ended with the exchange open
+  kAgentStopped,     // the agent stopped with the exchange open
 };
 std::string_view Name(ExchangeEnd end);
 
@@ -44,6 +44,7 @@ struct ExchangeContext {
   std::string_view peer_address;
   uint16_t local_port = 0;  // 0: none
   uint16_t peer_port = 0;
+  bool is_encrypted = false;       // the bytes travelled inside TLS
   bool keep_query_values = false;  // false: every value of a query string is redacted; true: only those of the known secret keys
 };
 
@@ -52,7 +53,7 @@ enum class SpanStatus : uint8_t { kUnset = 0, kOk = 1, kError = 2 };
 struct Description {
   std::string name;  // low cardinality
   SpanStatus status = SpanStatus::kUnset;
-  std::string error_type;   // also given to the sink; empty where the exchange succeeded
+  std::string error_type;  // also given to the sink; empty where the exchange succeeded
   void Clear() { name.clear(), status = SpanStatus::kUnset, error_type.clear(); }
 };
 

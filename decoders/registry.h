@@ -1,5 +1,5 @@
-// The one list of protocols. Everything that needs "all protocols" iterates it: guessing, the decode door, a connection's decoder.
-// A protocol is added by its folder and one line in `Protocols` (docs/adding-a-protocol.md).
+// The one list of protocols. Everything that needs "all protocols" iterates it: guessing, the decode door, a connection's
+// decoder. A protocol is added by its folder and one line in `Protocols` (docs/adding-a-protocol.md).
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ namespace wirespan::decoders {
 struct Http1 {
   static constexpr std::string_view kName = "http1";
   using Decoder = http1::Decoder;
-  static constexpr auto kLikeness = &http1::Likeness;
+  static constexpr auto kLikeness = &http1::LikenessOf;
   static constexpr auto kDescribe = &http1::Describe;
 };
 
@@ -47,9 +47,7 @@ template <typename Protocol>
 constexpr ProtocolId IdOf() {
   ProtocolId id = 0;
   ProtocolId found = 0;
-  [&]<typename... P>(ProtocolList<P...>) {
-    ((++id, found = std::is_same_v<P, Protocol> ? id : found), ...);
-  }(Protocols{});
+  [&]<typename... P>(ProtocolList<P...>) { ((++id, found = std::is_same_v<P, Protocol> ? id : found), ...); }(Protocols{});
   return found;
 }
 // The name of a protocol; "unknown" for 0 and what is beyond the list.

@@ -1,19 +1,19 @@
-// http1::Decoder: both directions of one HTTP/1.0 or 1.1 connection (RFC 9112, RFC 9110) to messages. Owned by the connection, used
-// by its thread. Everything given is consumed at once, whatever its size: the caller buffers nothing but the tail of a Resync and the
-// bytes that a client sent while its upgrade or CONNECT was not answered yet (then Decode says kNeedMore). Bodies are never stored.
+// http1::Decoder: both directions of one HTTP/1.0 or 1.1 connection (RFC 9112, RFC 9110) to messages. Owned by the connection,
+// used by its thread. Everything given is consumed at once, whatever its size: the caller buffers nothing but the tail of a
+// Resync and the bytes that a client sent while its upgrade or CONNECT was not answered yet (then Decode says kNeedMore). Bodies
+// are never stored.
 //
-// | state of a direction | next bytes are                          | leaves it                                                   |
-// | kStart               | empty lines, then a start line          | first byte of a start line; kStop, kNeedMore (held)         |
-// | kStartLine           | the rest of the start line              | its LF; kInvalid at the offending byte                      |
-// | kFields, kTrailer    | field lines                             | the empty line                                              |
-// | kUnknownBody         | a body or, to HEAD, the next response   | enough bytes to tell (request not seen)                     |
-// | kLengthBody          | body bytes, `remaining_` of them        | remaining_ == 0                                             |
-// | kChunk*              | chunk-size line, data, CRLF             | size 0 -> kTrailer                                          |
-// | kCloseBody           | body bytes to the end of the direction  | OnClose                                                     |
-// | kLost                | unknown: a gap or kInvalid came before  | Resync                                                      |
-// | kCandidate           | perhaps a start line that Resync found  | its LF -> kFields; kInvalid                                 |
-// | kPoisoned            | unknown: the framing was ambiguous      | never: any later "message" could be the body of that one    |
-// | kStopped             | another protocol                        | never                                                       |
+// | state of a direction | next bytes are                          | leaves it | | kStart               | empty lines, then a
+// start line          | first byte of a start line; kStop, kNeedMore (held)         | | kStartLine           | the rest of the
+// start line              | its LF; kInvalid at the offending byte                      | | kFields, kTrailer    | field lines |
+// the empty line                                              | | kUnknownBody         | a body or, to HEAD, the next response |
+// enough bytes to tell (the request was not seen)             | | kLengthBody          | body bytes, `remaining` of them |
+// remaining == 0                                              | | kChunk*              | chunk-size line, data, CRLF | size 0 ->
+// kTrailer                                          | | kCloseBody           | body bytes to the end of the direction  | OnClose
+// | | kLost                | unknown: a gap or kInvalid came before  | Resync | | kCandidate           | perhaps a start line
+// that Resync found  | its LF -> kFields; kInvalid                                 | | kPoisoned            | unknown: the
+// framing was ambiguous      | never: any later "message" could be the body of that one    | | kStopped             | another
+// protocol                        | never                                                       |
 #pragma once
 
 #include <array>
@@ -23,22 +23,28 @@
 #include "decoders/http1/head_parser.h"
 #include "decoders/http1/message.h"
 #include "decoders/http1/message_pool.h"
+#include "decoders/http1/resync.h"
 
 namespace wirespan::decoders::http1 {
 
-inline constexpr size_t kMaxPipelined = 64;          // requests whose methods are remembered; beyond: the methods are unknown
-inline constexpr size_t kMaxHeldBytes = 16 * 1024;   // sent after an unanswered upgrade; beyond: decoded as HTTP
-inline constexpr size_t kMaxCandidateBytes = 8 * 1024;  // of a start line that Resync accepts
+inline constexpr size_t kMaxPipelined = 64;         // requests whose methods are remembered; beyond: the methods are unknown
+inline constexpr size_t kMaxHeldBytes = 16 * 1024;  // sent after an unanswered upgrade; beyond: decoded as HTTP
+
+// Positions and lengths end here instead of wrapping round.
+inline constexpr uint64_t kMaxPosition = uint64_t{1} << 63U;
+constexpr uint64_t AddBounded(uint64_t value, uint64_t size) {
+  return value < kMaxPosition && size < kMaxPosition - value ? value + size : kMaxPosition;
+}
 
 class Decoder {
  public:
   using Message = http1::Message;
 
   // `pool` may be null: then messages are allocated anew.
-  explicit Decoder(MessagePool* pool = nullptr) : pool_(pool) {}
+  explicit Decoder(MessagePool* pool = nullptr) : pool_(pool) { sides_[Index(Direction::kServerToClient)].is_request = false; }
   Decoder(Decoder&&) = default;
   Decoder& operator=(Decoder&&) = default;
-  ~Decoder();
+  ~Decoder() = default;
 
   // The contract of decoders/decoder.h.
   ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
@@ -61,26 +67,43 @@ class Decoder {
 
  private:
   enum class State : uint8_t {
-    kStart, kStartLine, kFields, kUnknownBody, kLengthBody, kChunkSize, kChunkExtension, kChunkLf, kChunkData, kChunkDataCr,
-    kChunkDataLf, kTrailer, kCloseBody, kLost, kCandidate, kPoisoned, kStopped,
+    kStart,
+    kStartLine,
+    kFields,
+    kUnknownBody,
+    kLengthBody,
+    kChunkSize,
+    kChunkPadding,
+    kChunkExtension,
+    kChunkLf,
+    kChunkData,
+    kChunkDataCr,
+    kChunkDataLf,
+    kTrailer,
+    kCloseBody,
+    kLost,
+    kCandidate,
+    kPoisoned,
+    kStopped,
   };
 
   struct Side {
     uint64_t position = 0;
-    uint64_t remaining = 0;     // of a body or chunk
+    uint64_t remaining = 0;  // of a body or chunk
     std::unique_ptr<Message> open;
-    std::string spill;          // a field line beyond the stored head, up to kMaxSpillBytes
-    std::string_view reason{};  // why kInvalid; a constant
+    std::string spill;          // a field line that is not stored, up to kMaxSpillBytes
+    std::string_view reason{};  // of kLost and kPoisoned; a constant
     HeadFacts facts;
     StartLineScan scan;
-    uint32_t line_start = 0;    // of the line being gathered, in open->head or ->trailer
-    uint32_t resume = 0;        // kCandidate, kUnknownBody: bytes already looked at
+    uint32_t line_start = 0;  // of the line being gathered, in open->head or ->trailer
+    uint32_t looked_at = 0;   // kCandidate: bytes the scan has had
     State state = State::kStart;
-    uint8_t digits = 0;         // of a chunk size
-    bool saw_cr = false;        // the last byte was a CR that must be followed by LF
-    bool spilling = false;      // the line being gathered is in `spill`
-    bool spill_cut = false;     // and longer than that
-    bool request_unknown = false;  // responses: which request it answers is not known
+    Framing framing = Framing::kNone;
+    uint8_t chunk_digits = 0;
+    bool saw_cr = false;     // kStart: a CR that must be followed by LF
+    bool spilling = false;   // the line being gathered is in `spill`
+    bool spill_cut = false;  // and is longer than that
+    bool is_request = true;
   };
 
   // What a final response answers.
@@ -89,32 +112,40 @@ class Decoder {
   const Side& side(Direction dir) const { return sides_[Index(dir)]; }
   Side& side(Direction dir) { return sides_[Index(dir)]; }
 
-  ParseStep Step(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep AtStart(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InStartLine(Direction dir, std::string_view bytes);
-  ParseStep InCandidate(Direction dir, std::string_view bytes);
-  ParseStep InFields(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InUnknownBody(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InLengthBody(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InChunkSize(Direction dir, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InChunkData(Direction dir, std::string_view bytes);
-  ParseStep WholeHead(Direction dir, std::string_view bytes, std::vector<Message>& out);
+  // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
+  ParseStep Step(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep AtStart(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InStartLine(Side& s, std::string_view bytes);
+  ParseStep InCandidate(Side& s, std::string_view bytes);
+  ParseStep InFields(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InUnknownBody(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InBody(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InChunkHead(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InChunkData(Side& s, std::string_view bytes, std::vector<Message>& out);
+  bool TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used);
 
-  void BeginMessage(Direction dir, uint64_t start);
-  void BeginStartLine(Direction dir);
-  void EndHead(Direction dir, std::vector<Message>& out);
+  void BeginMessage(Side& s);
+  void EndStartLine(Side& s);
+  void GatherLine(Side& s, std::string& text, size_t limit, std::string_view piece);
+  // True: the line that was gathered is the empty one.
+  bool EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields);
+  void EndHead(Side& s, std::vector<Message>& out);
   void EndRequestHead(Side& s, std::vector<Message>& out);
   void EndResponseHead(Side& s, std::vector<Message>& out);
-  void EnterBody(Direction dir, Framing framing, std::vector<Message>& out);
-  void GatherLine(Side& s, std::string& text, size_t limit, std::string_view piece);
-  void EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields, bool is_trailer, bool& is_empty);
-  void Complete(Direction dir, std::vector<Message>& out);
-  void EndIncomplete(Direction dir, Incomplete why, std::vector<Message>& out);
+  void EnterBody(Side& s, std::vector<Message>& out);
+  void EnterChunk(Side& s);
+  bool TakeChunkHeadByte(Side& s, char c);
+  bool AbsorbGap(Side& s, size_t size, std::vector<Message>& out);
+  void Complete(Side& s, std::vector<Message>& out);
+  void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
   void Append(Side& s, std::vector<Message>& out);
-  void Poison(Direction dir, std::string_view reason, std::vector<Message>& out);
-  void Lose(Direction dir, std::string_view reason);
-  ParseStep Stopped() const { return {ParseStatus::kStop, 0, stop_reason_}; }
+  void DropOpen(Side& s);
+  // After these the direction is kPoisoned, kLost.
+  void Poison(Side& s, std::string_view reason, std::vector<Message>& out);
+  void Lose(Side& s, std::string_view reason);
+  void LeaveHttp(std::string_view reason) { stop_reason_ = reason; }
 
+  void RequestBegins();
   void Expect(Expected what);
   Expected NextExpected();
   void LoseAlignment();
@@ -122,12 +153,12 @@ class Decoder {
   std::array<Side, 2> sides_;
   MessagePool* pool_ = nullptr;
   std::string_view stop_reason_{};  // set once the connection left HTTP
-  // The methods of the unanswered requests, oldest in bit 0; exact while aligned_.
+  // The unanswered requests, oldest in bit 0: which are HEAD, which CONNECT. Meaningful while aligned_; else only the count is.
   uint64_t expected_head_ = 0;
   uint64_t expected_connect_ = 0;
   uint32_t expected_count_ = 0;
-  bool aligned_ = true;   // every request since the start, or since a safe point, was seen
-  bool held_ = false;     // the client asked to leave HTTP; its next bytes wait for the answer
+  bool aligned_ = true;  // the next final response answers the oldest of them
+  bool held_ = false;    // the client asked to leave HTTP; its next bytes wait for the answer
 };
 
 }  // namespace wirespan::decoders::http1

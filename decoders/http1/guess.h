@@ -7,6 +7,6 @@ namespace wirespan::decoders::http1 {
 
 // Of one direction. A request is certain once its version was seen, possible with a known method and a target; a response is
 // certain with "HTTP/1.x NNN". Empty lines before are allowed (RFC 9112 2.2).
-decoders::Likeness Likeness(Direction dir, std::span<const std::byte> bytes);
+Likeness LikenessOf(Direction dir, std::span<const std::byte> bytes);
 
 }  // namespace wirespan::decoders::http1

@@ -1,5 +1,5 @@
-// Parts of an HTTP/1 head (RFC 9112 2-6): the start line as a resumable scan, field lines, and what the framing fields say. Used by
-// http1::Decoder only; pure.
+// Parts of an HTTP/1 head (RFC 9112 2-6): the start line as a resumable scan, field lines, and what the framing fields say. Used
+// by http1::Decoder only; pure.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace wirespan::decoders::http1 {
 
 inline constexpr size_t kMaxMethodBytes = 64;
-inline constexpr size_t kMaxSpillBytes = 256;              // of a field line that is not stored: enough for the framing fields
+inline constexpr size_t kMaxSpillBytes = 256;  // of a field line that is not stored: enough for the framing fields
 inline constexpr uint64_t kMaxBodyBytes = uint64_t{1} << 62U;  // a length beyond is not believed
 inline constexpr size_t kMaxChunkSizeDigits = 16;
 
@@ -35,34 +35,35 @@ class StartLineScan {
   bool TakeLineEnd(uint8_t byte);
   bool Fail(std::string_view reason) { return reason_ = reason, false; }
 
-  uint64_t offset_ = 0;        // bytes of the line so far
-  uint64_t part_start_ = 0;    // offset of the target or of the reason phrase
+  uint64_t offset_ = 0;      // bytes of the line so far
+  uint64_t part_start_ = 0;  // offset of the target or of the reason phrase
   uint64_t part_length_ = 0;
   std::string_view reason_{};
   uint32_t method_length_ = 0;
   uint16_t status_ = 0;
-  uint8_t matched_ = 0;        // of "HTTP/1.", or digits of the status
+  uint8_t matched_ = 0;  // of "HTTP/1.", or digits of the status
   uint8_t minor_ = 1;
   Part part_ = Part::kMethod;
   bool is_request_ = true;
   bool bare_lf_ = false;
-  bool has_part_ = false;      // the target or reason phrase is whole
+  bool has_part_ = false;  // the target or reason phrase is whole
 };
 
 // What the field lines of a head say about where the message ends (RFC 9112 6), and about how far readers may differ.
 struct HeadFacts {
   uint64_t content_length = 0;
-  std::string_view doubt{};         // why the framing is ambiguous, where a body may follow; a constant; empty: it is not
+  std::string_view doubt{};  // why the framing is ambiguous, where a body may follow; a constant; empty: it is not
   bool has_content_length = false;
   bool has_transfer_encoding = false;
-  bool ends_chunked = false;        // the last coding is chunked, and no other is
-  bool names_chunked = false;       // "chunked" occurs in the value, in whatever form
+  bool ends_chunked = false;   // the last coding is chunked, and no other is
+  bool names_chunked = false;  // "chunked" occurs in the value, in whatever form
   bool has_upgrade = false;
-  bool torn = false;                // a bare CR or NUL: readers may differ on where the head ends
-  bool malformed = false;           // a line that readers refuse or ignore; the framing is not touched by it
-  bool any_crlf = false;            // line ends seen
+  bool torn = false;       // a bare CR or NUL: readers may differ on where the head ends
+  bool malformed = false;  // a line that readers refuse or ignore; the framing is not touched by it
+  bool any_crlf = false;   // line ends seen
   bool any_bare_lf = false;
-  bool last_is_framing = false;     // the previous field line: obs-fold continues it
+  bool any_line = false;         // a field line was read
+  bool last_is_framing = false;  // the previous field line: obs-fold continues it
   bool last_is_stored = false;
 };
 
@@ -70,6 +71,10 @@ struct HeadFacts {
 // `cut`: the line was longer than `line`.
 void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut, bool is_trailer, HeadFacts& facts,
                    std::vector<FieldRef>& fields, bool& truncated);
+// The same of a line of a whole head, [at, end) in `head`, whose name is known to be a token of `name_length` bytes and which
+// holds neither a bare CR nor a NUL. There is room in `fields`.
+void ReadPlainField(std::string_view head, size_t at, size_t name_length, size_t end, HeadFacts& facts,
+                    std::vector<FieldRef>& fields);
 // A line end was met: CRLF, or a bare LF.
 inline void NoteLineEnd(bool crlf, HeadFacts& facts) { (crlf ? facts.any_crlf : facts.any_bare_lf) = true; }
 
@@ -78,11 +83,11 @@ enum class Framing : uint8_t { kNone, kLength, kChunked, kClose, kAmbiguous };
 Framing FramingOf(const Message& message, HeadFacts& facts);
 
 enum class HeadOutcome : uint8_t { kDone, kNotPlain };
-// Parses a whole head that stands at the beginning of `bytes` in its plain form (CRLF line ends, no obs-fold, within all limits) into
-// the start line, `fields` and `facts`; `length` becomes the head's. kNotPlain: it is not all there, or not plain, or not valid:
-// `message` and `facts` are then to be cleared, and the resumable way finds out. `Block` is SimdBlock or ScalarBlock.
+// Parses a whole head that stands at the beginning of `bytes` in its plain form (CRLF line ends, no obs-fold, within all limits)
+// into the start line, `fields` and `facts`; `length` becomes the head's. kNotPlain: it is not all there, or not plain, or not
+// valid: `message` and `facts` are then to be cleared, and the resumable way finds out. The references of `message` count from
+// the beginning of `bytes`; its `head` is left alone. `Block` is SimdBlock or ScalarBlock (block_scan.h).
 template <typename Block>
-HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length);
 HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length);
 
 // Methods that a Resync and a Guess take for one: the IANA registry and what is common on UPnP and CDN ports.

@@ -1,19 +1,8 @@
 #include "decoders/http1/message.h"
 
+#include "decoders/http1/characters.h"
+
 namespace wirespan::decoders::http1 {
-namespace {
-
-bool EqualsIgnoringCase(std::string_view text, std::string_view lower_case) {
-  if (text.size() != lower_case.size()) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    if (lower != lower_case[i]) return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 std::string_view Message::Header(std::string_view name) const {
   for (const FieldRef& field : fields) {

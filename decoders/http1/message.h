@@ -27,7 +27,7 @@ struct FieldRef {
 struct Message {
   Direction direction = Direction::kClientToServer;
   bool is_request = true;
-  bool truncated = false;        // a stored part was cut at a limit
+  bool truncated = false;  // a stored part was cut at a limit
   bool chunked = false;
   bool has_content_length = false;
   bool close_delimited = false;  // a response body that ended with the connection
@@ -35,15 +35,15 @@ struct Message {
   Incomplete incomplete = Incomplete::kNo;
   uint8_t major_version = 1;
   uint8_t minor_version = 1;
-  uint16_t status = 0;           // responses
-  uint64_t start = 0;            // position of the first byte of the start line
-  uint64_t head_end = 0;         // position after the empty line; 0 where the head did not end
-  uint64_t end = 0;              // position after the last byte
-  uint64_t body_length = 0;      // bytes of body with the chunked framing taken off, gaps counted
+  uint16_t status = 0;       // responses
+  uint64_t start = 0;        // position of the first byte of the start line
+  uint64_t head_end = 0;     // position after the empty line; 0 where the head did not end
+  uint64_t end = 0;          // position after the last byte
+  uint64_t body_length = 0;  // bytes of body with the chunked framing taken off, gaps counted
   std::string head;
   std::string trailer;
-  FieldRef method_or_version;    // request: method in name; response: version in name
-  FieldRef target_or_reason;     // request: target in value; response: reason in value
+  FieldRef method_or_version;  // request: method in name; response: version in name
+  FieldRef target_or_reason;   // request: target in value; response: reason in value
   std::vector<FieldRef> fields;
   std::vector<FieldRef> trailers;
 

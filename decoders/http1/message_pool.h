@@ -13,7 +13,9 @@ namespace wirespan::decoders::http1 {
 class MessagePool {
  public:
   // At most `max_spares` messages are kept; one whose buffers grew beyond kMaxKeptBytes is kept without them.
-  explicit MessagePool(size_t max_spares = 256) : max_spares_(max_spares) { spares_.reserve(max_spares), shells_.reserve(max_spares); }
+  explicit MessagePool(size_t max_spares = 256) : max_spares_(max_spares) {
+    spares_.reserve(max_spares), shells_.reserve(max_spares);
+  }
 
   static constexpr size_t kMaxKeptBytes = 8 * 1024;
 
