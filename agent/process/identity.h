@@ -19,7 +19,7 @@ inline constexpr size_t kMaxResourceAttributes = 64;  // taken from one OTEL_RES
 // What a process says of itself, as it was read.
 struct ProcessFacts {
   uint32_t tgid = 0;
-  std::string executable_path;         // target of /proc/<pid>/exe, without " (deleted)"; empty where not readable
+  std::string executable_path;  // target of /proc/<pid>/exe, without " (deleted)"; empty where not readable
   std::string comm;
   std::vector<std::string> arguments;  // cmdline
   std::string environment;             // NUL-separated, as read
@@ -27,13 +27,16 @@ struct ProcessFacts {
   std::string mount_info;              // text of /proc/<pid>/mountinfo, as far as it was read
   std::string owner;                   // user name, or the number where it has none; empty where unknown
   uint64_t start_ticks = 0;            // since boot, USER_HZ; 0: unknown
+  bool is_go = false;                  // the executable was made by Go
+  std::string service_name;            // where it is already decided; empty: ServiceName decides
+  std::string container_id;            // the same; empty: `cgroup` and `mount_info` decide
 };
 
 struct HostFacts {
   std::string name;
-  std::string id;                // machine-id
-  std::string architecture;      // as OpenTelemetry says it: amd64, arm64
-  uint64_t boot_unix_ns = 0;     // 0: unknown
+  std::string id;             // machine-id
+  std::string architecture;   // as OpenTelemetry says it: amd64, arm64
+  uint64_t boot_unix_ns = 0;  // 0: unknown
   uint64_t ticks_per_second = 100;
 };
 // Of the machine this runs on.
@@ -50,11 +53,12 @@ Runtime RuntimeOf(std::string_view executable_name);
 
 // The value of a variable in a NUL-separated environment; empty and absent are the same.
 std::string_view FindVariable(std::string_view environment, std::string_view name);
-// OTEL_RESOURCE_ATTRIBUTES: pairs in order, percent-decoded. Absent where any part is wrong: then the whole variable counts for nothing.
+// OTEL_RESOURCE_ATTRIBUTES: pairs in order, percent-decoded. Absent where any part is wrong: then the whole variable counts for
+// nothing.
 std::optional<std::vector<std::pair<std::string, std::string>>> ParseResourceAttributes(std::string_view text);
 
-// The name a process gets where its environment gives none: what an interpreter runs (script, -m module, jar, main class), else the
-// executable's name. Printable, bounded; empty where nothing is known.
+// The name a process gets where its environment gives none: what an interpreter runs (script, -m module, jar, main class), else
+// the executable's name. Printable, bounded; empty where nothing is known.
 std::string NameFromCommand(std::string_view executable_path, std::string_view comm, const std::vector<std::string>& arguments);
 // OTEL_SERVICE_NAME, else service.name of OTEL_RESOURCE_ATTRIBUTES, else NameFromCommand, else "unknown_service".
 std::string ServiceName(const ProcessFacts& facts);

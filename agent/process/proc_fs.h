@@ -1,5 +1,6 @@
-// ProcFs: bounded reads of /proc. What a process says of itself there (cmdline, environ, comm) is hostile: any bytes, any size, changing
-// while it is read. Nothing here throws; a process that is gone or not readable is an absent value. Immutable; any thread.
+// ProcFs: bounded reads of /proc. What a process says of itself there (cmdline, environ, comm) is hostile: any bytes, any size,
+// changing while it is read. Nothing here throws; a process that is gone or not readable is an absent value. Immutable; any
+// thread.
 #pragma once
 
 #include <sys/types.h>
@@ -15,9 +16,9 @@ namespace wirespan::process {
 
 class ProcFs {
  public:
-  static constexpr size_t kMaxRead = 256 * 1024;   // of one file, where the caller says nothing less
-  static constexpr size_t kMaxFds = 65'536;        // entries of one fd directory
-  static constexpr size_t kMaxProcesses = 131'072; // entries of /proc itself
+  static constexpr size_t kMaxRead = 256 * 1024;    // of one file, where the caller says nothing less
+  static constexpr size_t kMaxFds = 65'536;         // entries of one fd directory
+  static constexpr size_t kMaxProcesses = 131'072;  // entries of /proc itself
 
   explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
 

@@ -1,5 +1,5 @@
-// Selectors: which processes an operator means by --pid, --exe, --port, --cgroup, --container. Off the data path; any thread (reads
-// /proc, keeps nothing).
+// Selectors: which processes an operator means by --pid, --exe, --port, --cgroup, --container. Off the data path; any thread
+// (reads /proc, keeps nothing).
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct Selectors {
   bool operator==(const Selectors&) const = default;
 };
 
-// The processes that the selectors name now, ascending, without `self`. Error: a pid that does not exist, or a selector that nothing
-// matches (what was looked at, how many processes, and how many of them could not be read).
+// The processes that the selectors name now, ascending, without `self`. Error: a pid that does not exist, or a selector that
+// nothing matches (what was looked at, how many processes, and how many of them could not be read).
 Result<std::vector<uint32_t>> Resolve(const Selectors& selectors, const ProcFs& proc, uint32_t self);
 
 // Whether one process matches: for a process that has just exec'ed. `pids` match too; a process that is gone matches nothing.

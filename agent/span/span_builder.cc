@@ -265,10 +265,9 @@ void SpanBuilder::AddSocketFacts(const Facts& facts, const ConnectionProfile& co
 // Goroutines and Erlang processes take turns on a thread without the kernel's knowledge: its counters prove nothing for them.
 bool SpanBuilder::ThreadsAreShared(const exporters::Resource& resource) {
   Judged& judged = judged_[resource.id % judged_.size()];
-  if (judged.resource != resource.id) {
+  if (!judged.known || judged.resource != resource.id) {
     const auto language = resource.attributes.Find("telemetry.sdk.language");
-    judged.resource = resource.id;
-    judged.shared = language && (language->string_value == "go" || language->string_value == "erlang");
+    judged = {resource.id, true, language && (language->string_value == "go" || language->string_value == "erlang")};
   }
   return judged.shared;
 }

@@ -130,6 +130,7 @@ class SpanBuilder {
   decoders::Description description_;
   struct Judged {
     uint64_t resource = 0;
+    bool known = false;
     bool shared = false;
   };
   std::array<Judged, 64> judged_{};  // what ThreadsAreShared answered, by resource id

@@ -115,6 +115,7 @@ class SpanBuilderTest : public ::testing::Test {
     response.last.active = kToken;
     response.last.run_delay_ns = 1'250'000;
     response.first = response.last;
+    response.first.exec_start_ns -= 2 * kMillisecond;  // the first byte is 2 ms earlier
   }
 
   static ThreadStamp Stamp(uint64_t now_ns, uint64_t updated_ns_ago, uint64_t cpu_ns) {
