@@ -97,6 +97,8 @@ class TraceAssembler {
     uint32_t visit = 0;
     Stage stage = Stage::kFree;
     ConnectionRole role = ConnectionRole::kUnknown;
+    bool request_known = false;  // its RequestSeen came
+    bool has_ended = false;      // its span came
     bool decided = false;
     // Valid once decided; never changes after.
     uint8_t trace_flags = 0;
@@ -135,43 +137,44 @@ class TraceAssembler {
   struct Step {
     uint32_t slot = kNone;
     uint32_t parent = kNone;  // kNone: a root, or the parent is not local
-    LinkStatus status;
+    LinkStatus status{};
   };
-  enum class Climb : uint8_t { kUp, kTop, kWait };
 
   // assembler.cc: facts, time, memory
+  void Collect(exporters::SpanBatch& out);
   void Run(uint64_t limit);
-  void Take(QueuedFact& fact);
+  void TakeFirst();
   void OnRequest(QueuedFact& fact);
   void OnResponse(const ResponseStarted& response);
-  void OnFinished(QueuedFact& fact);
-  void OnTimer(const Timer& timer);
-  void Expire();
-  uint32_t TakeSpan();
-  void MakeRoom();
-  void ReleaseOldest();
+  void OnFinished(const FinishedFact& finished);
+  void Begin(uint32_t slot, ConnectionRole role, const JoinKey& join, uint64_t start_ns, Token token, uint32_t index);
   void Register(uint32_t slot, const JoinKey& join);
   void Unregister(uint32_t slot);
-  void Evict(uint32_t slot);
-  void Free(uint32_t slot);
-  void Schedule(uint32_t slot, uint64_t due);
+  Patience PatienceOf(uint32_t slot) const;
   void Release(uint32_t slot, const Patience& patience);
   void Emit(uint32_t slot);
-  void Move(uint32_t slot, Stage stage);
-  List* ListOf(Stage stage);
+  void Drop(SpanDrop reason, uint32_t span);
+  uint32_t TakeSpan();
+  void ReleaseSpan(uint32_t at);
+  uint32_t TakeContext();
+  void ReleaseContext(uint32_t at);
   Entry& Sized(uint32_t slot);
+  void MakeRoom();
+  void Expire();
+  void Forget(uint32_t slot);
+  List* ListOf(Stage stage);
+  void Move(uint32_t slot, Stage stage);
 
   // decision.cc: parents and traces
   bool Decide(uint32_t slot, const Patience& patience);
-  Climb Up(uint32_t slot, const Patience& patience, Step& step);
-  Climb UpFromServer(Entry& entry, const Patience& patience, Step& step);
-  Climb UpFromClient(Entry& entry, const Patience& patience, Step& step);
+  bool Up(uint32_t slot, const Patience& patience, Step& step);
+  bool UpFromClient(const Entry& entry, const Patience& patience, Step& step);
   void Commit(const Step& step);
   void CommitClient(Entry& entry, const Step& step);
   void CommitServer(Entry& entry, const Step& step);
   void Inherit(Entry& entry, const Entry& parent);
   void StartTrace(Entry& entry, uint32_t slot);
-  void FollowHeader(Entry& entry, const IncomingContext& header);
+  void FollowHeader(Entry& entry, const IncomingContext& header, bool remote);
   void Adopt(uint32_t child);
   const IncomingContext* HeaderOf(const Entry& entry) const;
   const IncomingContext* AdoptedHeader(uint32_t slot);

@@ -33,13 +33,13 @@ struct IncomingContext {
 // The request of an exchange was seen on a server connection (its head is complete), or a call's on a client connection.
 // `token` is shared by all requests of one connection turn (pipelining): then `index` > 0 or `more` make the token ambiguous.
 struct RequestSeen {
-  uint64_t time_ns = 0;        // first byte
+  uint64_t time_ns = 0;  // first byte
   Token token = 0;
-  uint32_t index = 0;          // 0 for the first request of the turn
+  uint32_t index = 0;  // 0 for the first request of the turn
   ConnectionRole role = ConnectionRole::kUnknown;
   JoinKey join;
   std::optional<IncomingContext> incoming;
-  uint32_t tgid = 0;           // of the thread that read or wrote the first byte
+  uint32_t tgid = 0;  // of the thread that read or wrote the first byte
   // Client side: the forward candidate, as the kernel stamped it on the first byte of the request.
   ThreadStamp thread;
   Token stored = 0;
@@ -64,7 +64,7 @@ struct ResponseStarted {
 
 // An exchange or call is over, and its span is whole but for ids and parent.
 struct SpanFinished {
-  uint64_t time_ns = 0;        // end, boot time
+  uint64_t time_ns = 0;  // end, boot time
   uint64_t start_ns = 0;
   Token token = 0;
   uint32_t index = 0;

@@ -31,7 +31,7 @@ struct LinkStatus {
   };
   State state = State::kPending;
   bool settled = false;  // linked, and no evidence against it can come any more
-  Ref parent;            // linked: an exchange that lives
+  Ref parent{};          // linked: an exchange that lives
   exporters::LinkEvidence evidence = exporters::LinkEvidence::kNone;
   exporters::LinkConfidence confidence = exporters::LinkConfidence::kNone;
   UnlinkedReason reason = UnlinkedReason::kNoContext;
@@ -74,14 +74,11 @@ class LinkResolver {
   // The exchange that a call belongs to as far as is known now: for evidence of traces, not yet a link. Not alive if there is
   // none.
   Ref ParentSoFar(uint32_t slot);
-  // The link of a call is decided: it keeps no exchange alive any more. True if `parent` has no undecided calls left.
+  // The link of a call is decided: it claims no exchange any more, and no evidence changes it.
   void Settle(uint32_t slot);
   bool claimed(uint32_t slot) const { return slots_[slot].claims > 0; }
   bool Alive(Ref ref) const { return ref.slot < used_ && slots_[ref.slot].live && slots_[ref.slot].generation == ref.generation; }
   Ref RefOf(uint32_t slot) const { return {slot, slots_[slot].generation}; }
-  bool finished(uint32_t slot) const { return slots_[slot].finished; }
-  bool request_seen(uint32_t slot) const { return slots_[slot].request_seen; }
-  uint64_t opened_ns(uint32_t slot) const { return slots_[slot].opened_ns; }
   void Free(uint32_t slot);
 
   Trust TrustOf(uint32_t tgid, uint64_t now_ns);
@@ -132,7 +129,8 @@ class LinkResolver {
     uint32_t first_open = kNone, last_open = kNone;
     uint64_t next_order = 1;
     uint64_t idle_open = 0;  // open exchanges that no call was made for
-    bool distrusted = false;
+    uint32_t slots = 0;      // slots that refer to it: it stays until they are gone
+    bool live = false, ended = false, distrusted = false;
     TrustMeter meter;
   };
   struct SlotKey {
@@ -156,20 +154,26 @@ class LinkResolver {
   };
 
   Slot* Find(Token token, uint32_t index = 0);
-  uint32_t SlotOf(Token token);
+  uint32_t SlotOfCall(Token token);
   uint32_t Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid);
   Process* ProcessOf(const Slot& slot) { return slot.process == kNone ? nullptr : &processes_[slot.process]; }
-  void AttachProcess(Slot& slot);
-  void Note(Slot& slot, TrustMeter::Sign sign, uint64_t now_ns);
+  void Attach(Slot& slot);
+  uint32_t TakeProcess(uint32_t tgid);
+  bool ReclaimProcess();
+  void FreeProcess(uint32_t at);
+  Trust Judge(Process& process, uint64_t now_ns);
+  void Note(const Slot& slot, TrustMeter::Sign sign, uint64_t now_ns);
 
   void OpenServer(uint32_t at);
   void OpenClient(uint32_t at, const RequestSeen& request, uint64_t now_ns);
   void Close(uint32_t at);
-  Context ContextOf(const ThreadStamp& thread);
+  Context ContextOf(const ThreadStamp& thread, bool loop_thread);
   Context ContextOfToken(Token token);
-  UnlinkedReason Choose(uint32_t at, const RequestSeen& request, uint64_t now_ns);
-  Candidate Grade(const Slot& call, const Slot* parent, const RequestSeen& request, bool proven, bool doubtful);
-  bool OthersWait(const Slot& call, const Slot* parent);
+  Context ContextOfRequest(const RequestSeen& request, UnlinkedReason& reason, bool& proven);
+  bool Doubtful(const Slot& call) const;
+  void ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, bool proven);
+  Candidate Grade(const Slot& call, const Slot* parent, const RequestSeen& request, const Context& context, bool proven);
+  void Contradict(Slot& call, uint64_t now_ns);
   void Join(uint32_t call, uint32_t sibling);
   void LeaveRing(uint32_t at);
   void Verify(uint32_t call, Token exchange, uint64_t now_ns);
@@ -189,6 +193,7 @@ class LinkResolver {
   FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange
   std::deque<Process> processes_;
   std::vector<uint32_t> free_processes_;
+  size_t reclaim_hand_ = 0;
   FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
   std::vector<Ref> linked_;
   ResolverCounters counters_;

@@ -1,0 +1,413 @@
+#include "agent/trace/assembler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wirespan::trace {
+
+std::string_view Name(SpanDrop reason) {
+  switch (reason) {
+    case SpanDrop::kDuplicate:
+      return "duplicate";
+    case SpanDrop::kNotCollected:
+      return "not-collected";
+    case SpanDrop::kCount:
+      break;
+  }
+  return {};
+}
+
+namespace {
+
+bool Later(uint64_t due, uint64_t order, uint64_t other_due, uint64_t other_order) {
+  return due != other_due ? due > other_due : order > other_order;
+}
+
+ConnectionRole RoleOf(exporters::SpanKind kind) {
+  if (kind == exporters::SpanKind::kServer) return ConnectionRole::kServer;
+  return kind == exporters::SpanKind::kClient ? ConnectionRole::kClient : ConnectionRole::kUnknown;
+}
+
+}  // namespace
+
+TraceAssembler::TraceAssembler(const AssemblerConfig& config, const span::IdKey& key)
+    : config_(config),
+      key_(key),
+      links_({.max_exchanges = std::max(config.max_exchanges, 1U), .max_processes = config.max_processes}),
+      queue_(std::max(config.max_shards, 1U)) {
+  config_.max_held_spans = std::max(config_.max_held_spans, 1U);
+}
+
+// ---- Facts in ----
+
+void TraceAssembler::Add(FactBatch&& batch, uint32_t shard) {
+  if (shard >= queue_.max_shards()) {
+    ++counters_.refused_shard;
+    shard = 0;
+  }
+  for (Fact& fact : batch) {
+    if (auto* request = std::get_if<RequestSeen>(&fact)) {
+      uint32_t context = kNone;
+      if (request->incoming) {
+        context = TakeContext();
+        std::swap(contexts_[context], *request->incoming);
+        request->incoming.reset();
+      }
+      QueuedFact& place = queue_.Push(shard, request->time_ns);
+      place.context = context;
+      place.fact = *request;
+    } else if (auto* response = std::get_if<ResponseStarted>(&fact)) {
+      queue_.Push(shard, response->time_ns).fact = *response;
+    } else if (auto* finished = std::get_if<SpanFinished>(&fact)) {
+      ++counters_.spans_in;
+      const uint32_t span = TakeSpan();
+      std::swap(spans_[span], finished->span);
+      queue_.Push(shard, finished->time_ns).fact =
+          FinishedFact{.time_ns = finished->time_ns,
+                       .start_ns = finished->start_ns,
+                       .token = finished->token,
+                       .index = finished->index,
+                       .role = finished->role != ConnectionRole::kUnknown ? finished->role : RoleOf(spans_[span].kind),
+                       .tgid = finished->tgid,
+                       .join = finished->join,
+                       .span = span};
+    } else if (auto* wake = std::get_if<CompletionWake>(&fact)) {
+      queue_.Push(shard, wake->time_ns).fact = *wake;
+    } else if (auto* ended = std::get_if<ProcessEnded>(&fact)) {
+      queue_.Push(shard, ended->time_ns).fact = *ended;
+    }
+    while (queue_.size() > config_.max_queued_facts) {
+      ++counters_.merged_early;
+      TakeFirst();
+    }
+  }
+}
+
+void TraceAssembler::Advance(uint64_t now_boot_ns, exporters::SpanBatch& out) {
+  Collect(out);
+  out_ = &out;
+  Run(now_boot_ns > config_.merge_window_ns ? now_boot_ns - config_.merge_window_ns : 0);
+  out_ = nullptr;
+}
+
+void TraceAssembler::Flush(exporters::SpanBatch& out) {
+  Collect(out);
+  out_ = &out;
+  while (!queue_.empty()) Run(queue_.FirstOrder());
+  while (held_.first != kNone) Release(held_.first, Patience{});
+  timers_.clear();
+  out_ = nullptr;
+}
+
+// What was let go between two calls of Advance.
+void TraceAssembler::Collect(exporters::SpanBatch& out) {
+  for (size_t i = 0; i < ready_.size; ++i) std::swap(out.Add(), ready_.spans[i]);
+  ready_.Clear();
+}
+
+// Facts and timers in the order of their times up to `limit`; facts first, so that evidence counts before a wait is given up.
+void TraceAssembler::Run(uint64_t limit) {
+  while (true) {
+    const uint64_t fact_at = queue_.empty() ? UINT64_MAX : queue_.FirstOrder();
+    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.front().due;
+    const uint64_t at = std::min(fact_at, timer_at);
+    if (at == UINT64_MAX || at > limit) break;
+    if (fact_at <= timer_at) {
+      TakeFirst();
+      continue;
+    }
+    now_ = std::max(now_, timer_at);
+    std::pop_heap(timers_.begin(), timers_.end(),
+                  [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
+    const Timer timer = timers_.back();
+    timers_.pop_back();
+    Expire();
+    if (links_.Alive(timer.ref) && entries_[timer.ref.slot].span != kNone) Release(timer.ref.slot, PatienceOf(timer.ref.slot));
+  }
+  now_ = std::max(now_, limit);
+  Expire();
+}
+
+void TraceAssembler::TakeFirst() {
+  QueuedFact& fact = queue_.First();
+  if (fact.order_ns < now_) ++counters_.late_facts;
+  now_ = std::max(now_, fact.order_ns);
+  Expire();
+  if (std::holds_alternative<RequestSeen>(fact.fact)) {
+    OnRequest(fact);
+  } else if (const auto* response = std::get_if<ResponseStarted>(&fact.fact)) {
+    OnResponse(*response);
+  } else if (const auto* finished = std::get_if<FinishedFact>(&fact.fact)) {
+    OnFinished(*finished);
+  } else if (const auto* wake = std::get_if<CompletionWake>(&fact.fact)) {
+    links_.Wake(*wake);
+  } else if (const auto* ended = std::get_if<ProcessEnded>(&fact.fact)) {
+    links_.EndProcess(ended->tgid);
+  }
+  queue_.Pop();
+}
+
+void TraceAssembler::OnRequest(QueuedFact& fact) {
+  const auto& request = std::get<RequestSeen>(fact.fact);
+  MakeRoom();
+  const uint32_t slot = links_.Open(request, now_).slot;
+  Entry& entry = Sized(slot);
+  const bool again = entry.stage != Stage::kFree && entry.request_known;
+  if (again || entry.decided) {
+    ReleaseContext(fact.context);
+    return;
+  }
+  Begin(slot, request.role, request.join, request.time_ns, request.token, request.index);
+  entry.request_known = true;
+  entry.context = fact.context;
+  fact.context = kNone;
+  if (entry.context != kNone || links_.Alive(entry.adopted_from)) Adopt(slot);
+  if (entry.role == ConnectionRole::kServer && links_.Alive(entry.partner)) Adopt(slot);
+}
+
+void TraceAssembler::OnResponse(const ResponseStarted& response) {
+  links_.Answer(response, now_);
+  for (const Ref call : links_.linked()) {
+    if (!links_.Alive(call)) continue;
+    Entry& entry = entries_[call.slot];
+    if (HeaderOf(entry) != nullptr || links_.Alive(entry.adopted_from)) Adopt(call.slot);
+  }
+}
+
+void TraceAssembler::OnFinished(const FinishedFact& finished) {
+  MakeRoom();
+  const uint32_t slot = links_.Finish(finished, now_).slot;
+  Entry& entry = Sized(slot);
+  if (entry.stage != Stage::kFree && entry.has_ended) {
+    Drop(SpanDrop::kDuplicate, finished.span);
+    return;
+  }
+  Begin(slot, finished.role, finished.join, finished.start_ns, finished.token, finished.index);
+  entry.has_ended = true;
+  entry.ended_at = now_;
+  entry.span = finished.span;
+  Move(slot, Stage::kHeld);
+  Release(slot, PatienceOf(slot));
+}
+
+// The first that is heard of an exchange makes its entry; what comes later only adds.
+void TraceAssembler::Begin(uint32_t slot, ConnectionRole role, const JoinKey& join, uint64_t start_ns, Token token,
+                           uint32_t index) {
+  Entry& entry = entries_[slot];
+  if (entry.stage == Stage::kFree) {
+    entry.seen_at = now_;
+    entry.start_ns = start_ns;
+    entry.role = role;
+    entry.identity = join.known() ? join : span::MakeLocalKey(key_, token, index, start_ns);
+    Move(slot, Stage::kOpen);
+  }
+  if (entry.role == ConnectionRole::kUnknown) entry.role = role;
+  if (!entry.join.known() && !entry.decided) Register(slot, join);
+}
+
+// ---- Both ends of a connection ----
+
+void TraceAssembler::Register(uint32_t slot, const JoinKey& join) {
+  Entry& entry = entries_[slot];
+  if (!join.known() || entry.role == ConnectionRole::kUnknown) return;
+  const bool is_client = entry.role == ConnectionRole::kClient;
+  Ends& ends = *joins_.Insert(join, {}).first;
+  uint32_t& own = is_client ? ends.client : ends.server;
+  if (own != kNone) {
+    Entry& holder = entries_[own];
+    if (!holder.decided) {
+      // Two requests with one name: neither end can be told which it belongs to; the first keeps it.
+      ++counters_.ambiguous_joins;
+      return;
+    }
+    holder.join = {};  // of an earlier exchange, before the sequence number came round
+  }
+  own = slot;
+  entry.join = join;
+  const uint32_t other = is_client ? ends.server : ends.client;
+  if (other == kNone) return;
+  Entry& server = entries_[is_client ? other : slot];
+  Entry& client = entries_[is_client ? slot : other];
+  // A server cannot have read what the client had not begun to send; a decided server has its place in a trace already.
+  if (server.decided || client.start_ns > server.start_ns) return;
+  if (links_.Alive(server.partner) || links_.Alive(client.partner)) return;
+  server.partner = links_.RefOf(is_client ? slot : other);
+  client.partner = links_.RefOf(is_client ? other : slot);
+}
+
+void TraceAssembler::Unregister(uint32_t slot) {
+  Entry& entry = entries_[slot];
+  if (!entry.join.known()) return;
+  Ends* ends = joins_.Find(entry.join);
+  if (ends == nullptr) return;
+  uint32_t& own = entry.role == ConnectionRole::kClient ? ends->client : ends->server;
+  if (own == slot) own = kNone;
+  if (ends->client == kNone && ends->server == kNone) joins_.Erase(entry.join);
+}
+
+// ---- Spans out ----
+
+TraceAssembler::Patience TraceAssembler::PatienceOf(uint32_t slot) const {
+  const uint64_t ended = entries_[slot].ended_at;
+  return {.settle_until = ended + 2 * config_.settle_window_ns, .hold_until = ended + config_.hold_ns, .since = ended};
+}
+
+// Lets the span of `slot` go if its place is settled, or else comes back to it later.
+void TraceAssembler::Release(uint32_t slot, const Patience& patience) {
+  if (Decide(slot, patience)) {
+    Emit(slot);
+    return;
+  }
+  timers_.push_back({.due = std::max(wait_until_, now_ + 1), .order = next_order_++, .ref = links_.RefOf(slot)});
+  std::push_heap(timers_.begin(), timers_.end(),
+                 [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
+}
+
+void TraceAssembler::Emit(uint32_t slot) {
+  Entry& entry = entries_[slot];
+  const uint32_t at = entry.span;
+  entry.span = kNone;
+  entry.ended_at = now_;
+  Move(slot, Stage::kLingering);
+  if (out_ == nullptr && ready_.size >= config_.max_uncollected_spans) {
+    Drop(SpanDrop::kNotCollected, at);
+    return;
+  }
+  Dress(entry, spans_[at]);
+  std::swap((out_ != nullptr ? *out_ : ready_).Add(), spans_[at]);
+  ++counters_.spans_out;
+  ReleaseSpan(at);
+}
+
+void TraceAssembler::Drop(SpanDrop reason, uint32_t span) {
+  ++counters_.dropped[static_cast<size_t>(reason)];
+  ReleaseSpan(span);
+}
+
+void TraceAssembler::ReleaseSpan(uint32_t at) {
+  free_spans_.push_back(at);
+  --spans_in_use_;
+}
+
+uint32_t TraceAssembler::TakeSpan() {
+  while (spans_in_use_ >= config_.max_held_spans) {
+    if (held_.first != kNone) {
+      ++counters_.released_early;
+      Release(held_.first, Patience{});
+    } else {
+      ++counters_.merged_early;
+      TakeFirst();
+    }
+  }
+  ++spans_in_use_;
+  if (free_spans_.empty()) {
+    spans_.emplace_back();
+    return static_cast<uint32_t>(spans_.size() - 1);
+  }
+  const uint32_t at = free_spans_.back();
+  free_spans_.pop_back();
+  return at;
+}
+
+uint32_t TraceAssembler::TakeContext() {
+  if (free_contexts_.empty()) {
+    contexts_.emplace_back();
+    return static_cast<uint32_t>(contexts_.size() - 1);
+  }
+  const uint32_t at = free_contexts_.back();
+  free_contexts_.pop_back();
+  return at;
+}
+
+void TraceAssembler::ReleaseContext(uint32_t at) {
+  if (at != kNone) free_contexts_.push_back(at);
+}
+
+// ---- Memory ----
+
+TraceAssembler::Entry& TraceAssembler::Sized(uint32_t slot) {
+  while (entries_.size() <= slot) entries_.emplace_back();
+  return entries_[slot];
+}
+
+// At least one free slot: first what lingers, then what has not ended, then what waits.
+void TraceAssembler::MakeRoom() {
+  while (links_.full()) {
+    if (lingering_.first != kNone) {
+      ++counters_.lingering_evicted;
+      Forget(lingering_.first);
+    } else if (open_.first != kNone) {
+      ++counters_.exchanges_evicted;
+      Forget(open_.first);
+    } else {
+      ++counters_.released_early;
+      Release(held_.first, Patience{});
+    }
+  }
+}
+
+// Forgets by age; called before every fact and timer, so that what is forgotten depends on facts' time alone.
+void TraceAssembler::Expire() {
+  while (lingering_.first != kNone) {
+    const uint32_t slot = lingering_.first;
+    const bool too_many = lingering_.size > config_.max_lingering;
+    if (!too_many && entries_[slot].ended_at + config_.hold_ns > now_) break;
+    if (!too_many && links_.claimed(slot)) {  // a call that has not ended belongs to it
+      entries_[slot].ended_at = now_;
+      Move(slot, Stage::kLingering);
+      continue;
+    }
+    if (too_many) ++counters_.lingering_evicted;
+    Forget(slot);
+  }
+  while (open_.first != kNone && entries_[open_.first].seen_at + config_.forget_ns <= now_) {
+    ++counters_.exchanges_forgotten;
+    Forget(open_.first);
+  }
+}
+
+void TraceAssembler::Forget(uint32_t slot) {
+  Entry& entry = entries_[slot];
+  Unregister(slot);
+  Move(slot, Stage::kFree);
+  ReleaseContext(entry.context);
+  std::string trace_state = std::move(entry.trace_state);  // keeps its memory
+  trace_state.clear();
+  entry = Entry{};
+  entry.trace_state = std::move(trace_state);
+  links_.Free(slot);
+}
+
+TraceAssembler::List* TraceAssembler::ListOf(Stage stage) {
+  switch (stage) {
+    case Stage::kOpen:
+      return &open_;
+    case Stage::kHeld:
+      return &held_;
+    case Stage::kLingering:
+      return &lingering_;
+    case Stage::kFree:
+      break;
+  }
+  return nullptr;
+}
+
+// To the end of the list of `stage`.
+void TraceAssembler::Move(uint32_t slot, Stage stage) {
+  Entry& entry = entries_[slot];
+  if (List* list = ListOf(entry.stage); list != nullptr) {
+    (entry.previous == kNone ? list->first : entries_[entry.previous].next) = entry.next;
+    (entry.next == kNone ? list->last : entries_[entry.next].previous) = entry.previous;
+    --list->size;
+  }
+  entry.previous = entry.next = kNone;
+  entry.stage = stage;
+  if (List* list = ListOf(stage); list != nullptr) {
+    entry.previous = list->last;
+    (list->last == kNone ? list->first : entries_[list->last].next) = slot;
+    list->last = slot;
+    ++list->size;
+  }
+}
+
+}  // namespace wirespan::trace

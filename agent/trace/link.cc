@@ -1,0 +1,534 @@
+#include "agent/trace/link.h"
+
+#include <algorithm>
+
+namespace wirespan::trace {
+
+using exporters::LinkConfidence;
+using exporters::LinkEvidence;
+
+LinkResolver::LinkResolver(const LinkLimits& limits) : limits_(limits) {}
+
+// ---- Slots ----
+
+LinkResolver::Slot* LinkResolver::Find(Token token, uint32_t index) {
+  if (token == 0) return nullptr;
+  const uint32_t* at = by_token_.Find({token, index});
+  return at == nullptr ? nullptr : &slots_[*at];
+}
+
+// The slot of a call that nothing else shares the token with; kNone otherwise.
+uint32_t LinkResolver::SlotOfCall(Token token) {
+  if (token == 0) return kNone;
+  const uint32_t* at = by_token_.Find({token, 0});
+  if (at == nullptr) return kNone;
+  const Slot& slot = slots_[*at];
+  return slot.role == ConnectionRole::kClient && slot.request_seen && !slot.ambiguous ? *at : kNone;
+}
+
+uint32_t LinkResolver::Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid) {
+  uint32_t at = used_;
+  if (!free_.empty()) {
+    at = free_.back();
+    free_.pop_back();
+  } else {
+    ++used_;
+    if (slots_.size() < used_) slots_.emplace_back();
+  }
+  Slot& slot = slots_[at];
+  const uint32_t generation = slot.generation;
+  slot = Slot{};
+  slot.generation = generation;
+  slot.token = token;
+  slot.index = index;
+  slot.role = role;
+  slot.tgid = tgid;
+  slot.live = true;
+  by_token_.Insert({token, index}, at);
+  Attach(slot);
+  return at;
+}
+
+void LinkResolver::Free(uint32_t at) {
+  Slot& slot = slots_[at];
+  Close(at);
+  if (slot.role == ConnectionRole::kClient) LeaveRing(at);
+  Unclaim(slot);
+  by_token_.Erase({slot.token, slot.index});
+  const ConnectionId connection = ConnectionOf(slot.token);
+  if (const Ref* newest = newest_.Find(connection); newest != nullptr && *newest == RefOf(at)) newest_.Erase(connection);
+  if (Process* process = ProcessOf(slot); process != nullptr) {
+    --process->slots;
+    if (process->ended && process->slots == 0) FreeProcess(slot.process);
+  }
+  slot.live = false;
+  ++slot.generation;
+  free_.push_back(at);
+}
+
+// ---- Processes ----
+
+void LinkResolver::Attach(Slot& slot) {
+  if (slot.tgid == 0) return;
+  const uint32_t* found = by_tgid_.Find(slot.tgid);
+  slot.process = found != nullptr ? *found : TakeProcess(slot.tgid);
+  if (slot.process == kNone) {
+    ++counters_.processes_refused;
+    return;
+  }
+  ++processes_[slot.process].slots;
+}
+
+uint32_t LinkResolver::TakeProcess(uint32_t tgid) {
+  if (free_processes_.empty() && processes_.size() >= limits_.max_processes && !ReclaimProcess()) return kNone;
+  uint32_t at = 0;
+  if (!free_processes_.empty()) {
+    at = free_processes_.back();
+    free_processes_.pop_back();
+    processes_[at] = Process{};
+  } else {
+    at = static_cast<uint32_t>(processes_.size());
+    processes_.emplace_back();
+  }
+  processes_[at].tgid = tgid;
+  processes_[at].live = true;
+  by_tgid_.Insert(tgid, at);
+  return at;
+}
+
+// Gives up a process that no slot refers to (its end was not reported). Looks at a few only, so that a full table stays cheap.
+bool LinkResolver::ReclaimProcess() {
+  constexpr size_t kLooks = 64;
+  for (size_t i = 0; i < std::min(kLooks, processes_.size()); ++i) {
+    reclaim_hand_ = (reclaim_hand_ + 1) % processes_.size();
+    const Process& process = processes_[reclaim_hand_];
+    if (!process.live || process.slots > 0) continue;
+    by_tgid_.Erase(process.tgid);
+    FreeProcess(static_cast<uint32_t>(reclaim_hand_));
+    return true;
+  }
+  return false;
+}
+
+void LinkResolver::FreeProcess(uint32_t at) {
+  processes_[at].live = false;
+  free_processes_.push_back(at);
+}
+
+// The process number may be given to another process from now on. What is known of this one stays while its calls need it.
+void LinkResolver::EndProcess(uint32_t tgid) {
+  const uint32_t* found = by_tgid_.Find(tgid);
+  if (found == nullptr) return;
+  const uint32_t at = *found;
+  by_tgid_.Erase(tgid);
+  Process& process = processes_[at];
+  process.ended = true;
+  while (process.first_open != kNone) Close(process.first_open);
+  if (process.slots == 0) FreeProcess(at);
+}
+
+Trust LinkResolver::Judge(Process& process, uint64_t now_ns) {
+  const Trust trust = process.meter.trust(now_ns);
+  if (trust.verify != process.distrusted) {
+    process.distrusted = trust.verify;
+    ++(trust.verify ? counters_.demotions : counters_.promotions);
+  }
+  return trust;
+}
+
+Trust LinkResolver::TrustOf(uint32_t tgid, uint64_t now_ns) {
+  const uint32_t* found = by_tgid_.Find(tgid);
+  return found == nullptr ? Trust{} : Judge(processes_[*found], now_ns);
+}
+
+void LinkResolver::Note(const Slot& slot, TrustMeter::Sign sign, uint64_t now_ns) {
+  Process* process = ProcessOf(slot);
+  if (process == nullptr) return;
+  process->meter.Note(sign, now_ns);
+  Judge(*process, now_ns);
+}
+
+// ---- Requests and ends ----
+
+Ref LinkResolver::Open(const RequestSeen& request, uint64_t now_ns) {
+  const uint32_t* found = by_token_.Find({request.token, request.index});
+  if (found != nullptr && slots_[*found].request_seen) return RefOf(*found);
+  const uint32_t at = found != nullptr ? *found : Take(request.token, request.index, request.role, request.tgid);
+  Slot& slot = slots_[at];
+  slot.request_seen = true;
+  slot.role = request.role;
+  slot.opened_ns = request.time_ns;
+  // Requests that share a turn share the token: nothing says which of them a thread works for.
+  Slot* sibling = Find(request.token, request.index == 0 ? 1 : 0);
+  if (request.index > 0 || sibling != nullptr) slot.ambiguous = true;
+  if (sibling != nullptr) sibling->ambiguous = true;
+  if (slot.role == ConnectionRole::kServer) OpenServer(at);
+  if (slot.role == ConnectionRole::kClient) OpenClient(at, request, now_ns);
+  return RefOf(at);
+}
+
+Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t /*now_ns*/) {
+  const uint32_t* found = by_token_.Find({finished.token, finished.index});
+  const uint32_t at = found != nullptr ? *found : Take(finished.token, finished.index, finished.role, finished.tgid);
+  Slot& slot = slots_[at];
+  if (!slot.request_seen) slot.opened_ns = finished.start_ns;
+  if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
+  slot.finished = true;
+  Close(at);
+  return RefOf(at);
+}
+
+void LinkResolver::OpenServer(uint32_t at) {
+  Slot& slot = slots_[at];
+  // A later turn of the connection: the exchange before has been answered, even if that was not seen.
+  auto [newest, added] = newest_.Insert(ConnectionOf(slot.token), RefOf(at));
+  if (!added) {
+    if (Alive(*newest) && slots_[newest->slot].token != slot.token) Close(newest->slot);
+    *newest = RefOf(at);
+  }
+  Process* process = ProcessOf(slot);
+  if (process == nullptr || process->ended || slot.closed) return;
+  slot.order = process->next_order++;
+  slot.listed = true;
+  slot.previous = process->last_open;
+  slot.next = kNone;
+  (process->last_open == kNone ? process->first_open : slots_[process->last_open].next) = at;
+  process->last_open = at;
+  ++process->idle_open;
+}
+
+// No call can come from the exchange any more: it was answered, or is over.
+void LinkResolver::Close(uint32_t at) {
+  Slot& slot = slots_[at];
+  slot.closed = true;
+  if (!slot.listed) return;
+  slot.listed = false;
+  Process& process = processes_[slot.process];
+  (slot.previous == kNone ? process.first_open : slots_[slot.previous].next) = slot.next;
+  (slot.next == kNone ? process.last_open : slots_[slot.next].previous) = slot.previous;
+  slot.previous = slot.next = kNone;
+  if (slot.calls == 0) --process.idle_open;
+}
+
+// ---- Forward: what the thread worked for when it made the call ----
+
+LinkResolver::Context LinkResolver::ContextOfToken(Token token) {
+  const Slot* slot = Find(token);
+  if (slot != nullptr && slot->role == ConnectionRole::kClient) {
+    const uint32_t call = SlotOfCall(token);
+    return call == kNone ? Context{.kind = Context::Kind::kUnknown} : Context{.kind = Context::Kind::kCall, .call = call};
+  }
+  return {.kind = Context::Kind::kExchange, .exchange = token};
+}
+
+bool LinkResolver::Doubtful(const Slot& call) const { return !call.verified && call.candidate >= Candidate::kQueued; }
+
+// The kernel takes its own forward candidate of a call for that call's parent; where that candidate was not believed here, a
+// response of the call makes nothing active but the call itself.
+LinkResolver::Context LinkResolver::ContextOf(const ThreadStamp& thread, bool loop_thread) {
+  if (thread.active == 0) return {};
+  const Context named = ContextOfToken(thread.active);
+  if (thread.active_source != ActiveSource::kResponse) return named;
+  const uint32_t call = SlotOfCall(thread.last_call);
+  const bool names_call = thread.active == thread.last_call || named.kind != Context::Kind::kExchange;
+  if (call == kNone) {
+    // Outside event loops nothing of what makes a candidate doubtful happens.
+    return names_call || loop_thread ? Context{.kind = Context::Kind::kUnknown} : named;
+  }
+  const Slot& slot = slots_[call];
+  if (names_call || slot.contradicted || slot.candidate == Candidate::kNone || slot.forward != thread.active) {
+    return {.kind = Context::Kind::kCall, .call = call};
+  }
+  return {.kind = Context::Kind::kExchange, .exchange = thread.active, .call = call, .doubtful = Doubtful(slot)};
+}
+
+// The context of a call: what was noted when its connection was made, else what is active. `proven`: the kernel saw the exchange
+// open at this moment. `reason` is set where there is no context.
+LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request, UnlinkedReason& reason, bool& proven) {
+  Context context = ContextOf(request.thread, request.loop_thread);
+  const bool closed = context.kind == Context::Kind::kExchange && !request.active_open;
+  proven = context.kind == Context::Kind::kExchange && request.active_open;
+  if (request.fresh && request.stored != 0) {
+    const bool agrees = context.kind == Context::Kind::kNone || closed || request.thread.active == request.stored;
+    if (request.stored_conflict || !agrees) {
+      reason = UnlinkedReason::kStoredConflict;
+      return {};
+    }
+    return proven ? context : ContextOfToken(request.stored);
+  }
+  if (context.kind == Context::Kind::kNone) reason = UnlinkedReason::kNoContext;
+  if (context.kind == Context::Kind::kUnknown) reason = UnlinkedReason::kContextUnknown;
+  if (closed) {
+    reason = UnlinkedReason::kParentClosed;
+    return {};
+  }
+  return context;
+}
+
+void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
+  Slot& slot = slots_[at];
+  slot.loop_thread = request.loop_thread;
+  slot.other_unresolved = request.other_unresolved;
+  Process* process = ProcessOf(slot);
+  if (process == nullptr) return;
+  slot.order = process->next_order;
+  if (slot.index > 0) return;
+  bool proven = false;
+  const Context context = ContextOfRequest(request, slot.reason, proven);
+  if (request.thread.active_source == ActiveSource::kResponse) {
+    if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);
+  }
+  if (context.kind == Context::Kind::kExchange) {
+    ConsiderExchange(at, request, context, proven);
+    if (slot.candidate == Candidate::kFirm) Note(slot, TrustMeter::Sign::kLink, now_ns);
+  }
+  const bool sibling = context.kind == Context::Kind::kCall || (context.doubtful && slot.candidate != Candidate::kNone);
+  // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare.
+  if (sibling && (slot.loop_thread || !Judge(*process, now_ns).narrow)) Join(at, context.call);
+}
+
+void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, bool proven) {
+  Slot& slot = slots_[at];
+  Slot* parent = Find(context.exchange);
+  if (parent != nullptr && parent->ambiguous) {
+    slot.reason = UnlinkedReason::kPipelined;
+    return;
+  }
+  if (parent != nullptr && parent->opened_ns > slot.opened_ns) {
+    slot.reason = UnlinkedReason::kParentYounger;
+    return;
+  }
+  slot.forward = context.exchange;
+  slot.candidate = Grade(slot, parent, request, context, proven);
+  if (parent == nullptr) return;
+  if (parent->calls++ == 0 && parent->listed) --processes_[parent->process].idle_open;
+  Claim(slot, *by_token_.Find({context.exchange, 0}));
+}
+
+LinkResolver::Candidate LinkResolver::Grade(const Slot& call, const Slot* parent, const RequestSeen& request,
+                                            const Context& context, bool proven) {
+  Candidate grade = proven ? Candidate::kFirm : Candidate::kStored;
+  if (context.doubtful) grade = std::max(grade, slots_[context.call].candidate);
+  if (request.queued_reuse) {
+    // Does another exchange wait that has not made a call yet? Then this may be its request, which had queued for a connection.
+    const bool parent_idle = parent != nullptr && parent->listed && parent->calls == 0 && parent->process == call.process;
+    const bool others_wait = processes_[call.process].idle_open > (parent_idle ? 1U : 0U);
+    grade = std::max(grade, others_wait ? Candidate::kQueuedBehind : Candidate::kQueued);
+  }
+  if (request.timer_due && request.loop_thread) grade = Candidate::kTimer;
+  return grade;
+}
+
+void LinkResolver::Claim(Slot& call, uint32_t exchange) {
+  Unclaim(call);
+  call.parent = RefOf(exchange);
+  ++slots_[exchange].claims;
+}
+
+void LinkResolver::Unclaim(Slot& call) {
+  if (Alive(call.parent)) --slots_[call.parent.slot].claims;
+  call.parent = {};
+}
+
+// Adds a new call, alone until now, to the ring of `sibling`.
+void LinkResolver::Join(uint32_t call, uint32_t sibling) {
+  Slot& first = slots_[sibling];
+  if (call == sibling || first.settled) return;
+  if (first.next == kNone) first.next = first.previous = sibling;
+  Slot& slot = slots_[call];
+  slot.previous = sibling;
+  slot.next = first.next;
+  slots_[first.next].previous = call;
+  first.next = call;
+}
+
+void LinkResolver::LeaveRing(uint32_t at) {
+  Slot& slot = slots_[at];
+  if (slot.next == kNone) return;
+  slots_[slot.previous].next = slot.next;
+  slots_[slot.next].previous = slot.previous;
+  Slot& rest = slots_[slot.next];
+  if (rest.next == slot.next) rest.next = rest.previous = kNone;
+  slot.next = slot.previous = kNone;
+}
+
+// ---- Backward: what the answer proves ----
+
+void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
+  linked_.clear();
+  const uint32_t* found = by_token_.Find({response.token, 0});
+  const uint32_t exchange = found == nullptr ? kNone : *found;
+  if (exchange == kNone) ++counters_.answers_unknown;
+  const bool ambiguous = exchange != kNone && slots_[exchange].ambiguous;
+  const uint32_t at = SlotOfCall(response.thread.last_call);
+  if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous) {
+    Slot& call = slots_[at];
+    const Token active = response.thread.active;
+    const bool names_forward =
+        call.candidate != Candidate::kNone && call.forward == active && active != response.thread.last_call;
+    if (names_forward && active == response.token) {
+      ++counters_.agreements;
+      Note(call, TrustMeter::Sign::kAgreement, now_ns);
+      Verify(at, response.token, now_ns);
+    } else if (!names_forward || Doubtful(call)) {
+      LinkBack(at, exchange, response.timer_due, now_ns);
+    } else if (response.active_open && !call.contradicted) {
+      Contradict(call, now_ns);
+    }
+  }
+  if (exchange == kNone) return;
+  if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
+  Close(exchange);
+}
+
+void LinkResolver::Contradict(Slot& call, uint64_t now_ns) {
+  call.contradicted = true;
+  ++counters_.contradictions;
+  Note(call, TrustMeter::Sign::kContradiction, now_ns);
+}
+
+// The call, and the calls whose responses led to it, belong to the exchange that was answered after the call's response.
+void LinkResolver::Verify(uint32_t call, Token exchange, uint64_t now_ns) {
+  while (true) {
+    Slot& slot = slots_[call];
+    if (slot.verified || slot.contradicted || slot.late) return;
+    if (slot.candidate == Candidate::kNone || slot.forward != exchange) return;
+    if (slot.candidate == Candidate::kQueued) Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
+    slot.verified = true;
+    LeaveRing(call);
+    if (!Alive(slot.earlier)) return;
+    call = slot.earlier.slot;
+  }
+}
+
+// The answer came from the turn that read the call's response: it and its siblings belong to the exchange.
+void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns) {
+  if (exchange == kNone || slots_[exchange].closed) return;
+  uint32_t next = call;
+  while (next != kNone) {
+    const uint32_t at = next;
+    next = slots_[at].next;
+    LeaveRing(at);
+    LinkOneBack(at, exchange, timer_due, now_ns);
+  }
+}
+
+void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, uint64_t now_ns) {
+  Slot& call = slots_[at];
+  const Slot& parent = slots_[exchange];
+  if (call.settled || call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone) return;
+  if (call.opened_ns <= parent.opened_ns) {
+    ++counters_.violations;
+    Note(call, TrustMeter::Sign::kViolation, now_ns);
+    if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kParentYounger;
+    return;
+  }
+  if (call.candidate != Candidate::kNone && call.forward == parent.token) {
+    Verify(at, parent.token, now_ns);
+    return;
+  }
+  // A timer may have acted, then or now: only agreement counts.
+  if (call.candidate == Candidate::kTimer || call.candidate == Candidate::kFirm || call.candidate == Candidate::kStored) return;
+  if (timer_due) {
+    if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kTimerDue;
+    return;
+  }
+  if (call.candidate != Candidate::kNone) Note(call, TrustMeter::Sign::kReuseStrayed, now_ns);
+  call.candidate = Candidate::kNone;
+  call.forward = 0;
+  call.late = true;
+  Claim(call, exchange);
+  Note(call, TrustMeter::Sign::kLink, now_ns);
+  linked_.push_back(RefOf(at));
+}
+
+// Step 4 of the causality reference's order of work makes links of these; until then they are only counted.
+void LinkResolver::Wake(const CompletionWake& /*wake*/) { ++counters_.completion_wakes; }
+
+// ---- The verdict ----
+
+// An exchange that was there before the call is still open, so its answer may yet name the call.
+bool LinkResolver::MayStillBeLinked(const Slot& call) {
+  const Process* process = ProcessOf(call);
+  if (process == nullptr || process->ended || process->first_open == kNone) return false;
+  return slots_[process->first_open].order < call.order;
+}
+
+namespace {
+LinkStatus Unlinked(UnlinkedReason reason) { return {.state = LinkStatus::State::kUnlinked, .reason = reason}; }
+LinkStatus PendingUnless(bool final, UnlinkedReason reason) { return final ? Unlinked(reason) : LinkStatus{}; }
+}  // namespace
+
+LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const {
+  LinkStatus status{.state = LinkStatus::State::kLinked, .settled = settled, .parent = parent};
+  status.evidence = call.late ? LinkEvidence::kBackward : call.loop_thread ? LinkEvidence::kEventLoop : LinkEvidence::kSameThread;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call);
+  status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
+  return status;
+}
+
+LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
+  Slot& call = slots_[at];
+  if (call.role != ConnectionRole::kClient) return Unlinked(UnlinkedReason::kUnknownRole);
+  if (!call.request_seen) return Unlinked(UnlinkedReason::kRequestNotSeen);
+  if (call.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  Process* process = ProcessOf(call);
+  if (process == nullptr) return Unlinked(UnlinkedReason::kProcessesFull);
+  const Trust trust = Judge(*process, now_ns);
+  if (call.late) {
+    return Alive(call.parent) ? Linked(call, call.parent, trust, true) : Unlinked(UnlinkedReason::kParentUnknown);
+  }
+  if (call.contradicted) return Unlinked(UnlinkedReason::kContradicted);
+  if (call.candidate != Candidate::kNone) return StatusOfForward(call, final, trust);
+  if (!MayStillBeLinked(call)) return Unlinked(call.reason);
+  return PendingUnless(final, call.reason == UnlinkedReason::kNoContext ? UnlinkedReason::kHoldExpired : call.reason);
+}
+
+LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& trust) {
+  if (!Alive(call.parent)) {
+    const bool forgotten = call.parent.slot != kNone;
+    const uint32_t* found = by_token_.Find({call.forward, 0});
+    if (forgotten || found == nullptr) return PendingUnless(final || forgotten, UnlinkedReason::kParentUnknown);
+    Claim(call, *found);
+  }
+  const Slot& parent = slots_[call.parent.slot];
+  if (parent.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
+  if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
+  if (trust.verify && call.other_unresolved) return Unlinked(UnlinkedReason::kOtherUnresolved);
+  if (call.verified) return Linked(call, call.parent, trust, true);
+  const bool over = final || parent.closed;
+  switch (call.candidate) {
+    case Candidate::kStored:
+      if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
+      if (parent.answered_ns == 0) return PendingUnless(over, UnlinkedReason::kParentNotProven);
+      break;
+    case Candidate::kQueued:
+    case Candidate::kQueuedBehind:
+    case Candidate::kTimer: {
+      if (!final && MayStillBeLinked(call)) return {};
+      const bool believed = call.candidate == Candidate::kQueued && trust.reuse_proven && !trust.verify;
+      if (believed) return Linked(call, call.parent, trust, true);
+      return Unlinked(call.candidate == Candidate::kTimer ? UnlinkedReason::kTimerDue : UnlinkedReason::kQueuedReuse);
+    }
+    case Candidate::kFirm:
+    case Candidate::kNone:
+      break;
+  }
+  if (trust.verify) return PendingUnless(over, UnlinkedReason::kUnverified);
+  return Linked(call, call.parent, trust, parent.closed);
+}
+
+Ref LinkResolver::ParentSoFar(uint32_t at) {
+  const Slot& call = slots_[at];
+  return call.contradicted ? Ref{} : call.parent;
+}
+
+void LinkResolver::Settle(uint32_t at) {
+  Slot& call = slots_[at];
+  LeaveRing(at);
+  Unclaim(call);
+  call.settled = true;
+}
+
+}  // namespace wirespan::trace
