@@ -61,11 +61,19 @@ bool IsMappedIpv4(const __u8 (&address)[16]) {
 bool ToAddress(const ws_address& wire, Address& out) {
   out = {};
   switch (wire.family) {
-    case 0: return true;
-    case WS_FAMILY_UNIX: out.family = AddressFamily::kUnix; return true;
-    case WS_FAMILY_IPV4: out.family = AddressFamily::kIpv4; break;
-    case WS_FAMILY_IPV6: out.family = AddressFamily::kIpv6; break;
-    default: return false;
+    case 0:
+      return true;
+    case WS_FAMILY_UNIX:
+      out.family = AddressFamily::kUnix;
+      return true;
+    case WS_FAMILY_IPV4:
+      out.family = AddressFamily::kIpv4;
+      break;
+    case WS_FAMILY_IPV6:
+      out.family = AddressFamily::kIpv6;
+      break;
+    default:
+      return false;
   }
   out.local_port = wire.local_port;
   out.peer_port = wire.peer_port;
@@ -90,7 +98,8 @@ EventFault ToConnectionOpened(std::span<const std::byte> record, ConnectionOpene
   ws_connection_event wire;
   if (!Load(record, wire)) return EventFault::kShort;
   if (wire.header.size != sizeof(wire)) return EventFault::kBadSize;
-  if (wire.inode == 0 || wire.role > WS_ROLE_CLIENT || wire.address.path_length > WS_UNIX_PATH_LENGTH) return EventFault::kBadField;
+  if (wire.inode == 0 || wire.role > WS_ROLE_CLIENT || wire.address.path_length > WS_UNIX_PATH_LENGTH)
+    return EventFault::kBadField;
   if (!ToAddress(wire.address, out.address)) return EventFault::kBadField;
   out.time_ns = wire.header.time_ns;
   out.connection = wire.inode;
@@ -120,8 +129,7 @@ EventFault ToCloseEvent(std::span<const std::byte> record, Event& out) {
                       .position = wire.position,
                       .tgid = wire.tgid};
   } else {
-    out = ConnectionClosed{
-        .time_ns = wire.header.time_ns, .connection = wire.inode, .tgid = wire.tgid, .error = wire.error};
+    out = ConnectionClosed{.time_ns = wire.header.time_ns, .connection = wire.inode, .tgid = wire.tgid, .error = wire.error};
   }
   return EventFault::kNone;
 }
@@ -141,7 +149,8 @@ EventFault ToProcessEvent(std::span<const std::byte> record, Event& out) {
           .time_ns = wire.header.time_ns, .tgid = wire.tgid, .comm = std::string_view(comm, strnlen(comm, WS_COMM_LENGTH))};
       break;
     }
-    default: out = ProcessExited{.time_ns = wire.header.time_ns, .tgid = wire.tgid, .wait_status = wire.exit_code};
+    default:
+      out = ProcessExited{.time_ns = wire.header.time_ns, .tgid = wire.tgid, .wait_status = wire.exit_code};
   }
   return EventFault::kNone;
 }
@@ -221,41 +230,63 @@ EventFault ToEvent(std::span<const std::byte> record, Event& out) {
       DataChunk* chunk = std::get_if<DataChunk>(&out);
       return ToDataChunk(record, chunk != nullptr ? *chunk : out.emplace<DataChunk>());
     }
-    case WS_EVENT_CONNECTION_OPENED: return ToConnectionOpened(record, out.emplace<ConnectionOpened>());
+    case WS_EVENT_CONNECTION_OPENED:
+      return ToConnectionOpened(record, out.emplace<ConnectionOpened>());
     case WS_EVENT_STREAM_ENDED:
-    case WS_EVENT_CONNECTION_CLOSED: return ToCloseEvent(record, out);
+    case WS_EVENT_CONNECTION_CLOSED:
+      return ToCloseEvent(record, out);
     case WS_EVENT_PROCESS_FORKED:
     case WS_EVENT_PROCESS_EXECED:
-    case WS_EVENT_PROCESS_EXITED: return ToProcessEvent(record, out);
-    case WS_EVENT_COMPLETION_WAKE: return ToWakeEvent(record, out);
-    default: return EventFault::kUnknownType;
+    case WS_EVENT_PROCESS_EXITED:
+      return ToProcessEvent(record, out);
+    case WS_EVENT_COMPLETION_WAKE:
+      return ToWakeEvent(record, out);
+    default:
+      return EventFault::kUnknownType;
   }
 }
 
 std::string_view KernelLossName(uint32_t reason) {
   switch (reason) {
-    case WS_LOSS_RING_FULL: return "ring_full";
-    case WS_LOSS_RING_FULL_CONTROL: return "ring_full_control";
-    case WS_LOSS_CONNECTIONS_FULL: return "kernel_connections_full";
-    case WS_LOSS_THREADS_FULL: return "threads_full";
-    case WS_LOSS_TARGETS_FULL: return "targets_full";
-    case WS_LOSS_COPY_FAULT: return "copy_fault";
-    case WS_LOSS_IOVEC_LIMIT: return "iovec_limit";
-    case WS_LOSS_POSITION_RACED: return "position_raced";
-    case WS_LOSS_NO_RING: return "no_ring";
-    default: return {};
+    case WS_LOSS_RING_FULL:
+      return "ring_full";
+    case WS_LOSS_RING_FULL_CONTROL:
+      return "ring_full_control";
+    case WS_LOSS_CONNECTIONS_FULL:
+      return "kernel_connections_full";
+    case WS_LOSS_THREADS_FULL:
+      return "threads_full";
+    case WS_LOSS_TARGETS_FULL:
+      return "targets_full";
+    case WS_LOSS_COPY_FAULT:
+      return "copy_fault";
+    case WS_LOSS_IOVEC_LIMIT:
+      return "iovec_limit";
+    case WS_LOSS_POSITION_RACED:
+      return "position_raced";
+    case WS_LOSS_NO_RING:
+      return "no_ring";
+    default:
+      return {};
   }
 }
 
 std::string_view KernelCountName(uint32_t count) {
   switch (count) {
-    case WS_COUNT_DATA_EVENTS: return "data_events";
-    case WS_COUNT_CONTROL_EVENTS: return "control_events";
-    case WS_COUNT_CAPTURED_BYTES: return "captured_bytes";
-    case WS_COUNT_MOVED_BYTES: return "moved_bytes";
-    case WS_COUNT_OFF_CALLS: return "off_calls";
-    case WS_COUNT_TRACED_CALLS: return "traced_calls";
-    default: return {};
+    case WS_COUNT_DATA_EVENTS:
+      return "data_events";
+    case WS_COUNT_CONTROL_EVENTS:
+      return "control_events";
+    case WS_COUNT_CAPTURED_BYTES:
+      return "captured_bytes";
+    case WS_COUNT_MOVED_BYTES:
+      return "moved_bytes";
+    case WS_COUNT_OFF_CALLS:
+      return "off_calls";
+    case WS_COUNT_TRACED_CALLS:
+      return "traced_calls";
+    default:
+      return {};
   }
 }
 

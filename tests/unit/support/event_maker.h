@@ -24,9 +24,9 @@ Record ToRecord(const Wire& wire, std::string_view payload = {}) {
 
 // What a test may wish to change of one data event; -1 and nullopt-like defaults leave what the kernel would say.
 struct ChunkOptions {
-  uint32_t tid = 0;             // 0: the maker's
-  int64_t captured = -1;        // bytes copied of the text; -1: all, up to WS_MAX_PAYLOAD
-  uint32_t skipped = 0;         // bytes of the text before the first copied one
+  uint32_t tid = 0;       // 0: the maker's
+  int64_t captured = -1;  // bytes copied of the text; -1: all, up to WS_MAX_PAYLOAD
+  uint32_t skipped = 0;   // bytes of the text before the first copied one
   bool raced = false;
   uint64_t cpu_ns = 0;
   Record (*damage)(Record) = nullptr;
@@ -149,7 +149,8 @@ class EventMaker {
     const size_t skipped = options.skipped < text.size() ? options.skipped : text.size();
     size_t captured = text.size() - skipped;
     if (captured > WS_MAX_PAYLOAD) captured = WS_MAX_PAYLOAD;
-    if (options.captured >= 0 && captured > static_cast<size_t>(options.captured)) captured = static_cast<size_t>(options.captured);
+    if (options.captured >= 0 && captured > static_cast<size_t>(options.captured))
+      captured = static_cast<size_t>(options.captured);
     wire.original_size = static_cast<uint32_t>(text.size());
     wire.skipped_size = static_cast<uint32_t>(skipped);
     wire.captured_size = static_cast<uint32_t>(captured);

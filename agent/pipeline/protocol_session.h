@@ -1,0 +1,151 @@
+// ProtocolSession: a connection's session for one entry of decoders/registry.h: its decoder, the pairing of its messages, and the
+// facts, spans and measurements that come of them. Shard's thread. Protocols that answer in order, like HTTP/1.
+//
+// Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced and Poisoned, and the message
+// is_request, incomplete, start, end and head_end (decoders/http1/ is the example).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "agent/match/matcher.h"
+#include "agent/pipeline/shard_services.h"
+#include "agent/stream/session.h"
+#include "decoders/registry.h"
+
+namespace wirespan::pipeline {
+
+// The spare messages of a protocol's decoder.
+template <typename Protocol>
+struct MessagePoolOf {
+  using Type = typename Protocol::Pool;
+};
+template <>
+struct MessagePoolOf<decoders::Http1> {
+  using Type = decoders::http1::MessagePool;
+};
+
+// A response that is not the last one to its request (RFC 9110 15.2); 101 is.
+template <typename Message>
+bool IsInterim(const Message& message) {
+  if constexpr (requires { message.status; }) return message.status >= 100 && message.status < 200 && message.status != 101;
+  return false;
+}
+
+// What is kept with an open exchange beside its messages.
+struct ExchangeExtra {
+  trace::JoinKey join;
+  trace::IncomingContext incoming;
+  bool has_incoming = false;
+  bool response_began = false;                                      // bytes of a response were seen, but not its head
+  decoders::ExchangeEnd cut = decoders::ExchangeEnd::kResponseCut;  // then: why it ended
+  uint32_t tgid = 0;
+
+  void Clear() {
+    join = {};
+    incoming.trace_id = {}, incoming.parent_span_id = {}, incoming.flags = 0, incoming.trace_state.clear();
+    has_incoming = response_began = false;
+    cut = decoders::ExchangeEnd::kResponseCut;
+    tgid = 0;
+  }
+};
+
+template <typename Protocol>
+struct ProtocolMemory {
+  using Decoder = typename Protocol::Decoder;
+  using Message = typename Decoder::Message;
+  using Matcher = match::Matcher<Message, ExchangeExtra>;
+
+  explicit ProtocolMemory(size_t max_open) : exchanges(max_open) {}
+
+  typename MessagePoolOf<Protocol>::Type messages;
+  typename Matcher::Pool exchanges;
+  std::vector<Message> decoded;  // of the call in progress
+};
+
+template <typename Protocol>
+class ProtocolSession final : public stream::Session {
+ public:
+  using Memory = ProtocolMemory<Protocol>;
+  using Decoder = typename Memory::Decoder;
+  using Message = typename Memory::Message;
+  using Open = typename Memory::Matcher::Open;
+  using Direction = decoders::Direction;
+  using ExchangeEnd = decoders::ExchangeEnd;
+
+  ProtocolSession(const ShardServices& services, Memory& memory)
+      : services_(&services),
+        memory_(&memory),
+        decoder_(&memory.messages),
+        matcher_(memory.exchanges, services.config->max_open_per_connection) {}
+
+  // For the next connection. `facts` outlives the session's use.
+  void Reset(const stream::ConnectionFacts& facts) {
+    facts_ = &facts;
+    had_request_ = false;
+    profile_.Clear();
+    last_started_ = 0;
+    Restart();
+  }
+
+  stream::FeedResult Feed(Direction dir, stream::ByteStream& stream) override;
+  stream::FeedResult Gap(Direction dir, uint64_t size, const stream::ByteStream& stream) override;
+  void End(Direction dir, const stream::ByteStream& stream, ExchangeEnd cut) override;
+  void Restart() override;
+  void FinishOpen(ExchangeEnd end, uint64_t now_ns) override;
+  void DropOpen(Loss reason) override;
+
+  size_t open_count() const override { return matcher_.size(); }
+  bool had_request() const override { return had_request_; }
+  bool pipelined() const override { return matcher_.pipelined(); }
+  bool AtBoundary(Direction dir) const override { return decoder_.Synced(dir) && !decoder_.OpenStart(dir).has_value(); }
+  decoders::ProtocolId protocol() const override { return decoders::IdOf<Protocol>(); }
+
+ private:
+  // The message in progress in one direction.
+  struct Side {
+    bool open = false;       // its first byte was seen: `facts` has the first half
+    bool head_seen = false;  // and its head
+    uint64_t start = 0;      // decoder position
+    match::MessageFacts facts;
+    trace::RequestSeen seen;  // requests: what the first byte's chunk said
+    Token last_token = 0;     // of the message before
+    uint32_t next_index = 0;
+  };
+  using Origin = uint64_t;  // stream position - decoder position
+
+  Side& side(Direction dir) { return sides_[decoders::Index(dir)]; }
+  Origin OriginOf(Direction dir, const stream::ByteStream& stream) const { return stream.position() - decoder_.Position(dir); }
+
+  void TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut);
+  void NoteOpen(Direction dir, Origin origin, const stream::ByteStream& stream, uint64_t last);
+  void BeginSide(Direction dir, uint64_t start, Origin origin, const stream::ByteStream& stream);
+  void NoteLast(Side& s, const DataChunk* chunk);
+  void TakeRequest(Message& message);
+  void TakeResponse(Message& message, ExchangeEnd cut);
+  void BeginRequest(const Message& head, bool is_told);
+  void StartResponse(const DataChunk& chunk);
+  void Finish(ExchangeEnd end, uint64_t ended_ns);
+  ExchangeEnd EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const;
+  bool EmitSpan(Open& open, uint64_t ended_ns);
+  void GiveBack(std::unique_ptr<Open> open);
+  trace::JoinKey JoinKeyOf(uint64_t position) const;
+  void AdoptOpenResponse();
+  Losses& losses() { return *services_->losses; }
+
+  const ShardServices* services_;
+  Memory* memory_;
+  Decoder decoder_;
+  typename Memory::Matcher matcher_;
+  const stream::ConnectionFacts* facts_ = nullptr;
+  span::ConnectionProfile profile_;
+  Side sides_[2];
+  Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
+  bool had_request_ = false;
+};
+
+}  // namespace wirespan::pipeline
+
+#include "agent/pipeline/protocol_session_impl.h"  // IWYU pragma: export

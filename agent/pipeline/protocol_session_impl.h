@@ -1,0 +1,361 @@
+// Definitions of ProtocolSession's members; include protocol_session.h.
+#pragma once
+
+#include "agent/pipeline/protocol_session.h"
+
+namespace wirespan::pipeline {
+
+template <typename Protocol>
+stream::FeedResult ProtocolSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
+  using decoders::ParseStatus;
+  while (true) {
+    const std::span<const std::byte> head = stream.Head();
+    if (head.empty()) return stream::FeedResult::kFlowing;
+    const Origin origin = OriginOf(dir, stream);
+    memory_->decoded.clear();
+    const decoders::ParseStep step = decoder_.Decode(dir, head, memory_->decoded);
+    const size_t consumed = step.consumed < head.size() ? step.consumed : head.size();
+    TakeMessages(dir, origin, stream, ExchangeEnd::kResponseCut);
+    NoteOpen(dir, origin, stream, stream.end() - 1);
+    stream.Consume(consumed);
+    switch (step.status) {
+      case ParseStatus::kAdvanced:
+        if (consumed == 0) return stream::FeedResult::kFlowing;  // not within the contract; never loop on it
+        break;
+      case ParseStatus::kNeedMore:
+        return stream::FeedResult::kFlowing;
+      case ParseStatus::kStop:
+        return stream::FeedResult::kLeft;
+      case ParseStatus::kInvalid:
+        if (decoder_.Poisoned(dir)) return stream::FeedResult::kAmbiguous;
+        losses().Add(Loss::kNotTheProtocol);
+        return stream::FeedResult::kBroken;
+    }
+  }
+}
+
+template <typename Protocol>
+stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, const stream::ByteStream& stream) {
+  const Origin origin = OriginOf(dir, stream);
+  memory_->decoded.clear();
+  // Undecided bytes before the gap cannot be told from it any more.
+  const bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
+  TakeMessages(dir, origin, stream, ExchangeEnd::kResponseNotSeen);
+  NoteOpen(dir, origin, stream, stream.end() + size - 1);
+  if (absorbed) return stream::FeedResult::kFlowing;
+  if (decoder_.Poisoned(dir)) return stream::FeedResult::kAmbiguous;
+  losses().Add(Loss::kStreamGap);
+  return stream::FeedResult::kBroken;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::End(Direction dir, const stream::ByteStream& stream, ExchangeEnd cut) {
+  const Origin origin = OriginOf(dir, stream);
+  memory_->decoded.clear();
+  decoder_.OnClose(dir, memory_->decoded);
+  TakeMessages(dir, origin, stream, cut);
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::Restart() {
+  decoder_ = Decoder(&memory_->messages);
+  matcher_.Restart();
+  for (Side& s : sides_) s.open = s.head_seen = false;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut) {
+  for (Message& message : memory_->decoded) {
+    Side& s = side(dir);
+    if (!s.open || s.start != message.start) BeginSide(dir, message.start, origin, stream);
+    if (message.end > message.start) {
+      const std::optional<stream::Provenance> last = stream.TimeAt(origin + message.end - 1);
+      NoteLast(s, last ? last->chunk : nullptr);
+    }
+    if (message.is_request) {
+      TakeRequest(message);
+    } else {
+      TakeResponse(message, cut);
+    }
+    s.open = s.head_seen = false;
+    memory_->messages.Give(std::move(message));
+  }
+  memory_->decoded.clear();
+}
+
+// A message that goes on beyond these bytes: when it began, and, as soon as that is known, what it asks for.
+template <typename Protocol>
+void ProtocolSession<Protocol>::NoteOpen(Direction dir, Origin origin, const stream::ByteStream& stream, uint64_t last) {
+  const std::optional<uint64_t> start = decoder_.OpenStart(dir);
+  if (!start) return;
+  Side& s = side(dir);
+  if (!s.open || s.start != *start) BeginSide(dir, *start, origin, stream);
+  if (const auto now = stream.TimeAt(last)) NoteLast(s, now->chunk);
+  const Message* head = decoder_.OpenMessage(dir);
+  if (head == nullptr || s.head_seen) return;
+  s.head_seen = true;
+  if (dir == Direction::kClientToServer) BeginRequest(*head, true);
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin origin, const stream::ByteStream& stream) {
+  Side& s = side(dir);
+  s.open = true;
+  s.head_seen = false;
+  s.start = start;
+  s.facts = {};
+  s.facts.position = origin + start;
+  std::optional<stream::Provenance> from = stream.TimeAt(origin + start);
+  if (!from) from = stream.TimeAt(stream.end() - 1);  // its chunk was forgotten among many: the latest is not too early
+  if (!from) return;
+  const DataChunk& chunk = *from->chunk;
+  s.facts.first_byte_ns = s.facts.last_byte_ns = chunk.time_ns;
+  s.facts.token = chunk.exchange;
+  s.next_index = chunk.exchange == s.last_token ? s.next_index + 1 : 0;
+  s.last_token = chunk.exchange;
+  s.facts.index = s.next_index;
+  s.facts.first = s.facts.last = chunk.thread;
+  s.facts.retransmits_first = s.facts.retransmits_last = chunk.retransmits;
+  s.facts.srtt_us = chunk.srtt_us;
+  s.facts.queue_wait_jiffies = chunk.queue_wait_jiffies;
+  s.facts.first_call_ns = chunk.call_ns;
+  if (dir == Direction::kServerToClient) {
+    StartResponse(chunk);
+    return;
+  }
+  s.seen = {};
+  s.seen.stored = chunk.stored;
+  s.seen.active_open = chunk.active_open;
+  s.seen.fresh = chunk.fresh;
+  s.seen.stored_conflict = chunk.stored_conflict;
+  s.seen.other_unresolved = chunk.other_unresolved;
+  s.seen.timer_due = chunk.timer_due;
+  s.seen.loop_thread = chunk.loop_thread;
+  s.seen.queued_reuse = chunk.queued_reuse;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::NoteLast(Side& s, const DataChunk* chunk) {
+  s.facts.last_byte_seen = chunk != nullptr;
+  if (chunk == nullptr) return;
+  s.facts.last_byte_ns = chunk->time_ns;
+  s.facts.last = chunk->thread;
+  s.facts.retransmits_last = chunk->retransmits;
+  s.facts.srtt_us = chunk->srtt_us;
+}
+
+// The response's first byte on a server connection, once per exchange: interim responses count.
+template <typename Protocol>
+void ProtocolSession<Protocol>::StartResponse(const DataChunk& chunk) {
+  const Open* open = matcher_.Oldest();
+  if (facts_->role != ConnectionRole::kServer || open == nullptr) return;
+  const Token token = open->exchange.request_facts.token;
+  if (token == last_started_ || chunk.time_ns < open->exchange.request_facts.first_byte_ns) return;
+  last_started_ = token;
+  auto& fact = services_->facts->template Add<trace::ResponseStarted>();
+  fact.time_ns = chunk.time_ns;
+  fact.token = token;
+  fact.thread = chunk.thread;
+  fact.active_open = chunk.active_open;
+  fact.timer_due = chunk.timer_due;
+  fact.loop_thread = chunk.loop_thread;
+}
+
+template <typename Protocol>
+trace::JoinKey ProtocolSession<Protocol>::JoinKeyOf(uint64_t position) const {
+  const auto low = static_cast<uint32_t>(position);
+  if (!facts_->opening_seen) return {};
+  if (facts_->address.family == AddressFamily::kUnix) {
+    return span::MakeUnixJoinKey(services_->config->id_key, facts_->id, facts_->peer, facts_->role, low);
+  }
+  return span::MakeJoinKey(services_->config->id_key, facts_->address, facts_->role, low);
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) {
+  Side& s = side(Direction::kClientToServer);
+  had_request_ = true;
+  ++losses().requests_seen;
+  Open* open = matcher_.Begin(s.facts);
+  if (open == nullptr) {
+    losses().Add(Loss::kExchangesFull);
+    return;
+  }
+  open->extra.tgid = s.facts.first.tgid;
+  open->extra.join = JoinKeyOf(s.facts.position);
+  open->extra.has_incoming =
+      span::ParseTraceContext(head, *services_->contexts, open->extra.incoming) == span::ContextReject::kNone;
+  if (!is_told) return;
+  auto& fact = services_->facts->template Add<trace::RequestSeen>();
+  fact = s.seen;
+  fact.time_ns = s.facts.first_byte_ns;
+  fact.token = s.facts.token;
+  fact.index = s.facts.index;
+  fact.role = facts_->role;
+  fact.join = open->extra.join;
+  if (open->extra.has_incoming) fact.incoming = open->extra.incoming;
+  fact.tgid = open->extra.tgid;
+  fact.thread = s.facts.first;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::TakeRequest(Message& message) {
+  Side& s = side(Direction::kClientToServer);
+  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
+  if (!s.head_seen) {
+    if (message.head_end == 0 && !ambiguous) {
+      losses().Add(Loss::kRequestCut);
+      return;
+    }
+    BeginRequest(message, !ambiguous);
+  }
+  if (Open* open = matcher_.Newest()) {
+    match::MessageFacts& facts = open->exchange.request_facts;
+    facts = s.facts;
+    facts.seen = true;
+    open->ambiguous |= ambiguous;
+    open->exchange.request = std::move(message);
+  }
+  if (matcher_.CompleteNewest()) Finish(EndOf(matcher_.Oldest()->exchange, ExchangeEnd::kComplete), 0);
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) {
+  const Side& s = side(Direction::kServerToClient);
+  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
+  if (message.complete() && IsInterim(message)) {
+    ++losses().interim_responses;
+    return;
+  }
+  if (message.head_end == 0 && !ambiguous) {
+    losses().Add(Loss::kResponseCut);
+    if (Open* open = matcher_.Oldest(); open != nullptr && !open->response_complete) {
+      open->extra.response_began = true;
+      open->extra.cut = cut;
+    }
+    return;
+  }
+  switch (matcher_.Answer(message, s.facts)) {
+    case match::MatchResult::kUnmatched:
+      losses().Add(Loss::kResponseWithoutRequest);
+      return;
+    case match::MatchResult::kNotKept:
+      return;
+    case match::MatchResult::kWaiting:
+      matcher_.Oldest()->ambiguous |= ambiguous;
+      matcher_.Oldest()->extra.cut = cut;
+      return;
+    case match::MatchResult::kReady:
+      matcher_.Oldest()->ambiguous |= ambiguous;
+      Finish(EndOf(matcher_.Oldest()->exchange, cut), 0);
+      return;
+  }
+}
+
+// How an exchange ended whose messages are both there.
+template <typename Protocol>
+decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const {
+  using decoders::Incomplete;
+  if (exchange.response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
+  if (exchange.response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
+  if constexpr (requires { exchange.response.close_delimited; }) {
+    // A body that the close should end, ended by a reset, is not known to be whole (RFC 9112 8).
+    if (exchange.response.close_delimited && cut == ExchangeEnd::kConnectionReset) return cut;
+  }
+  if (exchange.request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
+  return ExchangeEnd::kComplete;
+}
+
+// The oldest exchange is over.
+template <typename Protocol>
+void ProtocolSession<Protocol>::Finish(ExchangeEnd end, uint64_t ended_ns) {
+  std::unique_ptr<Open> open = matcher_.TakeOldest();
+  open->exchange.end = end;
+  if (open->ambiguous) {
+    losses().Add(Loss::kAmbiguousMessage);
+  } else if (EmitSpan(*open, ended_ns)) {
+    ++losses().spans_emitted;
+    if (end != ExchangeEnd::kComplete) ++losses().spans_incomplete;
+  } else {
+    losses().Add(Loss::kUnknownRole);
+  }
+  GiveBack(std::move(open));
+}
+
+template <typename Protocol>
+bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
+  const match::MessageFacts& request = open.exchange.request_facts;
+  if (profile_.role() == ConnectionRole::kUnknown) profile_.Set(facts_->address, facts_->unix_path, facts_->role);
+  trace::SpanFinished& fact = services_->facts->AddSpan();
+  span::SpanInput input{.connection = &profile_,
+                        .resource = services_->resources->Of(open.extra.tgid),
+                        .incoming = open.extra.has_incoming ? &open.extra.incoming : nullptr,
+                        .ended_ns = ended_ns,
+                        .pipelined = open.overlapped};
+  metrics::Measurement measurement;
+  if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
+    services_->facts->Withdraw();
+    return false;
+  }
+  const span::SpanTimes times = span::TimesOf(request, open.exchange.response_facts, open.exchange.end, ended_ns);
+  fact.time_ns = times.end_ns;
+  fact.start_ns = times.start_ns;
+  fact.token = request.token;
+  fact.index = request.index;
+  fact.role = facts_->role;
+  fact.tgid = open.extra.tgid;
+  fact.join = open.extra.join;
+  services_->measurements->Record(measurement);
+  return true;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::GiveBack(std::unique_ptr<Open> open) {
+  memory_->messages.Give(std::move(open->exchange.request));
+  memory_->messages.Give(std::move(open->exchange.response));
+  matcher_.Give(std::move(open));
+}
+
+// A response whose head was seen, but not its end, tells its status.
+template <typename Protocol>
+void ProtocolSession<Protocol>::AdoptOpenResponse() {
+  Open* open = matcher_.Oldest();
+  const Message* response = decoder_.OpenMessage(Direction::kServerToClient);
+  Side& s = side(Direction::kServerToClient);
+  if (open == nullptr || open->response_complete || response == nullptr || !s.open || IsInterim(*response)) return;
+  if (s.facts.first_byte_ns < open->exchange.request_facts.first_byte_ns) return;
+  open->exchange.response = *response;
+  open->exchange.response.incomplete = decoders::Incomplete::kClosed;
+  open->exchange.response_facts = s.facts;
+  open->exchange.response_facts.seen = true;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) {
+  AdoptOpenResponse();
+  // The request in progress, if there is one, is known by its head.
+  if (Open* newest = matcher_.Newest(); newest != nullptr && !newest->request_complete) {
+    if (const Message* request = decoder_.OpenMessage(Direction::kClientToServer)) {
+      newest->exchange.request = *request;
+      newest->exchange.request.incomplete = decoders::Incomplete::kClosed;
+    }
+  }
+  while (!matcher_.empty()) {
+    const Open& open = *matcher_.Oldest();
+    if (open.response_complete) {
+      Finish(EndOf(open.exchange, open.extra.cut), 0);
+    } else {
+      Finish(open.extra.response_began && end == ExchangeEnd::kNoResponse ? open.extra.cut : end, now_ns);
+    }
+  }
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::DropOpen(Loss reason) {
+  while (!matcher_.empty()) {
+    losses().Add(reason);
+    GiveBack(matcher_.TakeOldest());
+  }
+}
+
+}  // namespace wirespan::pipeline

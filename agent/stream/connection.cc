@@ -1,0 +1,419 @@
+#include "agent/stream/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wirespan::stream {
+
+using decoders::Direction;
+using decoders::ExchangeEnd;
+
+namespace {
+
+constexpr uint8_t kBehindChunks = 4;  // in a row, before the stream is believed to be elsewhere
+constexpr uint64_t kLastPosition = uint64_t{1} << 62U;
+
+// Bytes of which the first is the first of a turn: where a message may begin.
+bool BeginsTurn(const DataChunk& chunk) { return chunk.first_of_turn && chunk.skipped_size == 0 && !chunk.bytes.empty(); }
+
+StreamSide Opposite(StreamSide side) { return side == StreamSide::kSend ? StreamSide::kReceive : StreamSide::kSend; }
+
+}  // namespace
+
+Direction Connection::DirectionOf(StreamSide side) const {
+  const bool to_server = (facts.role == ConnectionRole::kServer) == (side == StreamSide::kReceive);
+  return to_server ? Direction::kClientToServer : Direction::kServerToClient;
+}
+
+StreamSide Connection::SideOf(Direction dir) const {
+  const bool received = (facts.role == ConnectionRole::kServer) == (dir == Direction::kClientToServer);
+  return received ? StreamSide::kReceive : StreamSide::kSend;
+}
+
+// A client's thread may read a response before the kernel has told of the end of the call that wrote the request.
+bool Connection::ComesTooEarly(const DataChunk& chunk) const {
+  if (facts.role != ConnectionRole::kClient || chunk.side != StreamSide::kReceive || HasOpen()) return false;
+  return chunk.first_of_turn || stream(StreamSide::kReceive).has_pending();
+}
+
+void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
+  last_event_ns = std::max(last_event_ns, chunk.time_ns);
+  if (state_ == State::kOff) {
+    ++context.losses->ignored_chunks;
+    return;
+  }
+  if (chunk.position_raced) {
+    context.losses->Add(Loss::kPositionRaced);
+    return;
+  }
+  if (chunk.original_size == 0) return;
+  facts.tgid = chunk.thread.tgid;
+  if (!LearnRole(chunk)) return;
+  if (chunk.side == StreamSide::kSend && facts.role == ConnectionRole::kClient) {
+    // What was read before this request was written answers something else.
+    while (stream(StreamSide::kReceive).has_pending() && !HasOpen() && streams_[0].FirstPending().chunk.time_ns < chunk.time_ns &&
+           state_ != State::kOff) {
+      streams_[0].TakePending(*context.scratch, *context.stores);
+      Deliver(context.scratch->begin, context.scratch->chunk, context);
+    }
+  }
+  Place(chunk, context);
+  if (state_ != State::kOff) Drain(StreamSide::kReceive, false, context);
+  if (state_ != State::kOff) Drain(StreamSide::kSend, false, context);
+}
+
+// False: neither the kernel nor the bytes tell which end this is.
+bool Connection::LearnRole(const DataChunk& chunk) {
+  if (facts.role != ConnectionRole::kUnknown) return true;
+  if (chunk.role != ConnectionRole::kUnknown) {
+    facts.role = chunk.role;
+    return true;
+  }
+  if (!BeginsTurn(chunk)) return false;
+  const bool is_request = decoders::GuessProtocol(chunk.bytes, {}).likeness >= decoders::Likeness::kPossible;
+  const bool is_response = decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible;
+  if (is_request == is_response) return false;
+  const bool is_server = is_request == (chunk.side == StreamSide::kReceive);
+  facts.role = is_server ? ConnectionRole::kServer : ConnectionRole::kClient;
+  return true;
+}
+
+void Connection::Place(const DataChunk& chunk, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  uint64_t begin = stream.Extend(chunk.position, chunk.position_high);
+  if (!stream.started() || begin > kLastPosition) {
+    if (stream.started()) JumpBack(chunk, context);
+    stream.Restart(begin = FirstPosition(chunk.position), *context.stores);
+  }
+  if (begin + chunk.original_size <= stream.end()) {
+    if (++stream.behind_count < kBehindChunks) {
+      context.losses->Add(Loss::kOverlap);
+      return;
+    }
+    JumpBack(chunk, context);
+    stream.Restart(begin = FirstPosition(chunk.position), *context.stores);
+  }
+  if (state_ == State::kOff) return;
+  stream.behind_count = 0;
+  const bool has_hole = begin > stream.end() && state_ == State::kActive && step(DirectionOf(chunk.side)) == Step::kInStep;
+  if (has_hole || (stream.has_pending() && begin > stream.end()) || ComesTooEarly(chunk)) {
+    Hold(begin, chunk, context);
+  } else {
+    Deliver(begin, chunk, context);
+  }
+}
+
+// The stream is elsewhere than was believed.
+void Connection::JumpBack(const DataChunk& chunk, StreamContext& context) {
+  context.losses->Add(Loss::kPositionJump);
+  LoseStep(DirectionOf(chunk.side), context);
+}
+
+void Connection::Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  if (stream.AddPending(begin, chunk, context.now_ns, *context.stores)) return;
+  const bool early = ComesTooEarly(stream.FirstPending().chunk) && stream.FirstPending().begin <= stream.end();
+  context.losses->Add(early ? Loss::kEarlyResponseDropped : Loss::kReorderOverflow);
+  Drain(chunk.side, true, context);
+  if (state_ == State::kOff) return;
+  if (begin + chunk.original_size > stream.end()) Deliver(begin, chunk, context);
+}
+
+void Connection::Drain(StreamSide side, bool force, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(side)];
+  while (stream.has_pending() && state_ != State::kOff) {
+    const PendingChunk& first = stream.FirstPending();
+    if (!force && (first.begin > stream.end() || ComesTooEarly(first.chunk))) return;
+    stream.TakePending(*context.scratch, *context.stores);
+    const DataChunk& chunk = context.scratch->chunk;
+    if (context.scratch->begin + chunk.original_size <= stream.end()) {
+      context.losses->Add(Loss::kOverlap);
+    } else {
+      Deliver(context.scratch->begin, chunk, context);
+    }
+  }
+}
+
+// One call's bytes, in their place: what lies between the stream's end and them was not seen.
+void Connection::Deliver(uint64_t begin, const DataChunk& chunk, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  stream.OpenChunk(begin, chunk);
+  if (begin > stream.end()) Missing(chunk.side, begin - stream.end(), context);
+  if (state_ == State::kResting) {
+    Open(protocol_, context);
+    steps_[0] = steps_[1] = Step::kInStep;  // it rested at a boundary of both directions
+  }
+  if (state_ != State::kOff && begin == stream.end() && BeginsTurn(chunk)) AtTurn(DirectionOf(chunk.side), chunk, context);
+  if (state_ != State::kOff) Bytes(begin, chunk, context);
+  stream.CloseChunk(*context.stores);
+}
+
+void Connection::Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  const Direction dir = DirectionOf(chunk.side);
+  std::span<const std::byte> bytes = chunk.bytes;
+  uint64_t first = begin + chunk.skipped_size;
+  const uint64_t last = begin + chunk.original_size;
+  if (begin < stream.end()) context.losses->Add(Loss::kOverlap);
+  if (first < stream.end()) {
+    bytes = bytes.subspan(std::min<uint64_t>(bytes.size(), stream.end() - first));
+    first = stream.end();
+  }
+  if (first > stream.end()) Missing(chunk.side, first - stream.end(), context);
+  if (state_ == State::kOff) return;
+  const bool guessing = state_ == State::kGuessing && candidate_ && dir == Direction::kClientToServer;
+  if (!bytes.empty() && (guessing || (state_ == State::kActive && step(dir) == Step::kInStep))) {
+    stream.Append(bytes, *context.stores);
+    if (guessing) {
+      Guess(context);
+    } else {
+      Decode(dir, context);
+    }
+  } else if (!bytes.empty()) {
+    if (dir == Direction::kClientToServer && !had_turn_) {
+      had_turn_ = true;
+      context.losses->Add(Loss::kRequestBeforeStart);
+    }
+    PassOver(dir, bytes.size());
+  }
+  if (state_ != State::kOff && last > stream.end()) Missing(chunk.side, last - stream.end(), context);
+}
+
+// `size` bytes at the end of the stream were not seen.
+void Connection::Missing(StreamSide side, uint64_t size, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(side)];
+  const Direction dir = DirectionOf(side);
+  if (state_ == State::kResting) {
+    // Whole messages may be among them.
+    Open(protocol_, context);
+    steps_[0] = steps_[1] = Step::kInStep;
+  }
+  FeedResult result = FeedResult::kFlowing;
+  if (state_ == State::kActive && step(dir) == Step::kInStep) {
+    result = session_->Gap(dir, size, stream);
+  } else if (state_ == State::kGuessing && candidate_ && dir == Direction::kClientToServer) {
+    FailGuess(context);
+    if (state_ == State::kOff) return;
+  }
+  PassOver(dir, size);
+  Judge(dir, result, context);
+}
+
+void Connection::PassOver(Direction dir, uint64_t size) {
+  stream(dir).DropHead();
+  stream(dir).Skip(size);
+  if (state_ == State::kGuessing && step(dir) == Step::kInStep) step(dir) = Step::kWaiting;
+}
+
+void Connection::AtTurn(Direction dir, const DataChunk& chunk, StreamContext& context) {
+  if (dir == Direction::kClientToServer) {
+    AtRequestTurn(chunk, context);
+  } else {
+    AtResponseTurn(chunk, context);
+  }
+}
+
+void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
+  const Step requests = step(Direction::kClientToServer);
+  const Step responses = step(Direction::kServerToClient);
+  if (state_ == State::kGuessing) {
+    stream(Direction::kClientToServer).DropHead();
+    candidate_ = true;
+    first_turn_ = !had_turn_ && facts.opening_seen && !facts.preexisting;
+    StartAnew(chunk, context);
+    if (hint_ != decoders::kUnknownProtocol) Open(hint_, context);
+    return;
+  }
+  if (requests == Step::kLost || (requests == Step::kInStep && responses == Step::kInStep)) return;
+  // Not a new request: the body of one that was told to go on, or the rest of one whose head came in two turns.
+  if (requests == Step::kInStep && !session_->AtBoundary(Direction::kClientToServer)) return;
+  if (session_->pipelined()) {
+    session_->DropOpen(Loss::kPairingLost);
+    SwitchOff(Loss::kPairingConnection, context);
+    return;
+  }
+  session_->FinishOpen(ExchangeEnd::kResponseNotSeen, context.now_ns);
+  session_->Restart();
+  StartAnew(chunk, context);
+  step(Direction::kClientToServer) = Step::kInStep;
+}
+
+// Responses wait for the turn that answers this one; on a new connection it is known where they begin.
+void Connection::StartAnew(const DataChunk& chunk, StreamContext& context) {
+  ByteStream& responses = stream(Direction::kServerToClient);
+  awaited_token_ = chunk.exchange;
+  awaited_since_ns_ = chunk.time_ns;
+  awaits_response_ = true;
+  responses.DropHead();
+  step(Direction::kServerToClient) = Step::kWaiting;
+  if (!had_turn_ && chunk.turn <= 1 && !responses.started()) {
+    responses.Restart(FirstPosition(chunk.reverse_position), *context.stores);
+    step(Direction::kServerToClient) = Step::kInStep;
+  }
+  had_turn_ = true;
+}
+
+void Connection::AtResponseTurn(const DataChunk& chunk, StreamContext& context) {
+  if (step(Direction::kServerToClient) != Step::kWaiting) return;
+  if (state_ == State::kActive && awaits_response_ && HasOpen() && chunk.exchange == awaited_token_ &&
+      chunk.time_ns >= awaited_since_ns_) {
+    step(Direction::kServerToClient) = Step::kInStep;
+    awaits_response_ = false;
+    return;
+  }
+  if (decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible) {
+    context.losses->Add(Loss::kResponseWithoutRequest);
+  }
+}
+
+void Connection::Guess(StreamContext& context) {
+  const std::span<const std::byte> head = stream(Direction::kClientToServer).Head();
+  const decoders::Guess guess = decoders::GuessProtocol(head, {});
+  if (guess.likeness == decoders::Likeness::kTooShort &&
+      head.size() <= std::min(decoders::kMaxGuessBytes, context.limits.undecided_bytes)) {
+    return;
+  }
+  if (guess.likeness < decoders::Likeness::kPossible) {
+    FailGuess(context);
+    return;
+  }
+  Open(guess.protocol, context);
+  Decode(Direction::kClientToServer, context);
+}
+
+void Connection::FailGuess(StreamContext& context) {
+  candidate_ = false;
+  stream(Direction::kClientToServer).DropHead();
+  if (first_turn_ || ++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
+}
+
+void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
+  protocol_ = protocol;
+  session_ = context.sessions->Open(protocol, facts);
+  candidate_ = false;
+  state_ = State::kActive;
+  step(Direction::kClientToServer) = Step::kInStep;
+}
+
+void Connection::Decode(Direction dir, StreamContext& context) {
+  ByteStream& bytes = stream(dir);
+  Judge(dir, session_->Feed(dir, bytes), context);
+  if (state_ != State::kActive) return;
+  if (bytes.Head().size() > context.limits.undecided_bytes) {
+    context.losses->Add(Loss::kStreamOverflow);
+    LoseStep(dir, context);
+  }
+  if (dir == Direction::kClientToServer) return;
+  // A request may have waited for what was answered: an upgrade that was refused.
+  if (step(Direction::kClientToServer) == Step::kInStep && !stream(Direction::kClientToServer).Head().empty()) {
+    Decode(Direction::kClientToServer, context);
+  } else if (step(Direction::kClientToServer) == Step::kLost && !HasOpen()) {
+    SwitchOff(Loss::kAmbiguousConnection, context);
+  }
+}
+
+void Connection::Judge(Direction dir, FeedResult result, StreamContext& context) {
+  switch (result) {
+    case FeedResult::kFlowing:
+      return;
+    case FeedResult::kBroken:
+      LoseStep(dir, context);
+      return;
+    case FeedResult::kAmbiguous:
+      LoseStep(dir, context);
+      step(dir) = Step::kLost;
+      // Responses to what came before an ambiguous request are still right.
+      if (dir == Direction::kClientToServer && HasOpen() && step(Direction::kServerToClient) == Step::kInStep) return;
+      session_->FinishOpen(ExchangeEnd::kResponseNotSeen, context.now_ns);
+      SwitchOff(Loss::kAmbiguousConnection, context);
+      return;
+    case FeedResult::kLeft:
+      session_->DropOpen(Loss::kLeftProtocol);
+      SwitchOff(Loss::kOtherProtocol, context);
+      return;
+  }
+}
+
+void Connection::LoseStep(Direction dir, StreamContext& context) {
+  stream(dir).DropHead();
+  step(dir) = Step::kWaiting;
+  candidate_ = false;
+  if (dir == Direction::kServerToClient) {
+    awaits_response_ = false;
+    return;
+  }
+  if (session_ == nullptr || session_->had_request()) return;
+  if (++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
+}
+
+void Connection::SwitchOff(Loss reason, StreamContext& context) {
+  context.losses->Add(reason);
+  if (session_ != nullptr) context.sessions->Close(std::move(session_));
+  for (ByteStream& s : streams_) {
+    s.DropHead();
+    s.DropPending(*context.stores);
+  }
+  state_ = State::kOff;
+  context.policy->Off(facts.id);
+}
+
+void Connection::EndStream(const StreamEnded& event, StreamContext& context) {
+  last_event_ns = std::max(last_event_ns, event.time_ns);
+  if (state_ == State::kOff || facts.role == ConnectionRole::kUnknown) return;
+  Drain(event.side, true, context);
+  ByteStream& ended = streams_[static_cast<size_t>(event.side)];
+  if (state_ != State::kActive || step(DirectionOf(event.side)) != Step::kInStep || !ended.started()) return;
+  const uint64_t end = ended.Extend(event.position, 0);
+  if (end > ended.end() && end < kLastPosition) Missing(event.side, end - ended.end(), context);
+  const Direction dir = DirectionOf(event.side);
+  if (state_ != State::kActive || step(dir) != Step::kInStep) return;
+  session_->End(dir, ended, ExchangeEnd::kResponseCut);
+  step(dir) = Step::kWaiting;
+}
+
+void Connection::Close(ExchangeEnd end, uint64_t now_ns, StreamContext& context) {
+  if (state_ != State::kOff && facts.role != ConnectionRole::kUnknown) {
+    const StreamSide requests = SideOf(Direction::kClientToServer);
+    Drain(requests, true, context);
+    Drain(Opposite(requests), true, context);
+  }
+  if (session_ == nullptr) return;
+  // Only where the connection itself ended has a body that lasts to its end been seen to end.
+  if (end == ExchangeEnd::kNoResponse || end == ExchangeEnd::kConnectionReset) {
+    const ExchangeEnd cut = end == ExchangeEnd::kNoResponse ? ExchangeEnd::kResponseCut : end;
+    for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
+      if (step(dir) == Step::kInStep) session_->End(dir, stream(dir), cut);
+    }
+  }
+  session_->FinishOpen(end, now_ns);
+}
+
+void Connection::AbandonOpen(ExchangeEnd end, uint64_t now_ns) {
+  if (HasOpen()) session_->FinishOpen(end, now_ns);
+}
+
+void Connection::Tick(StreamContext& context) {
+  for (const StreamSide side : {StreamSide::kReceive, StreamSide::kSend}) {
+    ByteStream& stream = streams_[static_cast<size_t>(side)];
+    if (stream.has_pending() && context.now_ns - stream.FirstPending().since_ns >= context.limits.hold_ns) {
+      Drain(side, true, context);
+    }
+  }
+}
+
+void Connection::Rest(StreamContext& context) {
+  if (state_ != State::kActive || HasOpen() || is_waiting() || context.now_ns - last_event_ns < context.limits.rest_ns) return;
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
+    if (step(dir) != Step::kInStep || !session_->AtBoundary(dir) || !stream(dir).Head().empty()) return;
+  }
+  context.sessions->Close(std::move(session_));
+  state_ = State::kResting;
+}
+
+void Connection::Clear(StreamContext& context) {
+  if (session_ != nullptr) context.sessions->Close(std::move(session_));
+  for (ByteStream& s : streams_) s.Restart(0, *context.stores);
+  *this = Connection();
+}
+
+}  // namespace wirespan::stream

@@ -1,0 +1,123 @@
+// Connection: one end of a connection: two ByteStreams, the session of its protocol, and the rules that keep both directions in
+// step when bytes are missing. Owned by the ConnectionTable, used by the shard's thread; takes no memory of its own while it is
+// idle.
+//
+// | state     | means                                    | leaves it | | kGuessing | the protocol is not known yet            | a
+// request that a decoder knows -> kActive; no decoder knows it -> kOff | | kActive   | a session decodes it                     |
+// at rest for a while -> kResting; another protocol, ambiguity -> kOff   | | kResting  | protocol known, nothing open, no session
+// | the next byte -> kActive                                               | | kOff      | not traced any more | never |
+//
+// Each direction is in step, or waits. In step its bytes are decoded. It waits from the start, and again after a gap that the
+// decoder could not absorb or bytes it refused: its bytes are passed over until a point where a message certainly begins.
+// - Requests: the first captured byte of a turn (the direction changed), at a boundary of the decoder. All that is open is
+// finished
+//   as not seen, and decoding starts anew.
+// - Responses: the first byte of the turn that answers that request: same token, not earlier than the request.
+// On a connection that pipelines, a turn proves nothing: it is switched off, and its open exchanges are counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "agent/stream/byte_stream.h"
+#include "agent/stream/losses.h"
+#include "agent/stream/session.h"
+
+namespace wirespan::stream {
+
+struct StreamLimits {
+  size_t undecided_bytes = 64 * 1024;  // per direction
+  uint32_t guesses = 4;                // turns that may be unlike every protocol before a connection is given up
+  uint64_t hold_ns = 10'000'000;       // how long a chunk waits for the hole before it, or for its request
+  uint64_t rest_ns = 1'000'000'000;    // quiet time before a session is given back
+};
+
+// What the connections of one shard share. Outlives them.
+struct StreamContext {
+  StreamLimits limits;
+  Losses* losses = nullptr;
+  StorePool* stores = nullptr;
+  SessionSource* sessions = nullptr;
+  ConnectionPolicy* policy = nullptr;
+  PendingChunk* scratch = nullptr;  // for a pending chunk while it is delivered
+  uint64_t now_ns = 0;              // the latest event or tick
+};
+
+class Connection {
+ public:
+  enum class State : uint8_t { kGuessing, kActive, kResting, kOff };
+
+  ConnectionFacts facts;
+  uint64_t last_event_ns = 0;
+
+  State state() const { return state_; }
+  const Session* session() const { return session_.get(); }
+  const ByteStream& stream(StreamSide side) const { return streams_[static_cast<size_t>(side)]; }
+  // Chunks wait for time to pass: the owner calls Tick.
+  bool is_waiting() const { return streams_[0].has_pending() || streams_[1].has_pending(); }
+
+  // The protocol is known without a guess (an option). Before the first byte.
+  void Assume(decoders::ProtocolId protocol) { hint_ = protocol; }
+
+  void Accept(const DataChunk& chunk, StreamContext& context);
+  void EndStream(const StreamEnded& event, StreamContext& context);
+  // The connection is over; nothing follows but destruction or reuse by Clear.
+  void Close(decoders::ExchangeEnd end, uint64_t now_ns, StreamContext& context);
+  // The process that used it is gone: what is open has ended.
+  void AbandonOpen(decoders::ExchangeEnd end, uint64_t now_ns);
+  // Lets go of chunks that waited long enough.
+  void Tick(StreamContext& context);
+  // Gives the session back where nothing is open and it was quiet for `rest_ns`.
+  void Rest(StreamContext& context);
+  // Back to a fresh connection; everything lent is given back.
+  void Clear(StreamContext& context);
+
+ private:
+  enum class Step : uint8_t { kWaiting, kInStep, kLost };  // kLost: waits for ever (ambiguous)
+
+  decoders::Direction DirectionOf(StreamSide side) const;
+  StreamSide SideOf(decoders::Direction dir) const;
+  ByteStream& stream(decoders::Direction dir) { return streams_[static_cast<size_t>(SideOf(dir))]; }
+  Step& step(decoders::Direction dir) { return steps_[decoders::Index(dir)]; }
+  bool HasOpen() const { return session_ != nullptr && session_->open_count() > 0; }
+  bool ComesTooEarly(const DataChunk& chunk) const;
+
+  void Place(const DataChunk& chunk, StreamContext& context);
+  void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);
+  void Drain(StreamSide side, bool force, StreamContext& context);
+  void Deliver(uint64_t begin, const DataChunk& chunk, StreamContext& context);
+  void Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& context);
+  void Missing(StreamSide side, uint64_t size, StreamContext& context);
+  void PassOver(decoders::Direction dir, uint64_t size);
+  void JumpBack(const DataChunk& chunk, StreamContext& context);
+
+  bool LearnRole(const DataChunk& chunk);
+  void AtTurn(decoders::Direction dir, const DataChunk& chunk, StreamContext& context);
+  void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
+  void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
+  void StartAnew(const DataChunk& chunk, StreamContext& context);
+  void Guess(StreamContext& context);
+  void FailGuess(StreamContext& context);
+  void Open(decoders::ProtocolId protocol, StreamContext& context);
+  void Decode(decoders::Direction dir, StreamContext& context);
+  void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);
+  void LoseStep(decoders::Direction dir, StreamContext& context);
+  void SwitchOff(Loss reason, StreamContext& context);
+
+  ByteStream streams_[2];  // by StreamSide
+  std::unique_ptr<Session> session_;
+  Token awaited_token_ = 0;  // of the request at which decoding began anew: its response's first turn bears it too
+  uint64_t awaited_since_ns_ = 0;
+  Step steps_[2] = {Step::kWaiting, Step::kWaiting};  // by decoders::Direction
+  State state_ = State::kGuessing;
+  decoders::ProtocolId protocol_ = decoders::kUnknownProtocol;
+  decoders::ProtocolId hint_ = decoders::kUnknownProtocol;
+  uint8_t failed_guesses_ = 0;
+  bool candidate_ = false;        // kGuessing: the request direction's head begins at a turn
+  bool first_turn_ = false;       // kGuessing: at the first turn of a connection whose opening was seen
+  bool awaits_response_ = false;  // awaited_* are valid
+  bool had_turn_ = false;         // a turn of requests was seen on this connection
+  bool counted_before_start_ = false;
+};
+
+}  // namespace wirespan::stream

@@ -1,0 +1,83 @@
+// Session: what a connection's protocol makes of its bytes. One per connection whose protocol is known and that is not at rest;
+// the decoder, the pairing and the building of spans are behind it (agent/pipeline/protocol_session.h). Shard's thread; never
+// blocks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "agent/kernel/event.h"
+#include "agent/stream/byte_stream.h"
+#include "agent/stream/losses.h"
+#include "decoders/decoder.h"
+#include "decoders/description.h"
+#include "decoders/guess.h"
+
+namespace wirespan::stream {
+
+// Who a connection is between, as far as its opening told.
+struct ConnectionFacts {
+  ConnectionId id = 0;
+  ConnectionId peer = 0;  // unix sockets
+  uint64_t net_namespace = 0;
+  Address address;
+  std::string unix_path;  // an abstract name begins with '@'
+  uint32_t tgid = 0;      // the process that acted on it last
+  ConnectionRole role = ConnectionRole::kUnknown;
+  bool preexisting = false;
+  bool opening_seen = false;  // false: address and path are not known
+};
+
+enum class FeedResult : uint8_t {
+  kFlowing,    // what can be decoded was; the rest stays in the stream's head
+  kBroken,     // the direction's place in the protocol is lost: nothing more of it until Restart
+  kAmbiguous,  // as kBroken, and never to be found again on this connection
+  kLeft,       // every later byte of both directions is another protocol
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+  // Decodes the stream's head and consumes it.
+  virtual FeedResult Feed(decoders::Direction dir, ByteStream& stream) = 0;
+  // `size` bytes at the stream's position were not seen (the stream has not skipped them yet).
+  virtual FeedResult Gap(decoders::Direction dir, uint64_t size, const ByteStream& stream) = 0;
+  // The direction carries no more bytes; a response that this cuts short ended for the reason `cut`.
+  virtual void End(decoders::Direction dir, const ByteStream& stream, decoders::ExchangeEnd cut) = 0;
+  // A new start in both directions at the streams' positions. No exchange may be open.
+  virtual void Restart() = 0;
+
+  // Every open exchange is over: its response was not seen (wholly), for this reason.
+  virtual void FinishOpen(decoders::ExchangeEnd end, uint64_t now_ns) = 0;
+  // Every open exchange is given up without a span.
+  virtual void DropOpen(Loss reason) = 0;
+
+  virtual size_t open_count() const = 0;
+  virtual bool had_request() const = 0;  // since the session was opened
+  // Two requests were open at once.
+  virtual bool pipelined() const = 0;
+  // Between two messages of that direction.
+  virtual bool AtBoundary(decoders::Direction dir) const = 0;
+  virtual decoders::ProtocolId protocol() const = 0;
+};
+
+// Makes sessions and takes them back. Implemented over decoders/registry.h.
+class SessionSource {
+ public:
+  virtual ~SessionSource() = default;
+  virtual std::unique_ptr<Session> Open(decoders::ProtocolId protocol, const ConnectionFacts& facts) = 0;
+  virtual void Close(std::unique_ptr<Session> session) = 0;
+};
+
+// What user space decides about a connection, for the kernel. Called rarely; by the shard's thread.
+class ConnectionPolicy {
+ public:
+  virtual ~ConnectionPolicy() = default;
+  virtual void Off(ConnectionId connection) = 0;
+  virtual void Budget(ConnectionId connection, uint32_t bytes) = 0;  // copied at most per turn
+};
+
+}  // namespace wirespan::stream
