@@ -33,7 +33,7 @@ struct DurationSeries {
 // Writes and reads the canonical bytes of a series: what is equal has equal bytes.
 class SeriesKey {
  public:
-  // The key of `m`, in a buffer that the next call reuses. Long strings are cut (at kMaxKeyStringBytes).
+  // The key of `m`, in a buffer that the next call reuses. Long strings are cut (at 96 bytes).
   std::string_view Of(const Measurement& m);
   // The key of the series that takes what no series has room for.
   static std::string Overflow(exporters::SpanKind kind);
@@ -54,7 +54,7 @@ class SeriesKey {
 // Open addressing over (resource, key); series are never removed one by one.
 class SeriesTable {
  public:
-  explicit SeriesTable(uint64_t seed) : seed_(seed) {}
+  explicit SeriesTable(uint64_t seed);  // 0: a random one
   // nullptr: not there.
   DurationSeries* Find(uint32_t resource, std::string_view key);
   DurationSeries& Insert(uint32_t resource, std::string_view key);
@@ -77,6 +77,7 @@ class HttpDurations {
 
   void Record(const Measurement& m);
 
+  uint64_t id() const { return id_; }                  // unique within the process
   uint64_t overflowed() const { return overflowed_; }  // measurements that went to an overflow series, ever
   const std::vector<std::shared_ptr<const exporters::Resource>>& resources() const { return resources_; }
   SeriesTable& table() { return table_; }
@@ -84,14 +85,20 @@ class HttpDurations {
   void Reset();
 
  private:
+  static constexpr uint32_t kOverflowResource = 0;  // index of the one that takes what no resource has room for
   uint32_t ResourceIndex(const exporters::Resource* resource);
+  void RehashResources();
 
+  const uint64_t id_;
   CardinalityLimits limits_;
   SeriesKey key_;
   SeriesTable table_;
   // Copies: a Measurement lends its resource for the call only, and series outlive their process until they are exported.
   std::vector<std::shared_ptr<const exporters::Resource>> resources_;
   std::vector<uint32_t> resource_slots_;  // open addressing by Resource::id; index + 1
+  uint64_t last_resource_id_ = 0;         // most measurements are of the resource before
+  uint32_t last_resource_ = kOverflowResource;
+  size_t active_series_ = 0;  // with a count since the last Reset
   uint64_t overflowed_ = 0;
 };
 

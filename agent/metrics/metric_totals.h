@@ -6,7 +6,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/metrics/http_durations.h"
@@ -69,7 +72,7 @@ class MetricTotals {
   std::vector<Counter> counters_;
   uint64_t last_collection_unix_ns_;
   uint64_t overflowed_here_ = 0;
-  std::vector<std::pair<const HttpDurations*, uint64_t>> overflowed_in_shards_;
+  std::vector<std::pair<uint64_t, uint64_t>> overflowed_in_shards_;
 };
 
 }  // namespace wirespan::metrics

@@ -1,0 +1,108 @@
+#include "agent/export/export_loop.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/base/log.h"
+
+namespace wirespan::exporting {
+namespace {
+
+constexpr size_t kMaxThreadName = 15;  // of Linux
+
+void NameThisThread(const std::string& name) { pthread_setname_np(pthread_self(), name.substr(0, kMaxThreadName).c_str()); }
+
+}  // namespace
+
+ExportLoop::ExportLoop(ExportLoopOptions options, std::unique_ptr<exporters::SpanExporter> exporter)
+    : options_(std::move(options)), exporter_(std::move(exporter)), queue_(options_.queue), thread_([this] { Run(); }) {}
+
+ExportLoop::~ExportLoop() { Shutdown(Clock::now()); }
+
+void ExportLoop::Run() {
+  NameThisThread("export-" + options_.name);
+  exporters::SpanBatch batch;
+  while (!queue_.closed_and_empty()) {
+    if (queue_.Take(batch, options_.schedule_delay, Clock::now() + options_.schedule_delay)) {
+      in_flight_ += batch.size;
+      exporters::ExportOutcome outcome;
+      if (abandon_.load()) {
+        outcome.gave_up = batch.size;
+        outcome.message = "the time to end was over";
+      } else {
+        outcome = exporter_->Export(batch);
+      }
+      Account(batch, outcome);
+      for (size_t i = 0; i < batch.size; ++i) batch.spans[i].resource.reset();  // a spare span keeps no process alive
+      batch.Clear();
+    }
+    exporter_->OnTick(Clock::now());
+  }
+  exporter_->Finish();
+  const std::lock_guard lock(mutex_);
+  finished_ = true;
+  finished_changed_.notify_all();
+}
+
+// An exporter that forgets spans must not make them vanish: what it does not account for was given up.
+void ExportLoop::Account(const exporters::SpanBatch& batch, const exporters::ExportOutcome& outcome) {
+  const uint64_t exported = std::min<uint64_t>(outcome.accepted, batch.size);
+  const uint64_t rejected = std::min<uint64_t>(outcome.rejected, batch.size - exported);
+  exported_ += exported;
+  rejected_ += rejected;
+  gave_up_ += batch.size - exported - rejected;
+  attempts_ += outcome.attempts;
+  in_flight_ -= batch.size;
+  LogOutcome(outcome, batch.size);
+}
+
+// One line when something changes, not one per batch: a collector that is away for an hour says so twice.
+void ExportLoop::LogOutcome(const exporters::ExportOutcome& outcome, size_t spans) {
+  const bool failing = outcome.accepted < spans;
+  if (outcome.message.empty() && (failing || last_message_.empty())) return;
+  if (outcome.message == last_message_) {
+    ++suppressed_;
+    return;
+  }
+  if (outcome.message.empty()) {
+    spdlog::info("export to {}: works again ({} batches failed alike before)", options_.name, suppressed_ + 1);
+  } else if (failing) {
+    spdlog::warn("export to {}: {} of {} spans not delivered: {}", options_.name, spans - outcome.accepted, spans,
+                 outcome.message);
+  } else {
+    spdlog::warn("export to {}: {}", options_.name, outcome.message);
+  }
+  last_message_ = outcome.message;
+  suppressed_ = 0;
+}
+
+ExportCounts ExportLoop::counts() const {
+  ExportCounts out;
+  out.queue = queue_.counts();
+  out.exported = exported_;
+  out.rejected = rejected_;
+  out.gave_up = gave_up_;
+  out.attempts = attempts_;
+  out.in_flight = in_flight_;
+  return out;
+}
+
+void ExportLoop::Shutdown(Clock::time_point deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (shut_down_) return;
+    shut_down_ = true;
+  }
+  queue_.Close();
+  {
+    std::unique_lock lock(mutex_);
+    finished_changed_.wait_until(lock, deadline, [this] { return finished_; });
+  }
+  abandon_ = true;
+  exporter_->Shutdown(deadline);
+  thread_.join();
+}
+
+}  // namespace wirespan::exporting

@@ -1,0 +1,130 @@
+#include "agent/export/span_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wirespan::exporting {
+namespace {
+
+constexpr size_t kMaxSpareChunks = 4;  // memory kept for the next burst
+
+}  // namespace
+
+std::string_view Name(QueueDrop drop) {
+  switch (drop) {
+    case QueueDrop::kSpans:
+      return "queue_full_spans";
+    case QueueDrop::kBytes:
+      return "queue_full_bytes";
+    case QueueDrop::kClosed:
+      return "queue_closed";
+  }
+  return "";
+}
+
+size_t SpanBytes(const exporters::Span& span) {
+  return sizeof(exporters::Span) + span.name.size() + span.trace_state.size() + span.status_message.size() +
+         span.attributes.wire().size();
+}
+
+SpanQueue::SpanQueue(SpanQueueLimits limits) : limits_(limits) {}
+
+SpanQueue::Chunk& SpanQueue::Tail(Clock::time_point now) {
+  if (!chunks_.empty() && chunks_.back()->batch.size < limits_.batch_spans) return *chunks_.back();
+  if (spares_.empty()) {
+    chunks_.push_back(std::make_unique<Chunk>());
+  } else {
+    chunks_.push_back(std::move(spares_.back()));
+    spares_.pop_back();
+  }
+  Chunk& tail = *chunks_.back();
+  tail.batch.Clear();
+  tail.bytes = 0;
+  tail.first_put = now;
+  return tail;
+}
+
+// Counts `span` in or out; `store` moves or copies it into a cleared span of the queue.
+template <typename Store>
+void SpanQueue::PutOne(const exporters::Span& span, Clock::time_point now, const Store& store) {
+  ++counts_.offered;
+  const size_t bytes = SpanBytes(span);
+  const auto drop = [this](QueueDrop reason) { ++counts_.dropped[static_cast<size_t>(reason)]; };
+  if (closed_) return drop(QueueDrop::kClosed);
+  if (counts_.held >= limits_.max_spans) return drop(QueueDrop::kSpans);
+  if (counts_.held_bytes + bytes > limits_.max_bytes) return drop(QueueDrop::kBytes);
+  Chunk& tail = Tail(now);
+  store(tail.batch.Add());
+  tail.bytes += bytes;
+  ++counts_.held;
+  counts_.held_bytes += bytes;
+}
+
+void SpanQueue::Put(exporters::SpanBatch& batch) {
+  if (batch.size == 0) return;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (size_t i = 0; i < batch.size; ++i) {
+      exporters::Span& span = batch.spans[i];
+      PutOne(span, now, [&span](exporters::Span& slot) { std::swap(slot, span); });
+    }
+  }
+  batch.Clear();
+  ready_.notify_one();
+}
+
+void SpanQueue::PutCopy(const exporters::SpanBatch& batch) {
+  if (batch.size == 0) return;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (size_t i = 0; i < batch.size; ++i) {
+      const exporters::Span& span = batch.spans[i];
+      PutOne(span, now, [&span](exporters::Span& slot) { slot = span; });
+    }
+  }
+  ready_.notify_one();
+}
+
+bool SpanQueue::IsReady(std::chrono::milliseconds delay, Clock::time_point now) const {
+  if (chunks_.empty()) return closed_;
+  const Chunk& oldest = *chunks_.front();
+  return closed_ || oldest.batch.size >= limits_.batch_spans || now >= oldest.first_put + delay;
+}
+
+bool SpanQueue::Take(exporters::SpanBatch& out, std::chrono::milliseconds delay, Clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  for (auto now = Clock::now(); !IsReady(delay, now); now = Clock::now()) {
+    if (now >= until) return false;
+    const auto due = chunks_.empty() ? until : std::min(until, chunks_.front()->first_put + delay);
+    ready_.wait_until(lock, due);
+  }
+  if (chunks_.empty()) return false;
+  std::unique_ptr<Chunk> chunk = std::move(chunks_.front());
+  chunks_.pop_front();
+  std::swap(out, chunk->batch);
+  counts_.held -= out.size;
+  counts_.held_bytes -= chunk->bytes;
+  counts_.taken += out.size;
+  if (spares_.size() < kMaxSpareChunks) spares_.push_back(std::move(chunk));
+  return true;
+}
+
+void SpanQueue::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  ready_.notify_all();
+}
+
+bool SpanQueue::closed_and_empty() const {
+  const std::lock_guard lock(mutex_);
+  return closed_ && chunks_.empty();
+}
+
+SpanQueueCounts SpanQueue::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+}  // namespace wirespan::exporting
