@@ -12,4 +12,6 @@ struct counts_map counts SEC(".maps");
 
 const volatile struct ws_config config = {};
 
+volatile __u32 sweep_number;
+
 char LICENSE[] SEC("license") = "GPL";

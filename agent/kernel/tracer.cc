@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 
@@ -96,11 +98,33 @@ class LoadedTracer final : public Tracer {
   }
 
   Result<void> ScanExisting() override {
-    for (const uint32_t listeners : {1U, 0U}) {
-      object_->skeleton()->bss->iterator_wants_listeners = listeners;
-      if (Result<void> done = RunIterator(); !done.ok()) return done;
+    for (const ws_iteration what : {WS_ITERATE_LISTENERS, WS_ITERATE_CONNECTIONS}) {
+      if (Result<void> done = RunIterator(what); !done.ok()) return done;
     }
     return {};
+  }
+
+  Result<size_t> Sweep() override {
+    ++object_->skeleton()->bss->sweep_number;
+    if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
+    return RemoveUnswept(object_->skeleton()->bss->sweep_number);
+  }
+
+  Result<uint32_t> JiffiesPerSecond() override {
+    constexpr uint64_t kDistanceNs = 100'000'000;
+    if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
+    const auto& bss = *object_->skeleton()->bss;
+    const uint64_t jiffies = bss.iteration_jiffies;
+    const uint64_t since = bss.iteration_ns;
+    do {
+      if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
+    } while (bss.iteration_ns - since < kDistanceNs);
+    const double rate = static_cast<double>(bss.iteration_jiffies - jiffies) * 1e9 / static_cast<double>(bss.iteration_ns - since);
+    uint32_t nearest = 0;
+    for (const uint32_t hz : {100U, 250U, 300U, 1000U}) {  // kernel/Kconfig.hz
+      if (nearest == 0 || std::abs(rate - hz) < std::abs(rate - nearest)) nearest = hz;
+    }
+    return nearest;
   }
 
   bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
@@ -159,7 +183,26 @@ class LoadedTracer final : public Tracer {
     return bpf_map_update_elem(Fd(maps().policies), &connection, &policy, BPF_ANY) == 0;
   }
 
-  Result<void> RunIterator() {
+  // Removes unix sockets that sweep number `sweep` did not find open; TCP's entries go with the socket.
+  size_t RemoveUnswept(uint32_t sweep) {
+    std::vector<uint64_t> gone;
+    uint64_t key = 0;
+    const uint64_t* previous = nullptr;
+    const int map = Fd(maps().connections);
+    std::vector<std::byte> value(bpf_map__value_size(maps().connections));
+    while (bpf_map_get_next_key(map, previous, &key) == 0) {
+      previous = &key;
+      if (bpf_map_lookup_elem(map, &key, value.data()) != 0) continue;
+      ws_connection_life life{};
+      std::memcpy(&life, value.data(), sizeof(life));
+      if (life.is_unix != 0 && life.sweep != sweep) gone.push_back(key);
+    }
+    for (const uint64_t sock : gone) bpf_map_delete_elem(map, &sock);
+    return gone.size();
+  }
+
+  Result<void> RunIterator(ws_iteration what) {
+    object_->skeleton()->bss->iteration = what;
     const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter(object_->skeleton()->progs.on_task_file, nullptr));
     if (!link) return Error::FromErrno("attach the iterator over open files", errno);
     const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link.get())));

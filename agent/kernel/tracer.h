@@ -62,6 +62,12 @@ class Tracer {
   // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each batch.
   virtual Result<void> ScanExisting() = 0;
 
+  // Forgets unix connections whose socket is gone (TCP's go by themselves): a process that is killed closes them without a call.
+  // Returns how many. Every half minute or so, off the data path.
+  virtual Result<size_t> Sweep() = 0;
+  // The kernel's HZ, measured over a tenth of a second.
+  virtual Result<uint32_t> JiffiesPerSecond() = 0;
+
   // What user space decided about a connection. Any thread; a failure is counted by the caller.
   virtual bool SetPolicyOff(ConnectionId connection) = 0;
   virtual bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) = 0;

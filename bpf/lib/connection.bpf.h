@@ -129,6 +129,9 @@ static __always_inline void end_stream(__u64 inode, __u32 direction, __u32 posit
 	submit_control(event);
 }
 
+/* The number of the sweep under way or last done (user space): entries that it did not find are removed. */
+extern volatile __u32 sweep_number;
+
 /* Makes the entry of a socket that is new to us. A role that is not known is taken from the listeners of the targets. */
 static __noinline struct connection *make_connection(struct sock *sk, __u64 inode, __s32 fd, __u32 role, __u32 flags)
 {
@@ -137,6 +140,7 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	__u64 key = (__u64)sk;
 
 	fresh.inode = inode;
+	fresh.sweep = sweep_number;
 	fresh.last_direction = NO_DIRECTION;
 	fresh.is_unix = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX;
 	fresh.owner_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);

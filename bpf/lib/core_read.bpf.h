@@ -74,6 +74,14 @@ static __always_inline __u64 inode_of_sock(struct sock *sk)
 	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
 }
 
+/* Whether nobody else holds the file: not another descriptor, process, or call in flight. */
+static __always_inline int is_last_reference(struct file *file)
+{
+	if (bpf_core_field_exists(((struct file___referenced *)0)->f_ref))
+		return BPF_CORE_READ((struct file___referenced *)file, f_ref.refcnt.counter) == 0;
+	return BPF_CORE_READ((struct file___counted *)file, f_count.counter) == 1;
+}
+
 enum stream_kind { STREAM_NONE = 0, STREAM_TCP = 1, STREAM_UNIX = 2 };
 
 static __always_inline enum stream_kind stream_kind_of(struct sock *sk)

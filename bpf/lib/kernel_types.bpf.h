@@ -104,6 +104,23 @@ struct file {
 	void *private_data;
 } ws_core;
 
+/* References to an open file: a plain counter up to 6.12, from 6.13 (commit 90ee6ed776c0) a file_ref_t that is 0 for one. */
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct file___counted {
+	atomic_long_t f_count;
+} ws_core;
+
+typedef struct {
+	atomic_long_t refcnt;
+} file_ref_t;
+
+struct file___referenced {
+	file_ref_t f_ref;
+} ws_core;
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

@@ -77,7 +77,9 @@ struct thread_state {
 };
 
 struct connection {
-	__u64 inode;
+	__u64 inode;         /* these three as in struct ws_connection_life, which user space reads */
+	__u32 sweep;         /* number of the last sweep that found it open */
+	__u32 is_unix;
 	__u64 current;       /* token of the exchange or call of the current turn */
 	__u64 parent;        /* client: the open exchange behind the current call, 0 unknown */
 	__u64 parent_sock;
@@ -98,9 +100,12 @@ struct connection {
 	__u8 response_started;
 	__u8 has_acted;      /* server: the current exchange has called or answered */
 	__u8 is_off;         /* user space does not want its bytes */
-	__u8 is_unix;
+	__u8 reserved;
 	__u32 is_announced;  /* its CONNECTION_OPENED record is on the ring */
-	__u32 reserved;
+	__u32 reserved2;
 };
+_Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode), "inode");
+_Static_assert(__builtin_offsetof(struct connection, sweep) == __builtin_offsetof(struct ws_connection_life, sweep), "sweep");
+_Static_assert(__builtin_offsetof(struct connection, is_unix) == __builtin_offsetof(struct ws_connection_life, is_unix), "is_unix");
 
 #define NO_DIRECTION 2

@@ -29,6 +29,7 @@ static __always_inline void on_gone(struct sock *sk, struct connection *connecti
 	__u32 owner = connection->owner_tgid;
 	__u32 error = (__u32)BPF_CORE_READ(sk, sk_err);
 	struct ws_target *target;
+	__u64 inode;
 
 	if (connection->role == WS_ROLE_SERVER && connection->current && !connection->has_acted) {
 		target = bpf_map_lookup_elem(&targets, &owner);
@@ -37,8 +38,10 @@ static __always_inline void on_gone(struct sock *sk, struct connection *connecti
 	}
 	if (!connection->is_announced && error)
 		announce_connection(connection, sk, -1, 0); /* a connect that failed is told too */
+	inode = connection->inode;
 	if (connection->is_announced)
-		close_connection(connection->inode, 0, error);
+		close_connection(inode, 0, error);
+	bpf_map_delete_elem(&policies, &inode);
 	bpf_map_delete_elem(&connections, &key);
 }
 
@@ -69,8 +72,11 @@ int on_socket_state(__u64 *ctx)
 	return 0;
 }
 
-/* Connections and listeners that existed before the agent: run once per selected process, listeners first. */
-volatile __u32 iterator_wants_listeners;
+/* Connections and listeners that existed before the agent, listeners first; and, now and then, which connections still exist: a
+ * unix socket dies without a trace when its process does. */
+volatile __u32 iteration;
+volatile __u64 iteration_jiffies; /* two readings, apart, tell the kernel's HZ */
+volatile __u64 iteration_ns;
 
 #define TCP_LISTEN 10
 
@@ -80,11 +86,14 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct socket_ref ref = {};
+	struct connection *connection;
 	struct sock *sk;
 	__u32 tgid, one = 1;
 	__u64 key;
 	__u8 state;
 
+	iteration_jiffies = bpf_jiffies64();
+	iteration_ns = bpf_ktime_get_boot_ns();
 	if (!task || !file)
 		return 0;
 	tgid = BPF_CORE_READ(task, tgid);
@@ -94,16 +103,22 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	sk = ref.sock;
 	if (!sk || stream_kind_of(sk) == STREAM_NONE)
 		return 0;
+	key = (__u64)sk;
+	if (iteration == WS_ITERATE_SWEEP) {
+		connection = bpf_map_lookup_elem(&connections, &key);
+		if (connection)
+			connection->sweep = sweep_number;
+		return 0;
+	}
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN) {
 		key = listener_key(sk);
-		if (iterator_wants_listeners && stream_kind_of(sk) == STREAM_TCP)
+		if (iteration == WS_ITERATE_LISTENERS && stream_kind_of(sk) == STREAM_TCP)
 			bpf_map_update_elem(&listeners, &key, &one, BPF_ANY);
 		return 0;
 	}
-	if (iterator_wants_listeners || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+	if (iteration != WS_ITERATE_CONNECTIONS || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 		return 0;
-	key = (__u64)sk;
 	if (!bpf_map_lookup_elem(&connections, &key))
 		make_connection(sk, ref.inode, (__s32)ctx->fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
 	return 0;

@@ -156,6 +156,7 @@ static __always_inline int is_wait(long id)
 	case NR_futex:
 	case NR_accept:
 	case NR_accept4:
+	case NR_close:
 		return 1;
 	}
 	return 0;
@@ -169,6 +170,26 @@ static __always_inline int is_watched(long id)
 	return (config.features & WS_FEATURE_SYSCALL_IO) && is_io(id);
 }
 
+/* The last close of a unix socket is its end; TCP's ends are told by its state machine. */
+static __always_inline void enter_close(__s32 fd)
+{
+	struct connection *connection;
+	struct socket_ref ref;
+	__u64 key;
+
+	socket_of_fd(fd, &ref);
+	key = (__u64)ref.sock;
+	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
+	if (!connection || !connection->is_unix || connection->inode != ref.inode || !is_last_reference(ref.file))
+		return;
+	if (connection->is_announced) {
+		end_stream(ref.inode, WS_SEND, (__u32)connection->sent_bytes);
+		close_connection(ref.inode, (__u32)(bpf_get_current_pid_tgid() >> 32), 0);
+	}
+	bpf_map_delete_elem(&policies, &ref.inode);
+	bpf_map_delete_elem(&connections, &key);
+}
+
 static __always_inline int enter_call(long id, const struct call_arguments *arguments)
 {
 	struct ws_target *target = current_target();
@@ -178,6 +199,10 @@ static __always_inline int enter_call(long id, const struct call_arguments *argu
 
 	if (!target)
 		return 0;
+	if (id == NR_close) {
+		enter_close((__s32)arguments->value[0]);
+		return 0;
+	}
 	thread = current_thread();
 	if (!thread)
 		return 0;

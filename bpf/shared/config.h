@@ -45,6 +45,16 @@ struct ws_policy {
 	__u32 reserved;
 };
 
+/* The first bytes of a value of map `connections`: all that user space reads of it. */
+struct ws_connection_life {
+	__u64 inode;
+	__u32 sweep;   /* number of the last sweep that found the socket open */
+	__u32 is_unix;
+};
+
+/* What the iterator over open files is run for. */
+enum ws_iteration { WS_ITERATE_CONNECTIONS = 0, WS_ITERATE_LISTENERS = 1, WS_ITERATE_SWEEP = 2 };
+
 WS_STATIC_ASSERT(sizeof(struct ws_config) == 24, "ws_config");
 WS_STATIC_ASSERT(sizeof(struct ws_target) == 24, "ws_target");
 WS_STATIC_ASSERT(sizeof(struct ws_policy) == 16, "ws_policy");
