@@ -85,7 +85,10 @@ std::string ServedApplication(Arguments arguments) {
     if (IsModulePath(attribute.substr(0, attribute.find('(')))) return ApplicationName(word);
   }
   if (arguments.empty() || !IsModulePath(arguments.back())) return {};
-  if (arguments.size() > 1 && arguments[arguments.size() - 2].starts_with('-')) return {};
+  if (arguments.size() > 1) {
+    const std::string& before = arguments[arguments.size() - 2];
+    if (before.starts_with('-') && before.find('=') == std::string::npos) return {};
+  }
   return ApplicationName(arguments.back());
 }
 

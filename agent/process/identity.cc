@@ -126,6 +126,7 @@ HostFacts ReadHostFacts(const std::string& proc_root, const std::string& etc_roo
   if (id) host.id = Trim(*id);
   const ProcFs proc(proc_root);
   host.boot_unix_ns = BootTimeNs(proc);
+  host.boot_id = Trim(proc.ReadRoot("sys/kernel/random/boot_id", 256).value_or(""));
   const long ticks = sysconf(_SC_CLK_TCK);
   if (ticks > 0) host.ticks_per_second = static_cast<uint64_t>(ticks);
   return host;
@@ -194,7 +195,8 @@ exporters::Resource BuildResource(const ProcessFacts& facts, const HostFacts& ho
   for (const auto& [key, value] : own) out.String(key, value);
 
   AttributeWriter writer(out, own);
-  writer.String("service.instance.id", InstanceId(host.id.empty() ? host.name : host.id, facts.tgid, facts.start_ticks));
+  writer.String("service.instance.id",
+                InstanceId((host.id.empty() ? host.name : host.id) + '/' + host.boot_id, facts.tgid, facts.start_ticks));
   const Runtime runtime =
       facts.is_go ? Runtime::kGo : RuntimeOf(facts.executable_path.empty() ? facts.comm : BaseName(facts.executable_path));
   writer.String("telemetry.sdk.language", Words(runtime).language);

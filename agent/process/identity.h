@@ -35,6 +35,7 @@ struct ProcessFacts {
 struct HostFacts {
   std::string name;
   std::string id;             // machine-id
+  std::string boot_id;        // another one after every boot: process numbers and start times begin anew
   std::string architecture;   // as OpenTelemetry says it: amd64, arm64
   uint64_t boot_unix_ns = 0;  // 0: unknown
   uint64_t ticks_per_second = 100;

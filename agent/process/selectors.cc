@@ -56,11 +56,14 @@ void AddListening(std::string_view table, std::unordered_map<uint64_t, uint16_t>
   }
 }
 
-// Of the network namespace that the process is in.
-std::unordered_map<uint64_t, uint16_t> ListeningSockets(const ProcFs& proc, uint32_t tgid) {
-  std::unordered_map<uint64_t, uint16_t> sockets;
+// Of the network namespace that the process is in; absent where it cannot be read through this process.
+std::optional<std::unordered_map<uint64_t, uint16_t>> ListeningSockets(const ProcFs& proc, uint32_t tgid) {
+  std::optional<std::unordered_map<uint64_t, uint16_t>> sockets;
   for (const char* table : {"net/tcp", "net/tcp6"}) {
-    if (const auto text = proc.Read(tgid, table, kMaxSocketTable)) AddListening(*text, sockets);
+    const auto text = proc.Read(tgid, table, kMaxSocketTable);
+    if (!text) continue;
+    if (!sockets) sockets.emplace();
+    AddListening(*text, *sockets);
   }
   return sockets;
 }
@@ -144,16 +147,16 @@ class Search {
  private:
   void ReadSockets() {
     sockets_read_ = true;
-    std::map<std::string, std::unordered_map<uint64_t, uint16_t>> by_namespace;
+    std::map<std::string, std::optional<std::unordered_map<uint64_t, uint16_t>>> by_namespace;
     for (const uint32_t tgid : processes_) {
       const std::optional<std::string> net = proc_.ReadLink(tgid, "ns/net");
       if (!net) continue;
-      const auto [place, is_new] = by_namespace.try_emplace(*net);
-      if (is_new) place->second = ListeningSockets(proc_, tgid);
-      if (place->second.empty()) continue;
+      std::optional<std::unordered_map<uint64_t, uint16_t>>& sockets = by_namespace[*net];
+      if (!sockets) sockets = ListeningSockets(proc_, tgid);
+      if (!sockets || sockets->empty()) continue;
       for (const uint64_t inode : proc_.SocketInodes(tgid).value_or(std::vector<uint64_t>{})) {
-        const auto found = place->second.find(inode);
-        if (found != place->second.end()) ports_[tgid].insert(found->second);
+        const auto found = sockets->find(inode);
+        if (found != sockets->end()) ports_[tgid].insert(found->second);
       }
     }
   }
@@ -246,10 +249,11 @@ bool Matches(const Selectors& selectors, const ProcFs& proc, uint32_t tgid) {
 }
 
 std::vector<uint16_t> ListeningPorts(const ProcFs& proc, uint32_t tgid) {
-  const std::unordered_map<uint64_t, uint16_t> sockets = ListeningSockets(proc, tgid);
+  const auto sockets = ListeningSockets(proc, tgid);
+  if (!sockets) return {};
   std::set<uint16_t> ports;
   for (const uint64_t inode : proc.SocketInodes(tgid).value_or(std::vector<uint64_t>{})) {
-    if (const auto found = sockets.find(inode); found != sockets.end()) ports.insert(found->second);
+    if (const auto found = sockets->find(inode); found != sockets->end()) ports.insert(found->second);
   }
   return {ports.begin(), ports.end()};
 }

@@ -12,11 +12,11 @@
 namespace wirespan::process {
 
 struct Selectors {
-  std::vector<uint32_t> pids;
-  std::vector<std::string> exes;        // fnmatch(3) patterns for the executable's path, or, without '/', for its last part
-  std::vector<uint16_t> ports;          // TCP ports that the process listens on
-  std::vector<std::string> cgroups;     // paths below the cgroup root, or absolute paths in /sys/fs/cgroup; sub-groups match
-  std::vector<std::string> containers;  // beginnings of container ids, >= 4 hexadecimal digits
+  std::vector<uint32_t> pids{};
+  std::vector<std::string> exes{};        // fnmatch(3) patterns for the executable's path, or, without '/', for its last part
+  std::vector<uint16_t> ports{};          // TCP ports that the process listens on
+  std::vector<std::string> cgroups{};     // paths below the cgroup root, or absolute paths in /sys/fs/cgroup; sub-groups match
+  std::vector<std::string> containers{};  // beginnings of container ids, >= 4 hexadecimal digits
   bool empty() const { return pids.empty() && exes.empty() && ports.empty() && cgroups.empty() && containers.empty(); }
   bool operator==(const Selectors&) const = default;
 };
