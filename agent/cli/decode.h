@@ -8,13 +8,13 @@
 namespace wirespan::cli {
 
 struct DecodeOptions {
-  std::string protocol;       // a name of decoders/registry.h
-  bool server_side = false;   // --role server: spans as the accepting end tells them
-  std::string direction;      // --dir: c2s, s2c, auto or empty: the direction of lines that name none ("auto" and empty: as "?")
+  std::string protocol;      // a name of decoders/registry.h
+  bool server_side = false;  // --role server: spans as the accepting end tells them
+  std::string direction;     // --dir: c2s, s2c, auto or empty: the direction of lines that name none ("auto" and empty: as "?")
 };
 
-// Reads to the end of `input`. Returns the exit code: 0; 1 where an input line was malformed or writing failed; 2 where the protocol or
-// the direction is not known (one line on `errors`, nothing on `output`).
+// Reads to the end of `input`. Returns the exit code: 0; 1 where an input line was malformed or writing failed; 2 where the
+// protocol or the direction is not known (one line on `errors`, nothing on `output`).
 int RunDecode(const DecodeOptions& options, std::istream& input, std::ostream& output, std::ostream& errors);
 
 }  // namespace wirespan::cli

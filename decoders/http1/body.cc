@@ -58,7 +58,23 @@ ParseStep Decoder::InUnknownBody(Side& s, std::string_view bytes, std::vector<Me
   return Step(s, bytes, out);
 }
 
+// The caller drops bytes that could have been the next response's: a gap or the end came after them. They count as body.
+void Decoder::SkipUnknownBody(Side& s, size_t size) {
+  if (s.framing == Framing::kChunked) return;  // their first byte is no chunk size; what comes next says so
+  const bool has_length = s.framing == Framing::kLength;
+  s.remaining = s.facts.content_length;
+  const uint64_t inside = has_length ? std::min<uint64_t>(size, s.remaining) : size;
+  s.remaining -= has_length ? inside : s.remaining;
+  s.open->body_length += inside;
+  s.open->close_delimited = !has_length;
+  s.state = has_length ? State::kLengthBody : State::kCloseBody;
+}
+
 ParseStep Decoder::InBody(Side& s, std::string_view bytes, std::vector<Message>& out) {
+  if (s.state == State::kLengthBody && s.remaining == 0) {  // SkipUnknownBody took the last of it
+    Complete(s, out);
+    return AtStart(s, bytes, out);
+  }
   const bool has_length = s.state == State::kLengthBody;
   const size_t used = has_length ? static_cast<size_t>(std::min<uint64_t>(bytes.size(), s.remaining)) : bytes.size();
   s.position += used;
@@ -220,7 +236,7 @@ void Decoder::Lose(Side& s, std::string_view reason) {
   LoseAlignment();
   // A client that does not pipeline sends its next request after the whole response: whatever was lost, that one is answered
   // next.
-  if (!s.is_request && expected_count_ <= 1) expected_count_ = 0;
+  if (!s.is_request && expected_count_ <= 1) expected_count_ = expected_kinds_ = 0;
   s.reason = reason;
   s.saw_cr = false;
   s.state = State::kLost;
@@ -232,24 +248,26 @@ void Decoder::RequestBegins() {
   if (!aligned_ && expected_count_ == 0 && between) aligned_ = true;
 }
 
-void Decoder::Expect(Expected what) {
-  if (!aligned_ || expected_count_ >= kMaxPipelined) {
-    LoseAlignment();
-    expected_count_ += expected_count_ < UINT32_MAX ? 1U : 0U;
-    return;
+void Decoder::Expect(Expected what, uint64_t& exchange) {
+  exchange = ++last_exchange_;
+  if (expected_kinds_ == expected_count_ && expected_kinds_ < kMaxPipelined) {
+    const uint64_t bit = uint64_t{1} << expected_kinds_++;
+    expected_head_ = what == Expected::kHead ? expected_head_ | bit : expected_head_ & ~bit;
+    expected_connect_ = what == Expected::kConnect ? expected_connect_ | bit : expected_connect_ & ~bit;
   }
-  const uint64_t bit = uint64_t{1} << expected_count_++;
-  expected_head_ = what == Expected::kHead ? expected_head_ | bit : expected_head_ & ~bit;
-  expected_connect_ = what == Expected::kConnect ? expected_connect_ | bit : expected_connect_ & ~bit;
+  if (expected_count_ < UINT32_MAX) ++expected_count_;
 }
 
-Decoder::Expected Decoder::NextExpected() {
+Decoder::Expected Decoder::NextExpected(uint64_t& exchange) {
   if (expected_count_ == 0) return Expected::kUnknown;
+  if (aligned_) exchange = last_exchange_ - expected_count_ + 1;
+  if (--expected_count_ == 0) held_ = false;
+  if (expected_kinds_ == 0) return Expected::kUnknown;
   const bool head = (expected_head_ & 1U) != 0;
   const bool connect = (expected_connect_ & 1U) != 0;
+  --expected_kinds_;
   expected_head_ >>= 1U;
   expected_connect_ >>= 1U;
-  if (--expected_count_ == 0) held_ = false;
   if (!aligned_) return Expected::kUnknown;
   return head ? Expected::kHead : connect ? Expected::kConnect : Expected::kOrdinary;
 }

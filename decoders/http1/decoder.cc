@@ -30,6 +30,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   if (s.state == State::kStart && stop_reason_.data() != nullptr) s.state = State::kStopped;
   if (s.state == State::kStopped) return {ParseStatus::kStop, used, stop_reason_};
   if (used > 0) return Advanced(used);
+  if (s.state == State::kPoisoned) return {ParseStatus::kInvalid, 0, s.reason};  // whether or not more bytes come
   return {step.status, 0, step.reason};
 }
 
@@ -243,7 +244,7 @@ void Decoder::EndHead(Side& s, std::vector<Message>& out) {
 void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
   const std::string_view method = s.open->method();
   s.framing = FramingOf(*s.open, s.facts);
-  Expect(method == "HEAD" ? Expected::kHead : method == "CONNECT" ? Expected::kConnect : Expected::kOrdinary);
+  Expect(method == "HEAD" ? Expected::kHead : method == "CONNECT" ? Expected::kConnect : Expected::kOrdinary, s.open->exchange);
   if (s.facts.torn) return Poison(s, "torn_head", out);
   if (s.framing == Framing::kAmbiguous) return Poison(s, s.facts.doubt, out);
   // After these the client waits for the answer before it sends anything else (RFC 9110 7.8, 9.3.6).
@@ -256,7 +257,7 @@ void Decoder::EndResponseHead(Side& s, std::vector<Message>& out) {
   const uint16_t status = message.status;
   if (s.facts.torn) return Poison(s, "torn_head", out);
   if (status < 200 && status != 101) return Complete(s, out);
-  const Expected expected = NextExpected();
+  const Expected expected = NextExpected(message.exchange);
   const bool connected = expected == Expected::kConnect && status < 300 && status != 101;
   if (status == 101 || connected) {
     message.upgrade = true;
@@ -292,6 +293,7 @@ std::optional<size_t> Decoder::Resync(Direction dir, std::span<const std::byte> 
 void Decoder::Skip(Direction dir, size_t size) {
   Side& s = side(dir);
   if (s.state == State::kCandidate) s.state = State::kLost;
+  if (s.state == State::kUnknownBody) SkipUnknownBody(s, size);
   s.position = AddBounded(s.position, size);
 }
 
@@ -306,7 +308,8 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
 void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
   Side& s = side(dir);
   if (s.open != nullptr) {
-    const bool ends_so = s.state == State::kCloseBody || s.state == State::kUnknownBody;
+    const bool ends_so =
+        s.state == State::kCloseBody || s.state == State::kUnknownBody || (s.state == State::kLengthBody && s.remaining == 0);
     if (ends_so) {
       Complete(s, out);
     } else {

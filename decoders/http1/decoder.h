@@ -3,17 +3,19 @@
 // Resync and the bytes that a client sent while its upgrade or CONNECT was not answered yet (then Decode says kNeedMore). Bodies
 // are never stored.
 //
-// | state of a direction | next bytes are                          | leaves it | | kStart               | empty lines, then a
-// start line          | first byte of a start line; kStop, kNeedMore (held)         | | kStartLine           | the rest of the
-// start line              | its LF; kInvalid at the offending byte                      | | kFields, kTrailer    | field lines |
-// the empty line                                              | | kUnknownBody         | a body or, to HEAD, the next response |
-// enough bytes to tell (the request was not seen)             | | kLengthBody          | body bytes, `remaining` of them |
-// remaining == 0                                              | | kChunk*              | chunk-size line, data, CRLF | size 0 ->
-// kTrailer                                          | | kCloseBody           | body bytes to the end of the direction  | OnClose
-// | | kLost                | unknown: a gap or kInvalid came before  | Resync | | kCandidate           | perhaps a start line
-// that Resync found  | its LF -> kFields; kInvalid                                 | | kPoisoned            | unknown: the
-// framing was ambiguous      | never: any later "message" could be the body of that one    | | kStopped             | another
-// protocol                        | never                                                       |
+// | state of a direction | next bytes are                         | leaves it                                               |
+// | -------------------- | -------------------------------------- | ------------------------------------------------------- |
+// | kStart               | empty lines, then a start line         | first byte of a start line; held: kNeedMore; kStop      |
+// | kStartLine           | the rest of the start line             | its LF; kInvalid at the offending byte                  |
+// | kFields, kTrailer    | field lines                            | the empty line                                          |
+// | kUnknownBody         | a body or, to HEAD, the next response  | enough bytes to tell (the request was not seen)         |
+// | kLengthBody          | body bytes, `remaining` of them        | remaining == 0                                          |
+// | kChunk...            | chunk-size line, data, CRLF            | size 0 -> kTrailer                                      |
+// | kCloseBody           | body bytes to the direction's end      | OnClose                                                 |
+// | kLost                | unknown: after a gap or kInvalid       | Resync                                                  |
+// | kCandidate           | perhaps a start line that Resync found | its LF -> kFields; kInvalid                             |
+// | kPoisoned            | unknown: the framing was ambiguous     | never: what follows could be the body of that message   |
+// | kStopped             | another protocol                       | never                                                   |
 #pragma once
 
 #include <array>
@@ -27,7 +29,7 @@
 
 namespace wirespan::decoders::http1 {
 
-inline constexpr size_t kMaxPipelined = 64;         // requests whose methods are remembered; beyond: the methods are unknown
+inline constexpr size_t kMaxPipelined = 64;         // unanswered requests whose kind is remembered; beyond: it is unknown
 inline constexpr size_t kMaxHeldBytes = 16 * 1024;  // sent after an unanswered upgrade; beyond: decoded as HTTP
 
 // Positions and lengths end here instead of wrapping round.
@@ -119,6 +121,7 @@ class Decoder {
   ParseStep InCandidate(Side& s, std::string_view bytes);
   ParseStep InFields(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InUnknownBody(Side& s, std::string_view bytes, std::vector<Message>& out);
+  void SkipUnknownBody(Side& s, size_t size);
   ParseStep InBody(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InChunkHead(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InChunkData(Side& s, std::string_view bytes, std::vector<Message>& out);
@@ -146,17 +149,20 @@ class Decoder {
   void LeaveHttp(std::string_view reason) { stop_reason_ = reason; }
 
   void RequestBegins();
-  void Expect(Expected what);
-  Expected NextExpected();
+  // `exchange` becomes the number of the request, of the request that the response answers.
+  void Expect(Expected what, uint64_t& exchange);
+  Expected NextExpected(uint64_t& exchange);
   void LoseAlignment();
 
   std::array<Side, 2> sides_;
   MessagePool* pool_ = nullptr;
   std::string_view stop_reason_{};  // set once the connection left HTTP
-  // The unanswered requests, oldest in bit 0: which are HEAD, which CONNECT. Meaningful while aligned_; else only the count is.
+  // The unanswered requests; of the oldest `expected_kinds_`, from bit 0 on, which are HEAD and which CONNECT.
   uint64_t expected_head_ = 0;
   uint64_t expected_connect_ = 0;
+  uint32_t expected_kinds_ = 0;
   uint32_t expected_count_ = 0;
+  uint64_t last_exchange_ = 0;
   bool aligned_ = true;  // the next final response answers the oldest of them
   bool held_ = false;    // the client asked to leave HTTP; its next bytes wait for the answer
 };

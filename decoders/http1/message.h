@@ -35,7 +35,10 @@ struct Message {
   Incomplete incomplete = Incomplete::kNo;
   uint8_t major_version = 1;
   uint8_t minor_version = 1;
-  uint16_t status = 0;       // responses
+  uint16_t status = 0;  // responses
+  // Which exchange of the connection it belongs to. Requests whose head was seen whole count from 1; a final response has the
+  // number of the request it answers. 0: not known (bytes were lost, and answers cannot be counted off), or a 1xx.
+  uint64_t exchange = 0;
   uint64_t start = 0;        // position of the first byte of the start line
   uint64_t head_end = 0;     // position after the empty line; 0 where the head did not end
   uint64_t end = 0;          // position after the last byte

@@ -1,0 +1,81 @@
+#include "agent/cli/decode_json.h"
+
+namespace wirespan::cli {
+namespace {
+
+namespace http1 = decoders::http1;
+
+bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
+
+// The length of the well-formed UTF-8 sequence at `at`; 0: none (RFC 3629).
+size_t SequenceLength(std::string_view text, size_t at) {
+  const auto first = static_cast<uint8_t>(text[at]);
+  if (first < 0x80) return 1;
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() - at < length) return 0;
+  const auto second = static_cast<uint8_t>(text[at + 1]);
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f)) return 0;
+  if ((first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if (!IsContinuation(text[at + i])) return 0;
+  }
+  return length;
+}
+
+Json Pairs(std::string_view text, const std::vector<http1::FieldRef>& fields) {
+  Json pairs = Json::array();
+  for (const http1::FieldRef& field : fields) {
+    pairs.push_back(
+        {BytesToText(text.substr(field.name, field.name_length)), BytesToText(text.substr(field.value, field.value_length))});
+  }
+  return pairs;
+}
+
+}  // namespace
+
+std::string BytesToText(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte < 0x80) {
+      text.push_back(c);
+    } else {
+      text.push_back(static_cast<char>(0xc0U | (byte >> 6U)));
+      text.push_back(static_cast<char>(0x80U | (byte & 0x3fU)));
+    }
+  }
+  return text;
+}
+
+std::string ToText(std::string_view bytes) {
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t length = SequenceLength(bytes, at);
+    if (length == 0) return BytesToText(bytes);
+    at += length;
+  }
+  return std::string(bytes);
+}
+
+Json FieldsOf(const http1::Message& message) {
+  Json fields = Json::object();
+  const http1::FieldRef& first = message.method_or_version;
+  if (!message.method().empty()) fields["method"] = BytesToText(message.method());
+  if (!message.target().empty()) fields["target"] = BytesToText(message.target());
+  const bool has_version = message.is_request ? message.head_end != 0 || !message.fields.empty() : first.name_length != 0;
+  if (has_version) fields["version"] = std::string("1.") + static_cast<char>('0' + message.minor_version);
+  if (message.status != 0) {
+    fields["status"] = message.status;
+    fields["reason"] = BytesToText(message.reason());
+  }
+  fields["headers"] = Pairs(message.head, message.fields);
+  if (!message.trailers.empty()) fields["trailers"] = Pairs(message.trailer, message.trailers);
+  if (message.head_end != 0) fields["body_length"] = message.body_length;
+  fields["truncated"] = message.truncated;
+  return fields;
+}
+
+bool IsRequest(const http1::Message& message) { return message.is_request; }
+bool IsFinal(const http1::Message& message) { return message.status >= 200 || message.status == 101; }
+
+}  // namespace wirespan::cli

@@ -1,0 +1,330 @@
+// DecodeSession: one connection of the decode door: chunks in, output lines out. Owned by RunDecode, one thread. Nothing depends
+// on how the bytes of a direction are split over chunks.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/cli/decode_json.h"
+#include "decoders/decoder.h"
+#include "decoders/description.h"
+#include "decoders/guess.h"
+#include "decoders/registry.h"
+
+namespace wirespan::cli {
+
+using decoders::Direction;
+
+// Where output lines go.
+class LineSink {
+ public:
+  virtual ~LineSink() = default;
+  virtual void Write(const Json& line) = 0;
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual void Bytes(Direction dir, std::string_view bytes, uint64_t time_us) = 0;
+  virtual void Gap(Direction dir, uint64_t size, uint64_t time_us) = 0;
+  virtual void Close(Direction dir, uint64_t time_us) = 0;
+  // Of bytes whose direction the input does not name; nullopt: it takes more of them to tell.
+  virtual std::optional<Direction> DirectionOf(std::string_view bytes) const = 0;
+};
+
+// When the bytes of one direction came.
+class TimeMarks {
+ public:
+  void Add(uint64_t position, uint64_t time_us);
+  uint64_t At(uint64_t position) const;
+  void ForgetBefore(uint64_t position);  // keeps the mark that holds `position`
+
+ private:
+  struct Mark {
+    uint64_t position;
+    uint64_t time_us;
+  };
+  std::deque<Mark> marks_;
+};
+
+// Attributes as a JSON object.
+class JsonAttributes final : public decoders::AttributeSink {
+ public:
+  void String(const AttributeName& name, std::string_view value) override { object[std::string(name.text)] = ToText(value); }
+  void Int(const AttributeName& name, int64_t value) override { object[std::string(name.text)] = value; }
+  void Bool(const AttributeName& name, bool value) override { object[std::string(name.text)] = value; }
+  Json object = Json::object();
+};
+
+template <typename Protocol>
+class DecodeSession final : public Session {
+ public:
+  DecodeSession(bool server_side, LineSink& sink) : server_side_(server_side), sink_(sink) {}
+
+  void Bytes(Direction dir, std::string_view bytes, uint64_t time_us) override;
+  void Gap(Direction dir, uint64_t size, uint64_t time_us) override;
+  void Close(Direction dir, uint64_t time_us) override;
+  std::optional<Direction> DirectionOf(std::string_view bytes) const override;
+
+ private:
+  using Message = typename Protocol::Decoder::Message;
+  using ExchangeEnd = decoders::ExchangeEnd;
+
+  struct Half {
+    std::string rest;       // bytes the decoder did not consume yet
+    uint64_t received = 0;  // position after the last byte or gap
+    TimeMarks times;
+    bool was_synced = true;
+    bool has_stopped = false;
+    bool is_closed = false;
+  };
+  struct Seen {
+    Message message;
+    uint64_t start_us = 0;
+    uint64_t end_us = 0;
+  };
+
+  Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
+  void Run(Direction dir);
+  bool RunOnce(Direction dir);
+  bool Search(Direction dir);
+  void DropRest(Direction dir);
+  void TakeMessages();
+  void TakeRequest(Seen seen);
+  void TakeResponse(Seen seen);
+  void GiveUpBefore(uint64_t exchange);
+  void WriteError(Direction dir, std::string_view reason);
+  void WriteMessage(const Message& message);
+  void WriteExchange(const Seen& request, const Seen* response, ExchangeEnd end);
+
+  bool server_side_;
+  LineSink& sink_;
+  typename Protocol::Decoder decoder_;
+  std::array<Half, 2> halves_;
+  std::vector<Message> messages_;
+  std::deque<Seen> requests_;   // complete, not answered, oldest first
+  std::deque<Seen> responses_;  // that came before their request was whole
+  uint64_t now_us_ = 0;
+  bool lost_bytes_ = false;  // an answer may have gone by unseen
+};
+
+inline std::string_view Name(Direction dir) { return dir == Direction::kClientToServer ? "c2s" : "s2c"; }
+inline std::span<const std::byte> AsBytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::Bytes(Direction dir, std::string_view bytes, uint64_t time_us) {
+  Half& h = half(dir);
+  now_us_ = time_us;
+  if (h.is_closed || bytes.empty()) return;
+  h.times.Add(h.received, time_us);
+  h.received += bytes.size();
+  h.rest.append(bytes);
+  Run(dir);
+}
+
+// Decodes all that can be: what one direction says may free bytes that the other holds (an answered upgrade).
+template <typename Protocol>
+void DecodeSession<Protocol>::Run(Direction dir) {
+  while (RunOnce(dir)) {
+  }
+  while (RunOnce(decoders::Opposite(dir))) {
+  }
+}
+
+// True: something changed, and there may be more to do.
+template <typename Protocol>
+bool DecodeSession<Protocol>::RunOnce(Direction dir) {
+  Half& h = half(dir);
+  if (h.has_stopped || h.is_closed) {
+    if (!h.rest.empty()) DropRest(dir);
+    return false;
+  }
+  const uint64_t before = decoder_.Position(dir);
+  const decoders::ParseStep step = decoder_.Decode(dir, AsBytes(h.rest), messages_);
+  h.rest.erase(0, step.consumed);
+  if (!h.was_synced && step.consumed > 0) {  // a lost direction consumes nothing before it has found a start
+    sink_.Write({{"type", "resync"}, {"dir", Name(dir)}, {"pos", before}});
+    h.was_synced = true;
+  }
+  TakeMessages();
+  h.times.ForgetBefore(decoder_.OpenStart(dir).value_or(decoder_.Position(dir)));
+  switch (step.status) {
+    case decoders::ParseStatus::kAdvanced:
+      return true;
+    case decoders::ParseStatus::kNeedMore:
+      return false;
+    case decoders::ParseStatus::kStop:
+      h.has_stopped = true;
+      sink_.Write({{"type", "stop"}, {"dir", Name(dir)}, {"pos", decoder_.Position(dir)}, {"reason", step.reason}});
+      return true;
+    case decoders::ParseStatus::kInvalid:
+      break;
+  }
+  if (h.was_synced) WriteError(dir, step.reason);
+  return Search(dir);
+}
+
+// True: a start may have been found; Decode will say.
+template <typename Protocol>
+bool DecodeSession<Protocol>::Search(Direction dir) {
+  Half& h = half(dir);
+  const std::optional<size_t> skip = decoder_.Resync(dir, AsBytes(h.rest));
+  if (!skip) {
+    DropRest(dir);
+    return false;
+  }
+  h.rest.erase(0, *skip);
+  return true;
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::DropRest(Direction dir) {
+  Half& h = half(dir);
+  decoder_.Skip(dir, h.rest.size());
+  h.rest.clear();
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::WriteError(Direction dir, std::string_view reason) {
+  sink_.Write({{"type", "error"}, {"dir", Name(dir)}, {"pos", decoder_.Position(dir)}, {"reason", reason}});
+  half(dir).was_synced = false;
+  lost_bytes_ = true;
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::Gap(Direction dir, uint64_t size, uint64_t time_us) {
+  Half& h = half(dir);
+  now_us_ = time_us;
+  if (h.is_closed || size == 0) return;
+  h.times.Add(h.received, time_us);
+  if (!h.rest.empty()) DropRest(dir);
+  const uint64_t before = decoder_.Position(dir);
+  const bool absorbed = decoder_.OnGap(dir, size, messages_);
+  h.received = decoder_.Position(dir);
+  TakeMessages();
+  if (!absorbed && h.was_synced) {
+    sink_.Write({{"type", "error"}, {"dir", Name(dir)}, {"pos", before}, {"reason", "gap"}});
+    h.was_synced = false;
+    lost_bytes_ = true;
+  }
+  Run(decoders::Opposite(dir));
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::Close(Direction dir, uint64_t time_us) {
+  Half& h = half(dir);
+  now_us_ = time_us;
+  if (h.is_closed) return;
+  if (!h.rest.empty()) DropRest(dir);
+  decoder_.OnClose(dir, messages_);
+  TakeMessages();
+  h.is_closed = true;
+  // No answer comes any more.
+  if (dir == Direction::kServerToClient || half(decoders::Opposite(dir)).is_closed) GiveUpBefore(UINT64_MAX);
+}
+
+template <typename Protocol>
+std::optional<Direction> DecodeSession<Protocol>::DirectionOf(std::string_view bytes) const {
+  using decoders::Likeness;
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
+    const bool in_message = decoder_.OpenStart(dir).has_value();
+    if (in_message && !decoder_.OpenStart(decoders::Opposite(dir))) return dir;
+  }
+  const Likeness client = Protocol::kLikeness(Direction::kClientToServer, AsBytes(bytes));
+  const Likeness server = Protocol::kLikeness(Direction::kServerToClient, AsBytes(bytes));
+  if (client == server && client == Likeness::kTooShort) return std::nullopt;
+  return server > client ? Direction::kServerToClient : Direction::kClientToServer;
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::TakeMessages() {
+  for (Message& message : messages_) {
+    WriteMessage(message);
+    const TimeMarks& times = half(message.direction).times;
+    const uint64_t last = message.end > message.start ? message.end - 1 : message.end;
+    Seen seen{{}, times.At(message.start), times.At(last)};
+    const bool is_request = IsRequest(message);
+    const bool counts = is_request || IsFinal(message);
+    seen.message = std::move(message);
+    if (counts) is_request ? TakeRequest(std::move(seen)) : TakeResponse(std::move(seen));
+  }
+  messages_.clear();
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::TakeRequest(Seen seen) {
+  using decoders::Incomplete;
+  if (seen.message.exchange == 0) {  // its head was cut: no answer can be counted off to it
+    const bool gap = seen.message.incomplete == Incomplete::kGap;
+    return WriteExchange(seen, nullptr, gap ? ExchangeEnd::kRequestNotSeen : ExchangeEnd::kNoResponse);
+  }
+  while (!responses_.empty() && responses_.front().message.exchange < seen.message.exchange) responses_.pop_front();
+  requests_.push_back(std::move(seen));
+  if (responses_.empty()) return;
+  Seen response = std::move(responses_.front());
+  responses_.pop_front();
+  TakeResponse(std::move(response));
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::TakeResponse(Seen seen) {
+  const uint64_t exchange = seen.message.exchange;
+  if (exchange == 0) return;  // its request was not seen: there is nothing to pair
+  GiveUpBefore(exchange);
+  if (requests_.empty() || requests_.front().message.exchange != exchange) {
+    responses_.push_back(std::move(seen));
+    return;
+  }
+  const Seen request = std::move(requests_.front());
+  requests_.pop_front();
+  WriteExchange(request, &seen, ExchangeEnd::kComplete);
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::GiveUpBefore(uint64_t exchange) {
+  while (!requests_.empty() && requests_.front().message.exchange < exchange) {
+    WriteExchange(requests_.front(), nullptr, lost_bytes_ ? ExchangeEnd::kResponseNotSeen : ExchangeEnd::kNoResponse);
+    requests_.pop_front();
+  }
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::WriteMessage(const Message& message) {
+  sink_.Write({{"type", "message"},
+               {"dir", Name(message.direction)},
+               {"start", message.start},
+               {"end", message.end},
+               {"complete", message.complete()},
+               {"fields", FieldsOf(message)}});
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::WriteExchange(const Seen& request, const Seen* response, ExchangeEnd end) {
+  using decoders::Incomplete;
+  const bool ambiguous = request.message.incomplete == Incomplete::kAmbiguous ||
+                         (response != nullptr && response->message.incomplete == Incomplete::kAmbiguous);
+  if (ambiguous) return;  // no span is made of what two readers could read differently
+  decoders::ExchangeContext context;
+  context.side = server_side_ ? decoders::SpanSide::kServer : decoders::SpanSide::kClient;
+  context.end = end;
+  decoders::Description description;
+  JsonAttributes attributes;
+  Protocol::kDescribe(&request.message, response != nullptr ? &response->message : nullptr, context, attributes, description);
+  sink_.Write({{"type", "exchange"},
+               {"span",
+                {{"name", ToText(description.name)},
+                 {"kind", server_side_ ? "server" : "client"},
+                 {"status", description.status == decoders::SpanStatus::kError ? "error" : "unset"},
+                 {"start_us", request.start_us},
+                 {"end_us", response != nullptr ? response->end_us : now_us_},
+                 {"attributes", attributes.object}}}});
+}
+
+}  // namespace wirespan::cli
