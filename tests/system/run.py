@@ -39,11 +39,11 @@ def run(case, keep):
         return SKIPPED
     except Failure as failure:
         print(f"FAIL {case.name}: {failure}")
-        traceback.print_tb(failure.__traceback__, limit=6)
+        traceback.print_tb(failure.__traceback__, limit=6, file=sys.stdout)
         return 1
     except Exception as error:  # pylint: disable=broad-except
         print(f"FAIL {case.name}: {error!r}")
-        traceback.print_exc()
+        traceback.print_exc(file=sys.stdout)
         return 1
     finally:
         kept = keep and not passed
