@@ -174,6 +174,7 @@ EventFault ToWakeEvent(std::span<const std::byte> record, Event& out) {
 const uint32_t kRecordCaptureStarted = WS_RECORD_CAPTURE_STARTED;
 const uint32_t kRecordProcess = WS_RECORD_PROCESS;
 const uint32_t kRecordLosses = WS_RECORD_LOSSES;
+const uint32_t kRecordRing = WS_RECORD_RING;
 const uint32_t kKernelLossCount = WS_LOSS_REASON_COUNT;
 const uint32_t kKernelCountCount = WS_COUNT_COUNT;
 
@@ -243,6 +244,27 @@ EventFault ToEvent(std::span<const std::byte> record, Event& out) {
       return ToWakeEvent(record, out);
     default:
       return EventFault::kUnknownType;
+  }
+}
+
+RecordProcess ProcessOf(std::span<const std::byte> record) {
+  const std::optional<RecordHeader> header = ReadRecordHeader(record);
+  if (!header) return {};
+  switch (header->type) {
+    case WS_EVENT_DATA: {
+      ws_data_event wire;
+      return Load(record, wire) ? RecordProcess{.tgid = wire.thread.tgid} : RecordProcess{};
+    }
+    case WS_EVENT_CONNECTION_OPENED: {
+      ws_connection_event wire;
+      return Load(record, wire) ? RecordProcess{.tgid = wire.tgid} : RecordProcess{};
+    }
+    case WS_EVENT_PROCESS_EXECED: {
+      ws_process_event wire;
+      return Load(record, wire) ? RecordProcess{.tgid = wire.tgid, .execed = true} : RecordProcess{};
+    }
+    default:
+      return {};
   }
 }
 

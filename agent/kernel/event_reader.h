@@ -40,6 +40,14 @@ bool IsDataRecord(const RecordHeader& header);
 extern const uint32_t kRecordCaptureStarted;
 extern const uint32_t kRecordProcess;
 extern const uint32_t kRecordLosses;
+extern const uint32_t kRecordRing;
+
+// The process that acted in a valid data or connection record, and whether the record tells of an exec; 0: of no process.
+struct RecordProcess {
+  uint32_t tgid = 0;
+  bool execed = false;
+};
+RecordProcess ProcessOf(std::span<const std::byte> record);
 
 // The kernel's loss reasons (enum ws_loss_reason) and counters (enum ws_count) by name; empty where there is none.
 extern const uint32_t kKernelLossCount;

@@ -92,6 +92,10 @@ class LoadedTracer final : public Tracer {
     return {};
   }
   void RemoveTarget(uint32_t tgid) override { bpf_map_delete_elem(Fd(maps().targets), &tgid); }
+  void RemoveAllTargets() override {
+    uint32_t tgid = 0;
+    while (bpf_map_get_next_key(Fd(maps().targets), nullptr, &tgid) == 0) RemoveTarget(tgid);
+  }
   bool IsTarget(uint32_t tgid) const override {
     ws_target target{};
     return bpf_map_lookup_elem(Fd(maps().targets), &tgid, &target) == 0;

@@ -58,6 +58,7 @@ class Tracer {
   // From now on the process is captured; `inherit`: its future children too. Any thread.
   virtual Result<void> AddTarget(uint32_t tgid, bool inherit) = 0;
   virtual void RemoveTarget(uint32_t tgid) = 0;
+  virtual void RemoveAllTargets() = 0;
   virtual bool IsTarget(uint32_t tgid) const = 0;
   // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each batch.
   virtual Result<void> ScanExisting() = 0;

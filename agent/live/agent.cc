@@ -1,0 +1,254 @@
+#include "agent/live/agent.h"
+
+#include <pthread.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/base/log.h"
+#include "agent/kernel/event_reader.h"
+
+namespace wirespan::live {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kAssemblePatience{5};
+constexpr size_t kMailboxFacts = 262'144;
+
+kernel::TracerOptions TracerOptionsOf(const config::Config& config) {
+  kernel::TracerOptions options;
+  switch (config.capture_source) {
+    case config::CaptureSource::kAuto: options.source = kernel::CaptureSource::kAuto; break;
+    case config::CaptureSource::kSocket: options.source = kernel::CaptureSource::kSocket; break;
+    case config::CaptureSource::kSyscall: options.source = kernel::CaptureSource::kSyscall; break;
+  }
+  const config::Bounds& bounds = config.bounds;
+  const uint32_t by_cpus = std::clamp(std::thread::hardware_concurrency() / 4, 1U, 8U);
+  options.ring_count = bounds.rings != 0 ? bounds.rings : by_cpus;
+  options.ring_bytes = static_cast<uint32_t>(bounds.ring_bytes);
+  options.turn_budget_bytes = bounds.turn_budget_bytes;
+  options.max_connections = bounds.max_connections;
+  options.max_threads = bounds.max_threads;
+  options.max_targets = bounds.max_targets;
+  return options;
+}
+
+uint64_t Ns(milliseconds time) { return static_cast<uint64_t>(std::chrono::nanoseconds(time).count()); }
+
+trace::AssemblerConfig AssemblerConfigOf(const config::Config& config) {
+  trace::AssemblerConfig options;
+  options.hold_ns = Ns(config.bounds.hold_time);
+  options.max_held_spans = config.bounds.max_pending_spans;
+  return options;
+}
+
+pipeline::ShardConfig ShardConfigOf(const config::Config& config, int64_t unix_minus_boot_ns, uint32_t hz, const span::IdKey& key) {
+  pipeline::ShardConfig options;
+  options.max_connections = config.bounds.max_connections;
+  options.max_open_per_connection = config.bounds.max_open_exchanges;
+  options.stream.undecided_bytes = config.bounds.stream_bytes;
+  options.spans = {unix_minus_boot_ns, hz};
+  options.id_key = key;
+  return options;
+}
+
+metrics::MetricTotalsOptions TotalsOptionsOf(const config::Config& config, const Clock& clock,
+                                             std::shared_ptr<const exporters::Resource> self) {
+  metrics::MetricTotalsOptions options;
+  options.limits.series = config.bounds.max_series;
+  options.start_unix_ns = clock.UnixNs();
+  options.agent_resource = std::move(self);
+  if (config.otlp.metrics_temporality) {
+    if (const auto parsed = metrics::ParseTemporalityPreference(*config.otlp.metrics_temporality)) options.temporality = *parsed;
+  }
+  return options;
+}
+
+recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span::IdKey& key, uint32_t hz) {
+  recording::CaptureHeader header;
+  header.unix_minus_boot_ns = unix_minus_boot_ns;
+  header.id_key = key.bytes;
+  header.jiffies_per_second = hz;
+  utsname name{};
+  if (::uname(&name) == 0) {
+    header.host_name = name.nodename;
+    header.kernel = name.release;
+  }
+  header.agent_version = WIRESPAN_VERSION;
+  return header;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
+  std::unique_ptr<Agent> agent(new Agent(config));
+  Result<span::IdKey> key = span::RandomIdKey();
+  if (!key.ok()) return key.error();
+
+  const kernel::TracerOptions tracer_options = TracerOptionsOf(config);
+  Result<std::unique_ptr<kernel::Tracer>> tracer = kernel::Tracer::Open(tracer_options);
+  if (!tracer.ok()) return tracer.error();
+  agent->tracer_ = *std::move(tracer);
+  Result<uint32_t> hz = agent->tracer_->JiffiesPerSecond();
+  if (!hz.ok()) return hz.error();
+  const int64_t unix_minus_boot_ns = MeasureUnixMinusBootNs(agent->clock_);
+
+  process::ProcessTableOptions table_options;
+  table_options.max_processes = config.bounds.max_targets;
+  table_options.agent_version = WIRESPAN_VERSION;
+  agent->processes_ = std::make_unique<process::ProcessTable>(process::ProcFs(), process::ReadHostFacts(), table_options);
+  agent->totals_ = std::make_unique<metrics::MetricTotals>(
+      TotalsOptionsOf(config, agent->clock_, agent->processes_->ResourceOf(static_cast<uint32_t>(::getpid()))));
+
+  Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
+  if (!outputs.ok()) return outputs.error();
+  agent->outputs_ = *std::move(outputs);
+  if (!config.record.empty()) {
+    Result<std::unique_ptr<recording::RecordingWriter>> recorder = recording::RecordingWriter::Create(
+        config.record, CaptureHeaderOf(unix_minus_boot_ns, *key, *hz), agent->clock_.BootNs(), *agent->processes_);
+    if (!recorder.ok()) return recorder.error();
+    agent->recorder_ = *std::move(recorder);
+  }
+
+  agent->mailbox_ = std::make_unique<FactMailbox>(kMailboxFacts);
+  agent->assembler_ = std::make_unique<trace::TraceAssembler>(AssemblerConfigOf(config), *key);
+  const LoopParts parts{*agent->tracer_,  *agent->processes_,     *agent->mailbox_,     *agent->totals_,
+                        agent->clock_,    agent->recorder_.get(), agent->live_targets_,
+                        [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); }};
+  for (uint32_t i = 0; i < agent->tracer_->ring_count(); ++i) {
+    metrics::CardinalityLimits limits;
+    limits.series = config.bounds.max_series;
+    agent->loops_.push_back(
+        std::make_unique<EventLoop>(i, ShardConfigOf(config, unix_minus_boot_ns, *hz, *key), limits, parts));
+  }
+  agent->AddSelfMetrics();
+  return agent;
+}
+
+Agent::~Agent() { Stop(); }
+
+Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
+  for (const uint32_t tgid : tgids) {
+    (void)processes_->ResourceOf(tgid);  // read while it lives
+    {
+      const std::lock_guard<std::mutex> lock(roots_mutex_);
+      roots_.insert(tgid);
+    }
+    if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
+    live_targets_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return tracer_->ScanExisting();
+}
+
+void Agent::OnExec(uint32_t tgid) {
+  {
+    const std::lock_guard<std::mutex> lock(roots_mutex_);
+    if (roots_.count(tgid) == 0) return;  // a child of a target stays one, whatever it becomes
+  }
+  if (config_.targets.empty() || process::Matches(config_.targets, process::ProcFs(), tgid)) return;
+  tracer_->RemoveTarget(tgid);
+  live_targets_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Agent::Start() {
+  assemble_thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "assemble");
+    Assemble();
+  });
+  for (const auto& loop : loops_) loop->Start();
+}
+
+void Agent::Housekeep() {
+  if (Result<size_t> swept = tracer_->Sweep(); !swept.ok()) spdlog::warn("{}", swept.error().message());
+}
+
+void Agent::Assemble() {
+  std::vector<FactMailbox::Letter> letters;
+  exporters::SpanBatch ready;
+  for (;;) {
+    const bool stopping = assemble_stopping_.load(std::memory_order_acquire);
+    // Read before the letters are taken: what a shard delivered before it came so far is among them.
+    uint64_t progress_ns = clock_.BootNs();
+    for (const auto& loop : loops_) progress_ns = std::min(progress_ns, loop->progress_ns());
+    mailbox_->Collect(letters, kAssemblePatience);
+    for (FactMailbox::Letter& letter : letters) assembler_->Add(std::move(letter.facts), letter.shard);
+    mailbox_->Return(letters);
+    if (stopping) {
+      assembler_->Flush(ready);
+    } else {
+      assembler_->Advance(progress_ns, ready);
+    }
+    if (ready.size != 0) outputs_->Put(ready);
+    {
+      const std::lock_guard<std::mutex> lock(assembled_mutex_);
+      assembled_ = assembler_->counters();
+    }
+    if (stopping) return;
+  }
+}
+
+void Agent::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  const auto deadline = std::chrono::steady_clock::now() + config_.bounds.shutdown_time;
+  if (tracer_) tracer_->RemoveAllTargets();  // nothing more is captured; what is on the rings is taken
+  for (const auto& loop : loops_) loop->Stop();
+  if (assemble_thread_.joinable()) {
+    assemble_stopping_.store(true, std::memory_order_release);
+    mailbox_->Close();
+    assemble_thread_.join();
+  }
+  if (recorder_) FinishRecording();
+  if (outputs_) outputs_->Shutdown(deadline);
+}
+
+void Agent::FinishRecording() {
+  recording::CounterList counters;
+  const kernel::KernelLosses losses = tracer_->Losses();
+  for (uint32_t i = 0; i < losses.by_reason.size(); ++i) counters.emplace_back(KernelLossName(i), losses.by_reason[i]);
+  if (Result<void> done = recorder_->Finish(counters, clock_.BootNs()); !done.ok()) spdlog::error("{}", done.error().message());
+}
+
+Summary Agent::MakeSummary() const {
+  Summary summary;
+  summary.kernel = tracer_->Losses();
+  for (const auto& loop : loops_) {
+    summary.shards.Merge(loop->losses());
+    summary.policy_failures += loop->policy_failures();
+  }
+  {
+    const std::lock_guard<std::mutex> lock(assembled_mutex_);
+    summary.assembler = assembled_;
+  }
+  summary.mailbox_dropped_facts = mailbox_->dropped_facts();
+  summary.mailbox_dropped_spans = mailbox_->dropped_spans();
+  summary.record_failures = recorder_ ? recorder_->counters().dropped : 0;
+  summary.spans_put = outputs_->spans_put();
+  for (const auto& loop : outputs_->loops()) summary.exporters.push_back({loop->name(), loop->counts()});
+  summary.map_bytes = tracer_->MapBytes();
+  MeasureSelf(summary);
+  return summary;
+}
+
+void Agent::AddSelfMetrics() {
+  const auto add = [this](const char* reason, std::function<uint64_t()> read) {
+    exporters::AttributeList attributes;
+    attributes.String("reason", reason);
+    totals_->AddCounter("wirespan.losses", "{event}", "What was lost, by reason", std::move(attributes), std::move(read));
+  };
+  for (uint32_t i = 0; i < kKernelLossCount; ++i) {
+    add(std::string(KernelLossName(i)).c_str(), [this, i] { return tracer_->Losses().by_reason[i]; });
+  }
+  for (size_t i = 0; i < kLossCount; ++i) {
+    add(std::string(LossName(static_cast<Loss>(i))).c_str(), [this, i] {
+      uint64_t sum = 0;
+      for (const auto& loop : loops_) sum += loop->losses().counts[i];
+      return sum;
+    });
+  }
+  add("assembler_full", [this] { return mailbox_->dropped_spans(); });
+}
+
+}  // namespace wirespan::live

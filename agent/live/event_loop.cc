@@ -1,0 +1,132 @@
+#include "agent/live/event_loop.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "agent/kernel/event_reader.h"
+
+namespace wirespan::live {
+namespace {
+
+// The pause between two looks at the ring: short while much arrives, so that the ring never fills; long while nothing does.
+constexpr uint32_t kShortestPauseUs = 1'000;
+constexpr uint32_t kLongestPauseUs = 10'000;
+constexpr size_t kManyRecords = 512;
+constexpr uint64_t kPublishNs = 100'000'000;
+constexpr uint64_t kHandOverNs = 1'000'000'000;
+
+}  // namespace
+
+void EventLoop::Policy::Off(ConnectionId connection) {
+  if (!tracer.SetPolicyOff(connection)) failures.fetch_add(1, std::memory_order_relaxed);
+}
+void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes) {
+  if (!tracer.SetPolicyBudget(connection, bytes)) failures.fetch_add(1, std::memory_order_relaxed);
+}
+
+EventLoop::EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits,
+                     const LoopParts& parts)
+    : index_(index),
+      parts_(parts),
+      policy_(parts.tracer),
+      measurements_(limits),
+      sink_(parts.mailbox, index),
+      shard_(config, {parts.processes, policy_, sink_, measurements_}),
+      on_record_([this](std::span<const std::byte> record) { OnRecord(record); }) {}
+
+EventLoop::~EventLoop() { Stop(); }
+
+void EventLoop::Start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("events-" + std::to_string(index_)).c_str());
+    Run();
+  });
+}
+
+void EventLoop::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void EventLoop::Run() {
+  for (;;) {
+    const size_t records = Round();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_) break;
+    }
+    Rest(records);
+  }
+  Round();  // no process is selected any more: this takes all there is
+  shard_.Stop();
+  parts_.totals.Take(measurements_.durations);
+  Publish();
+}
+
+size_t EventLoop::Round() {
+  const uint64_t now_ns = parts_.clock.BootNs();
+  const size_t records = parts_.tracer.Consume(index_, on_record_);
+  shard_.Tick(now_ns);
+  progress_ns_.store(now_ns, std::memory_order_release);
+  if (now_ns - published_ns_ >= kPublishNs) {
+    published_ns_ = now_ns;
+    Publish();
+  }
+  if (now_ns - handed_over_ns_ >= kHandOverNs) {
+    handed_over_ns_ = now_ns;
+    parts_.totals.Take(measurements_.durations);
+  }
+  return records;
+}
+
+void EventLoop::OnRecord(std::span<const std::byte> record) {
+  const std::optional<RecordHeader> header = ReadRecordHeader(record);
+  if (header && !IsDataRecord(*header)) OnProcess(record);
+  if (parts_.recorder != nullptr) parts_.recorder->Append(index_, record);
+  shard_.Accept(record);
+}
+
+// Before the shard sees it, so that it asks for the new name.
+void EventLoop::OnProcess(std::span<const std::byte> record) {
+  if (ToEvent(record, process_event_) != EventFault::kNone) return;  // counted by the shard
+  if (const auto* forked = std::get_if<ProcessForked>(&process_event_)) {
+    parts_.processes.Forked(forked->parent_tgid, forked->tgid);
+    parts_.live_targets.fetch_add(1, std::memory_order_relaxed);
+  } else if (const auto* execed = std::get_if<ProcessExeced>(&process_event_)) {
+    parts_.processes.Execed(execed->tgid, execed->comm);
+    parts_.on_exec(execed->tgid);
+  } else if (const auto* exited = std::get_if<ProcessExited>(&process_event_)) {
+    parts_.processes.Exited(exited->tgid);
+    parts_.live_targets.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void EventLoop::Publish() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  published_ = shard_.losses();
+}
+
+Losses EventLoop::losses() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return published_;
+}
+
+void EventLoop::Rest(size_t records) {
+  if (records >= kManyRecords) {
+    pause_us_ = std::max(kShortestPauseUs, pause_us_ / 2);
+  } else if (records == 0) {
+    pause_us_ = std::min(kLongestPauseUs, pause_us_ * 2);
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait_for(lock, std::chrono::microseconds(pause_us_), [this] { return stopping_; });
+}
+
+}  // namespace wirespan::live

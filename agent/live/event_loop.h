@@ -1,0 +1,91 @@
+// EventLoop: the thread events-N. Polls one ring on an adaptive timer (nothing in the kernel wakes it), feeds its Shard, and tells how
+// far it is. Start and Stop are called by the main thread; counters may be read by any.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "agent/base/clock.h"
+#include "agent/kernel/tracer.h"
+#include "agent/live/fact_mailbox.h"
+#include "agent/metrics/http_durations.h"
+#include "agent/metrics/metric_totals.h"
+#include "agent/pipeline/shard.h"
+#include "agent/process/process_table.h"
+#include "agent/recording/writer.h"
+
+namespace wirespan::live {
+
+// What the loops share. All of it outlives them.
+struct LoopParts {
+  kernel::Tracer& tracer;
+  process::ProcessTable& processes;
+  FactMailbox& mailbox;
+  metrics::MetricTotals& totals;
+  const Clock& clock;
+  recording::RecordingWriter* recorder; // null: no recording
+  std::atomic<uint32_t>& live_targets;  // forks add, exits take
+  std::function<void(uint32_t tgid)> on_exec;
+};
+
+class EventLoop {
+ public:
+  EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits, const LoopParts& parts);
+  ~EventLoop();
+
+  void Start();
+  // Takes what the ring still holds, ends the shard, joins.
+  void Stop();
+
+  // Every record written to the ring before this boot time has been taken. Any thread.
+  uint64_t progress_ns() const { return progress_ns_.load(std::memory_order_acquire); }
+  // A copy of the shard's counters, at most a tenth of a second old. Any thread.
+  Losses losses() const;
+  uint64_t policy_failures() const { return policy_.failures.load(std::memory_order_relaxed); }
+
+ private:
+  struct Policy final : stream::ConnectionPolicy {
+    explicit Policy(kernel::Tracer& t) : tracer(t) {}
+    void Off(ConnectionId connection) override;
+    void Budget(ConnectionId connection, uint32_t bytes) override;
+    kernel::Tracer& tracer;
+    std::atomic<uint64_t> failures{0};
+  };
+  struct Measurements final : pipeline::MeasurementSink {
+    explicit Measurements(const metrics::CardinalityLimits& limits) : durations(limits) {}
+    void Record(const metrics::Measurement& measurement) override { durations.Record(measurement); }
+    metrics::HttpDurations durations;
+  };
+
+  void Run();
+  size_t Round();
+  void OnRecord(std::span<const std::byte> record);
+  void OnProcess(std::span<const std::byte> record);
+  void Publish();
+  void Rest(size_t records);
+
+  const uint32_t index_;
+  LoopParts parts_;
+  Policy policy_;
+  Measurements measurements_;
+  MailboxSink sink_;
+  pipeline::Shard shard_;
+  Event process_event_;
+  std::function<void(std::span<const std::byte>)> on_record_;
+  std::thread thread_;
+  mutable std::mutex mutex_;  // guards stopping_ and published_
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  Losses published_;
+  uint64_t published_ns_ = 0;
+  uint64_t handed_over_ns_ = 0;
+  uint32_t pause_us_ = 1000;
+  std::atomic<uint64_t> progress_ns_{0};
+};
+
+}  // namespace wirespan::live

@@ -1,0 +1,41 @@
+// Summary: what a run did, as the line `summary: {...}` of run and attach tells it. Plain values; any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "agent/export/export_loop.h"
+#include "agent/kernel/tracer.h"
+#include "agent/stream/losses.h"
+#include "agent/trace/assembler.h"
+
+namespace wirespan::live {
+
+struct Summary {
+  kernel::KernelLosses kernel;
+  Losses shards;
+  trace::AssemblerCounters assembler;
+  uint64_t mailbox_dropped_spans = 0;
+  uint64_t mailbox_dropped_facts = 0;
+  uint64_t record_failures = 0;
+  uint64_t policy_failures = 0;
+  uint64_t spans_put = 0;  // handed to every way out
+  struct Exporter {
+    std::string name;
+    exporting::ExportCounts counts;
+  };
+  std::vector<Exporter> exporters;
+  uint64_t cpu_ms = 0;
+  uint64_t rss_peak_bytes = 0;
+  uint64_t map_bytes = 0;
+
+  // Everything that was lost anywhere, by name; only what is not zero.
+  std::map<std::string, uint64_t> Dropped() const;
+  std::string ToJson() const;
+};
+
+// Of this process: CPU time of all threads, largest resident size.
+void MeasureSelf(Summary& summary);
+
+}  // namespace wirespan::live
