@@ -34,7 +34,9 @@ def check_refusal(outcome, status, *words):
 @case(bpf=False)
 def usage_errors(workspace):
     """Wrong usage of every kind: exit code 2 and one line."""
-    for arguments, word in ((["attach"], "--pid"), (["attach", "--pid", "abc"], "abc"), (["attach", "--pid", "-3"], "-3"), (["nonsense"], "nonsense"),
+    bad = workspace.write("bad.yaml", "ring-bytes: 65536\nno-such-key: 1\n")
+    for arguments, word in ((["attach"], "--pid"), (["attach", "--pid", "1", "--config", workspace.path("none.yaml")], "none.yaml"),
+                            (["attach", "--pid", "1", "--config", bad], "no-such-key"), (["attach", "--pid", "abc"], "abc"), (["attach", "--pid", "-3"], "-3"), (["nonsense"], "nonsense"),
                             (["attach", "--pid", "1", "--nonsense"], "nonsense"), (["attach", "--pid", "1", "--capture-source", "magic"], "magic"),
                             (["attach", "--pid", "1", "--format", "xml"], "xml"), (["attach", "--pid", "1", "--duration", "soon"], "soon"),
                             (["run"], "run"), (["run", "--"], "run"), (["attach", "--pid", "1", "--ring-bytes", "1000"], "1000"),
@@ -57,7 +59,6 @@ def environment_errors(workspace):
     for arguments, words in ((["attach", "--pid", str(gone.pid)], (str(gone.pid),)),
                              (["attach", "--pid", mine, "--output", workspace.path("no/such/folder/out")], ("no/such/folder", "No such file")),
                              (["attach", "--pid", mine, "--record", workspace.path("no/such/folder/r.wscap")], ("no/such/folder",)),
-                             (["attach", "--pid", mine, "--config", workspace.path("none.yaml")], ("none.yaml",)),
                              (["replay", workspace.path("none.wscap")], ("none.wscap", "No such file"))):
         outcome = command(workspace, *arguments)
         try:

@@ -44,8 +44,8 @@ def serve(connection, listener, writer=None):
         (method, target, _), fields = request
         status = int(target.split("/")[2]) if target.startswith("/s/") else 200
         body = (target + "\n").encode()
-        writer.sendall(b"HTTP/1.1 %d Status\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
         log.write(f"{peer}\t{method}\t{target}\t{fields.get('user-agent', '')}\t0\t{status}\n")
+        writer.sendall(b"HTTP/1.1 %d Status\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
         if target.startswith("/exec/"):
             log.close()
             for part in (listener, connection):

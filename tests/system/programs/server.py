@@ -47,14 +47,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self):
         body = self.read_body()
-        kind = self.path.split("/")[1]
-        status = {"chunked": self.chunked, "file": self.file, "slow": self.slow, "upgrade": self.upgrade}.get(kind, self.plain)()
-        with log_lock:
-            log.write(f"{self.client_address[1]}\t{self.command}\t{self.path}\t{self.headers.get('User-Agent', '')}\t{body}\t{status}\n")
-
-    def plain(self):
         parts = self.path.split("/")
-        status = int(parts[2]) if parts[1] == "s" else 404
+        status = {"s": int(parts[2]) if parts[1] == "s" else 0, "chunked": 200, "file": 200, "slow": 200, "upgrade": 101}.get(parts[1], 404)
+        with log_lock:  # before the answer: who has the answer may end this process at once
+            log.write(f"{self.client_address[1]}\t{self.command}\t{self.path}\t{self.headers.get('User-Agent', '')}\t{body}\t{status}\n")
+        {"chunked": self.chunked, "file": self.file, "slow": self.slow, "upgrade": self.upgrade}.get(parts[1], lambda: self.plain(status))()
+
+    def plain(self, status):
         text = (self.path + "\n").encode()
         self.send_response(status)
         if status not in (204, 304):
@@ -62,7 +61,6 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if status not in (204, 304) and self.command != "HEAD":
             self.wfile.write(text)
-        return status
 
     def chunked(self):
         self.send_response(200)
@@ -72,7 +70,6 @@ class Handler(BaseHTTPRequestHandler):
         for size in (1, 10, 5000, 20000):
             self.wfile.write(b"%x;note=1\r\n" % size + b"z" * size + b"\r\n")
         self.wfile.write(b"0\r\nX-Sum: 25011\r\n\r\n")
-        return 200
 
     def file(self):
         size = os.path.getsize(options.file)
@@ -84,7 +81,6 @@ class Handler(BaseHTTPRequestHandler):
             sent = 0
             while sent < size:
                 sent += os.sendfile(self.connection.fileno(), source.fileno(), sent, min(size - sent, 1 << 30))
-        return 200
 
     def slow(self):
         self.send_response(200)
@@ -94,14 +90,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.recv(1)
         self.close_connection = True
-        return 200
 
     def upgrade(self):
         self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
         while data := self.connection.recv(65536):
             self.connection.sendall(data)
         self.close_connection = True
-        return 101
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answer
 

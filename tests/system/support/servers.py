@@ -141,7 +141,8 @@ def apache(workspace):
     port = free_port()
     config = workspace.write("apache.conf", APACHE.format(dir=workspace.directory, port=port, modules=modules,
                                                           user="www-data" if os.geteuid() == 0 else os.environ.get("USER", "nobody")))
-    return _listening(workspace, "apache2", port, [binary, "-D", "FOREGROUND", "-f", config], workspace.path("apache.log"))
+    return _listening(workspace, "apache2", port, [binary, "-D", "FOREGROUND", "-f", config], workspace.path("apache.log"),
+                      signal.SIGWINCH)  # ends after the requests it has, and their log lines
 
 
 HAPROXY = """
