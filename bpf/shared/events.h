@@ -32,6 +32,7 @@ enum ws_event_type {
 	WS_RECORD_CAPTURE_STARTED = 256,
 	WS_RECORD_PROCESS = 257,
 	WS_RECORD_LOSSES = 258,
+	WS_RECORD_RING = 259,           /* the records after it came from that ring */
 };
 
 enum ws_direction { WS_RECEIVE = 0, WS_SEND = 1 };

@@ -1,0 +1,305 @@
+// The kernel half of the causal rules, and the copying of user memory, step by step through BPF_PROG_TEST_RUN: nothing is attached and
+// nothing but this process is looked at. Needs the right to load BPF programs; skips with the reason where there is none.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+// The skeleton names the structures of config.h, so that comes first.
+#include "bpf/shared/config.h"
+
+#include "bpf/rules.skel.h"
+
+namespace {
+
+enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify };
+
+struct SkeletonDeleter {
+  void operator()(rules* skeleton) const { rules__destroy(skeleton); }
+};
+
+uint64_t Token(uint64_t connection, uint32_t turn) { return WS_TOKEN(connection, turn); }
+
+class BpfRules : public testing::Test {
+ protected:
+  void SetUp() override {
+    skeleton_.reset(rules__open());
+    ASSERT_NE(skeleton_, nullptr);
+    skeleton_->rodata->config.turn_budget_bytes = 4096;
+    skeleton_->rodata->config.timer_slack_ns = 1'500'000;
+    const int failed = rules__load(skeleton_.get());
+    if (failed == -EPERM) GTEST_SKIP() << "loading BPF programs is not permitted here";
+    ASSERT_EQ(failed, 0);
+    const auto self = static_cast<uint32_t>(getpid());
+    const ws_target target{};
+    ASSERT_EQ(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &self, &target, BPF_ANY), 0);
+  }
+
+  auto& Take(Step step, uint64_t sock = 0) {
+    skeleton_->bss->step = step;
+    skeleton_->bss->step_sock = sock;
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    EXPECT_EQ(bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.take_step), &options), 0);
+    EXPECT_EQ(options.retval, 0U);
+    return *skeleton_->bss;
+  }
+  void AddServer(uint64_t sock) { skeleton_->bss->step_role = WS_ROLE_SERVER, Take(kAdd, sock); }
+  void AddClient(uint64_t sock) { skeleton_->bss->step_role = WS_ROLE_CLIENT, Take(kAdd, sock); }
+  void AddUnknown(uint64_t sock) { skeleton_->bss->step_role = WS_ROLE_UNKNOWN, Take(kAdd, sock); }
+  auto& Wait(int64_t timeout_ns) {
+    skeleton_->bss->step_timeout_ns = timeout_ns;
+    return Take(kWait);
+  }
+
+  std::unique_ptr<rules, SkeletonDeleter> skeleton_;
+};
+
+TEST_F(BpfRules, CallMadeWhileServingBelongsToTheExchangeThatWasRead) {
+  AddServer(100);
+  AddClient(200);
+  EXPECT_EQ(Take(kReceive, 100).left_active, Token(100, 1));
+  const auto& call = Take(kSend, 200);
+  EXPECT_EQ(call.seen_active, Token(100, 1));
+  EXPECT_TRUE(call.seen_flags & WS_DATA_ACTIVE_OPEN);
+  EXPECT_TRUE(call.seen_flags & WS_DATA_FRESH);
+  EXPECT_EQ(call.left_current, Token(200, 1));
+  EXPECT_EQ(call.left_parent, Token(100, 1));
+}
+
+TEST_F(BpfRules, ResponseOfACallMakesItsExchangeActiveAgain) {
+  AddServer(100);
+  AddClient(200);
+  Take(kReceive, 100);
+  Take(kSend, 200);
+  Take(kEventfd);
+  EXPECT_EQ(Take(kReceive, 200).left_active, Token(100, 1));
+}
+
+TEST_F(BpfRules, ResponseOfACallWithoutParentMakesTheCallActive) {
+  AddClient(200);
+  Take(kSend, 200);
+  EXPECT_EQ(Take(kReceive, 200).left_active, Token(200, 1));
+}
+
+TEST_F(BpfRules, AnswerClosesTheExchangeAndNothingIsLinkedToItAfterwards) {
+  AddServer(100);
+  AddClient(200);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kSend, 100).left_active, 0U);
+  EXPECT_EQ(Take(kSend, 200).left_parent, 0U);
+}
+
+TEST_F(BpfRules, MultiplexedWaitAndEventfdForgetTheToken) {
+  AddServer(100);
+  AddClient(200);
+  Take(kReceive, 100);
+  const uint32_t turn = Take(kEventfd).left_turn;
+  EXPECT_EQ(Take(kSend, 200).seen_active, 0U);
+  Take(kReceive, 100);
+  EXPECT_EQ(Wait(-1).left_turn, turn + 1);
+  EXPECT_EQ(Take(kSend, 200).seen_active, 0U);
+}
+
+TEST_F(BpfRules, FutexEndsTheTurnOfALoopThreadOnly) {
+  AddServer(100);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kFutex).left_active, Token(100, 1)) << "a thread that never multiplexes waits for locks within its work";
+  Wait(-1);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kFutex).left_active, 0U);
+}
+
+TEST_F(BpfRules, ConnectRemembersWhoAskedForTheConnection) {
+  AddServer(100);
+  AddClient(200);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kConnect, 200).left_stored, Token(100, 1));
+  Wait(-1);  // the connection is ready in a later turn of the loop
+  const auto& call = Take(kSend, 200);
+  EXPECT_EQ(call.left_stored, Token(100, 1));
+  EXPECT_EQ(call.left_parent, Token(100, 1));
+}
+
+TEST_F(BpfRules, StoredAndActiveTokensThatDifferAreAConflict) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  Take(kReceive, 100);
+  Take(kConnect, 200);
+  Take(kReceive, 101);
+  const auto& call = Take(kSend, 200);
+  EXPECT_TRUE(call.seen_flags & WS_DATA_STORED_CONFLICT);
+  EXPECT_EQ(call.left_parent, 0U);
+}
+
+TEST_F(BpfRules, TimerThatMayHaveActedMakesNoLink) {
+  AddServer(100);
+  AddClient(200);
+  skeleton_->bss->step_now_ns = 1'000'000'000;
+  Wait(10'000'000);  // timers may fire 10 ms after the wait began, less the slack
+  Take(kReceive, 100);
+  skeleton_->bss->step_now_ns = 1'008'000'000;
+  EXPECT_FALSE(Take(kSend, 200).seen_flags & WS_DATA_TIMER_DUE);
+  AddClient(201);
+  skeleton_->bss->step_now_ns = 1'008'600'000;
+  const auto& call = Take(kSend, 201);
+  EXPECT_TRUE(call.seen_flags & WS_DATA_TIMER_DUE);
+  EXPECT_EQ(call.left_parent, 0U);
+}
+
+TEST_F(BpfRules, ZeroTimeoutLeavesTheDeadlineAndNoTimeoutRemovesIt) {
+  AddServer(100);
+  AddClient(200);
+  skeleton_->bss->step_now_ns = 1'000'000'000;
+  Wait(10'000'000);
+  skeleton_->bss->step_now_ns = 1'100'000'000;
+  Wait(0);
+  Take(kReceive, 100);
+  EXPECT_TRUE(Take(kSend, 200).seen_flags & WS_DATA_TIMER_DUE);
+  Wait(-1);
+  Take(kReceive, 100);
+  AddClient(201);
+  EXPECT_FALSE(Take(kSend, 201).seen_flags & WS_DATA_TIMER_DUE);
+}
+
+TEST_F(BpfRules, ReuseOfTheConnectionJustReadIsToldAndDroppedWhereAnotherExchangeWaits) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  Wait(-1);
+  Take(kReceive, 100);
+  Take(kSend, 200);
+  Wait(-1);
+  Take(kReceive, 101);  // queued: has neither called nor answered
+  Wait(-1);
+  Take(kReceive, 200);
+  const auto& reuse = Take(kSend, 200);
+  EXPECT_TRUE(reuse.seen_flags & WS_DATA_QUEUED_REUSE);
+  EXPECT_EQ(reuse.left_parent, 0U);
+}
+
+TEST_F(BpfRules, SecondCallOnTheSameConnectionIsLinkedWhereNobodyWaits) {
+  AddServer(100);
+  AddClient(200);
+  Wait(-1);
+  Take(kReceive, 100);
+  Take(kSend, 200);
+  Wait(-1);
+  Take(kReceive, 200);
+  const auto& second = Take(kSend, 200);
+  EXPECT_EQ(second.left_parent, Token(100, 1));
+  EXPECT_EQ(second.left_unacted, 0);
+}
+
+TEST_F(BpfRules, ExchangesThatHaveNotActedAreCountedAndTold) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kReceive, 101).left_unacted, 2);
+  const auto& call = Take(kSend, 200);
+  EXPECT_TRUE(call.seen_flags & WS_DATA_OTHER_UNRESOLVED) << "exchange 100 was read in this turn and has not acted";
+  EXPECT_EQ(call.left_unacted, 1);
+}
+
+TEST_F(BpfRules, TurnsAreCountedByChangesOfDirection) {
+  AddServer(100);
+  EXPECT_EQ(Take(kReceive, 100).left_current, Token(100, 1));
+  EXPECT_FALSE(Take(kReceive, 100).seen_flags & WS_DATA_FIRST_OF_TURN);
+  Take(kSend, 100);
+  EXPECT_EQ(Take(kReceive, 100).left_current, Token(100, 3));
+}
+
+TEST_F(BpfRules, PolicyIsReadWhenATurnBegins) {
+  AddServer(100);
+  const uint64_t inode = 100;
+  const ws_policy off{WS_POLICY_OFF, 0, 0, 0};
+  ASSERT_EQ(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.policies), &inode, &off, BPF_ANY), 0);
+  EXPECT_EQ(Take(kReceive, 100).left_active, Token(100, 1)) << "tokens are kept for connections whose bytes nobody wants";
+}
+
+TEST_F(BpfRules, FirstBytesTellTheRoleOfAnOldConnection) {
+  const struct {
+    const char* bytes;
+    Step direction;
+    uint32_t role;
+  } cases[] = {{"GET /", kReceive, WS_ROLE_SERVER}, {"POST ", kSend, WS_ROLE_CLIENT},   {"HTTP/1.1", kSend, WS_ROLE_SERVER},
+               {"HTTP/1.0", kReceive, WS_ROLE_CLIENT}, {"\x16\x03\x01\x02", kReceive, WS_ROLE_UNKNOWN},
+               {"get /", kSend, WS_ROLE_UNKNOWN}};
+  uint64_t sock = 300;
+  for (const auto& c : cases) {
+    AddUnknown(++sock);
+    Take(c.direction, sock);
+    std::memcpy(skeleton_->bss->copied, c.bytes, 5);
+    EXPECT_EQ(Take(kClassify, sock).left_role, c.role) << c.bytes;
+  }
+}
+
+class BpfCopy : public BpfRules {
+ protected:
+  auto& Copy(uint32_t memory, const void* base, size_t segments, uint32_t wanted, size_t offset = 0) {
+    skeleton_->bss->step_memory = memory;
+    skeleton_->bss->step_base = reinterpret_cast<uint64_t>(base);
+    skeleton_->bss->step_segments = segments;
+    skeleton_->bss->step_wanted = wanted;
+    skeleton_->bss->step_offset = offset;
+    return Take(kCopy);
+  }
+  std::string Copied() const {
+    return {reinterpret_cast<const char*>(skeleton_->bss->copied), skeleton_->bss->left_copied};
+  }
+};
+
+constexpr uint32_t kBuffer = 0;
+constexpr uint32_t kUserIovec = 1;
+
+TEST_F(BpfCopy, BufferIsCopiedUpToWhatIsWanted) {
+  const std::string text = "GET / HTTP/1.1\r\n";
+  Copy(kBuffer, text.data(), 1, 5);
+  EXPECT_EQ(Copied(), "GET /");
+}
+
+TEST_F(BpfCopy, SegmentsAreJoinedInOrder) {
+  std::string parts[] = {"HTTP/1.1 ", "", "200 OK\r\n", "\r\nbody"};
+  std::array<iovec, 4> iov{};
+  for (size_t i = 0; i < 4; ++i) iov[i] = {parts[i].data(), parts[i].size()};
+  Copy(kUserIovec, iov.data(), 4, 1000);
+  EXPECT_EQ(Copied(), "HTTP/1.1 200 OK\r\n\r\nbody");
+  Copy(kUserIovec, iov.data(), 4, 11);
+  EXPECT_EQ(Copied(), "HTTP/1.1 20");
+  Copy(kUserIovec, iov.data(), 4, 1000, 5);
+  EXPECT_EQ(Copied(), "1.1 200 OK\r\n\r\nbody") << "bytes of the first segment that went out before are skipped";
+}
+
+TEST_F(BpfCopy, MoreSegmentsThanAreWalkedAreCounted) {
+  std::string letter = "x";
+  std::array<iovec, 64> iov{};
+  for (iovec& segment : iov) segment = {letter.data(), 1};
+  Copy(kUserIovec, iov.data(), iov.size(), 1000);
+  EXPECT_EQ(Copied(), std::string(32, 'x'));
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(libbpf_num_possible_cpus()));
+  const uint32_t reason = WS_LOSS_IOVEC_LIMIT;
+  ASSERT_EQ(bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.losses), &reason, per_cpu.data()), 0);
+  EXPECT_THAT(per_cpu, testing::Contains(testing::Gt(0U)));
+}
+
+TEST_F(BpfCopy, UnreadableMemoryIsAFaultAndNothingIsMadeUp) {
+  void* page = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  EXPECT_TRUE(Copy(kBuffer, page, 1, 100).seen_flags & WS_DATA_COPY_FAULT);
+  EXPECT_EQ(Copied(), "");
+  munmap(page, 4096);
+}
+
+}  // namespace
