@@ -38,6 +38,8 @@ class Shard {
   // One ring record, or the event of one; its bytes are needed no longer than the call.
   void Accept(std::span<const std::byte> record);
   void Accept(const Event& event);
+  // What was known of a process is asked anew (it exec'ed, and the event went to another ring).
+  void ForgetProcess(uint32_t tgid) { resources_.Forget(tgid); }
   // Every few milliseconds: lets go of what waited for its time, looks after idle connections, hands facts on.
   void Tick(uint64_t now_boot_ns);
   // No more events: every open exchange ends as kAgentStopped; all facts are handed on.
