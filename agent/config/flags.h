@@ -19,7 +19,7 @@ namespace wirespan::config {
 
 // What the command line said, in its order, not yet checked. Outlives the parse of the CLI::App it was given to.
 struct FlagValues {
-  std::string config_file;  // --config; empty: WIRESPAN_CONFIG, else none
+  std::string config_file;                                       // --config; empty: WIRESPAN_CONFIG, else none
   std::vector<std::pair<std::string_view, std::string>> values;  // option name without "--", value as written
 };
 
@@ -30,7 +30,8 @@ void AddSelectorFlags(CLI::App& app, FlagValues& values);  // --pid --exe --port
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment ProcessEnvironment();
 
-// Error: one line naming the source ("--ring-bytes", "wirespan.yaml:7: ring-bytes", "WIRESPAN_RING_BYTES"), the value, and what is taken.
+// Error: one line naming the source ("--ring-bytes", "wirespan.yaml:7: ring-bytes", "WIRESPAN_RING_BYTES"), the value, and what
+// is taken.
 Result<Config> LoadConfig(const FlagValues& flags, const Environment& environment);
 // One YAML text; `name` is used in messages. Strict: an unknown or repeated key, or a value of another type, is an error.
 Result<void> ApplyYaml(std::string_view text, const std::string& name, Config& config);

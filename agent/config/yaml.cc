@@ -1,0 +1,78 @@
+#include <yaml-cpp/yaml.h>
+
+#include <set>
+
+#include "agent/config/flags.h"
+#include "agent/config/options.h"
+
+namespace wirespan::config {
+namespace {
+
+constexpr size_t kMaxYamlBytes = 1024 * 1024;
+constexpr size_t kMaxListValues = 10'000;
+
+std::string Place(const std::string& name, const YAML::Mark& mark) {
+  return mark.is_null() ? name : name + ':' + std::to_string(mark.line + 1);
+}
+
+// The values of one key: a scalar, or for a list a sequence of scalars.
+Result<std::vector<std::string>> ValuesOf(const Option& option, const YAML::Node& node) {
+  if (node.IsScalar()) {
+    if (node.Scalar().empty()) return Error("no value");
+    return std::vector<std::string>{node.Scalar()};
+  }
+  if (node.IsNull()) return Error("no value");
+  if (!option.is_list || !node.IsSequence())
+    return Error(option.is_list ? "not a value or a list of values" : "not a single value");
+  if (node.size() == 0) return Error("an empty list");
+  if (node.size() > kMaxListValues) return Error("a list of more than " + std::to_string(kMaxListValues) + " values");
+  std::vector<std::string> values;
+  for (const YAML::Node& item : node) {
+    if (!item.IsScalar() || item.Scalar().empty()) return Error("an item of the list is not a value");
+    values.push_back(item.Scalar());
+  }
+  return values;
+}
+
+Result<void> ApplyDocument(const YAML::Node& root, const std::string& name, Config& config) {
+  if (root.IsNull()) return {};
+  if (!root.IsMap()) return Error(Place(name, root.Mark()) + ": not a map of options");
+  std::vector<std::pair<const Option*, YAML::Node>> given;
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const YAML::Node& key = entry.first;
+    const std::string place = Place(name, key.Mark());
+    if (!key.IsScalar()) return Error(place + ": a key that is not a word");
+    const Option* option = FindOption(key.Scalar());
+    if (option == nullptr) return Error(place + ": unknown key '" + key.Scalar().substr(0, 100) + "'");
+    if (!seen.insert(key.Scalar()).second) return Error(place + ": '" + key.Scalar() + "' stands there twice");
+    given.emplace_back(option, entry.second);
+  }
+  // In the order of the list of options, not of the file: what is said of one signal wins.
+  for (const Option& option : Options()) {
+    for (const auto& [given_option, node] : given) {
+      if (given_option != &option) continue;
+      const std::string place = Place(name, node.Mark()) + ": " + option.name + ": ";
+      const Result<std::vector<std::string>> values = ValuesOf(option, node);
+      if (!values) return Error(place + values.error().message());
+      if (const Result<void> applied = option.apply(config, *values); !applied) return Error(place + applied.error().message());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> ApplyYaml(std::string_view text, const std::string& name, Config& config) {
+  if (text.size() > kMaxYamlBytes) return Error(name + ": longer than 1 MiB");
+  // yaml-cpp tells of malformed text by exceptions only: they end here.
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) return Error(Place(name, documents[1].Mark()) + ": a second document");
+    return documents.empty() ? Result<void>() : ApplyDocument(documents[0], name, config);
+  } catch (const YAML::Exception& error) {
+    return Error(Place(name, error.mark) + ": " + error.msg);
+  }
+}
+
+}  // namespace wirespan::config
