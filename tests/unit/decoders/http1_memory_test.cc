@@ -1,0 +1,160 @@
+// No byte beyond the input is read (a page without access follows it), and a warm decoder allocates nothing.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "tests/unit/decoders/harness.h"
+
+namespace {
+
+thread_local size_t allocation_count = 0;
+
+void* Allocate(size_t size) {
+  ++allocation_count;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(size_t size) { return Allocate(size); }
+void* operator new[](size_t size) { return Allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+
+namespace wirespan::testing {
+namespace {
+
+using decoders::ParseStatus;
+using decoders::http1::Decoder;
+using decoders::http1::Message;
+using decoders::http1::MessagePool;
+
+constexpr std::string_view kRequest =
+    "POST /orders/17?verbose=1 HTTP/1.1\r\nHost: shop.example:8080\r\nUser-Agent: test/1.0\r\nAccept: */*\r\n"
+    "Content-Type: application/json\r\nContent-Length: 11\r\nX-Request-Id: "
+    "0123456789abcdef0123456789abcdef\r\n\r\n{\"a\":\"b\"}\r\n";
+constexpr std::string_view kResponse =
+    "HTTP/1.1 200 OK\r\nServer: test\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n"
+    "5\r\nhello\r\n0\r\nChecksum: 1\r\n\r\n";
+
+// Two pages, the second without access; text is put right before it.
+class GuardedBytes {
+ public:
+  GuardedBytes() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+    void* memory = mmap(nullptr, 2 * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) std::abort();
+    base_ = static_cast<char*>(memory);
+    if (mprotect(base_ + page_, page_, PROT_NONE) != 0) std::abort();
+  }
+  ~GuardedBytes() { munmap(base_, 2 * page_); }
+  GuardedBytes(const GuardedBytes&) = delete;
+  GuardedBytes& operator=(const GuardedBytes&) = delete;
+
+  std::string_view Put(std::string_view text) {
+    char* at = base_ + page_ - text.size();
+    std::memcpy(at, text.data(), text.size());
+    return {at, text.size()};
+  }
+
+ private:
+  size_t page_;
+  char* base_ = nullptr;
+};
+
+TEST(Http1Memory, NothingBeyondTheInputIsRead) {
+  GuardedBytes guarded;
+  for (const Direction dir : {kC2s, kS2c}) {
+    const std::string_view wire = dir == kC2s ? kRequest : kResponse;
+    for (size_t size = 0; size <= wire.size(); ++size) {
+      Decoder decoder;
+      std::vector<Message> out;
+      const std::string_view bytes = guarded.Put(wire.substr(0, size));
+      const decoders::ParseStep step = decoder.Decode(dir, AsBytes(bytes), out);
+      ASSERT_TRUE(step.status == ParseStatus::kAdvanced || size == 0);
+      // The same while a start is searched for.
+      Decoder lost;
+      ASSERT_FALSE(lost.OnGap(dir, 1, out));
+      const std::optional<size_t> skip = lost.Resync(dir, AsBytes(bytes));
+      if (skip) lost.Decode(dir, AsBytes(bytes.substr(*skip)), out);
+    }
+  }
+}
+
+size_t AllocationsOf(std::string_view request, std::string_view response, size_t piece) {
+  MessagePool pool;
+  Decoder decoder(&pool);
+  std::vector<Message> out;
+  const auto exchange = [&] {
+    for (const Direction dir : {kC2s, kS2c}) {
+      const std::string_view wire = dir == kC2s ? request : response;
+      for (size_t at = 0; at < wire.size(); at += piece) decoder.Decode(dir, AsBytes(wire.substr(at, piece)), out);
+    }
+    EXPECT_EQ(out.size(), 2U);
+    for (Message& message : out) pool.Give(std::move(message));
+    out.clear();
+  };
+  for (int warm = 0; warm < 10; ++warm) exchange();
+  const size_t before = allocation_count;
+  for (int i = 0; i < 1000; ++i) exchange();
+  return allocation_count - before;
+}
+
+TEST(Http1Memory, AWarmDecoderAllocatesNothing) {
+  EXPECT_EQ(AllocationsOf(kRequest, kResponse, 4096), 0U);
+  EXPECT_EQ(AllocationsOf(kRequest, kResponse, 7), 0U);
+}
+
+TEST(Http1Memory, TheCounterCounts) {  // else the test above could not fail
+  const size_t before = allocation_count;
+  const auto text = std::make_unique<std::string>(1000, 'x');
+  EXPECT_GE(allocation_count - before, 2U) << text->size();
+}
+
+TEST(Http1Memory, APoolKeepsNeitherGreatBuffersNorManyMessages) {
+  MessagePool pool(2);
+  Message great;
+  great.head.assign(MessagePool::kMaxKeptBytes * 2, 'x');
+  pool.Give(std::move(great));
+  EXPECT_LT(pool.Take()->head.capacity(), MessagePool::kMaxKeptBytes);
+  for (int i = 0; i < 5; ++i) {
+    Message message;
+    message.head.assign(100, 'x');
+    message.status = 200;
+    pool.Give(std::move(message));
+  }
+  for (int i = 0; i < 5; ++i) {
+    const std::unique_ptr<Message> message = pool.Take();
+    EXPECT_EQ(message->head.capacity() >= 100, i < 2) << i;
+    EXPECT_EQ(message->status, 0);
+  }
+}
+
+TEST(Http1Memory, EndlessHeadsAndTrailersStayBounded) {
+  Decoder decoder;
+  std::vector<Message> out;
+  const std::string start = "POST / HTTP/1.1\r\n";
+  decoder.Decode(kC2s, AsBytes(start), out);
+  const std::string line = "Name: " + std::string(1000, 'v') + "\r\n";
+  for (int i = 0; i < 200; ++i) decoder.Decode(kC2s, AsBytes(line), out);
+  const std::string end = "Transfer-Encoding: chunked\r\n\r\n0\r\n";
+  decoder.Decode(kC2s, AsBytes(end), out);
+  for (int i = 0; i < 200; ++i) decoder.Decode(kC2s, AsBytes(line), out);
+  decoder.Decode(kC2s, AsBytes(std::string_view("\r\n")), out);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_TRUE(out[0].truncated);
+  EXPECT_TRUE(out[0].chunked);
+  EXPECT_LE(out[0].head.size(), decoders::http1::kMaxHeadBytes);
+  EXPECT_LE(out[0].trailer.size(), decoders::http1::kMaxTrailerBytes);
+  EXPECT_LE(out[0].fields.size(), decoders::http1::kMaxFields);
+}
+
+}  // namespace
+}  // namespace wirespan::testing

@@ -1,0 +1,84 @@
+// The fast way through a head against its oracles: the SSE2 block against the loop, and the whole against the resumable way.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "decoders/http1/block_scan.h"
+#include "tests/unit/decoders/harness.h"
+
+namespace wirespan::testing {
+namespace {
+
+namespace http1 = decoders::http1;
+
+TEST(Http1PlainHead, BlockMasksEqualTheLoopForEveryByteInEveryPlace) {
+  std::mt19937 random(1);
+  for (size_t place = 0; place < http1::kBlockBytes; ++place) {
+    for (int byte = 0; byte < 256; ++byte) {
+      char block[http1::kBlockBytes];
+      for (char& c : block) c = static_cast<char>(random());
+      block[place] = static_cast<char>(byte);
+      ASSERT_EQ(http1::SimdBlock::Scan(block), http1::ScalarBlock::Scan(block)) << byte;
+    }
+  }
+}
+
+TEST(Http1PlainHead, TailMasksHaveNoBitBeyondTheBytes) {
+  const std::string bytes(http1::kBlockBytes, '\0');
+  for (size_t size = 0; size < http1::kBlockBytes; ++size) {
+    const http1::BlockMasks masks = http1::ScanTail<http1::SimdBlock>(bytes.data(), size);
+    EXPECT_EQ(masks.low, (uint32_t{1} << size) - 1);
+    EXPECT_EQ(masks.colon | masks.plain, 0U);
+  }
+}
+
+struct Parsed {
+  http1::HeadOutcome outcome;
+  size_t length = 0;
+  http1::Message message;
+  http1::HeadFacts facts;
+};
+
+template <typename Block>
+Parsed Parse(std::string_view bytes, bool is_request) {
+  Parsed parsed{};
+  parsed.message.is_request = is_request;
+  parsed.outcome = http1::ParsePlainHead<Block>(bytes, is_request, parsed.message, parsed.facts, parsed.length);
+  if (parsed.outcome == http1::HeadOutcome::kDone) parsed.message.head.assign(bytes.substr(0, parsed.length));
+  return parsed;
+}
+
+std::string RandomHead(std::mt19937& random) {
+  const auto below = [&](size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random); };
+  std::string head = below(2) == 0 ? "GET /" + std::string(below(60), 'p') + " HTTP/1.1\r\n" : "HTTP/1.0 200 OK\r\n";
+  for (size_t n = below(6); n > 0; --n) {
+    head += std::string(below(70) + 1, 'n') + ":" + std::string(below(3), ' ') + std::string(below(80), 'v') + "\r\n";
+  }
+  head += "\r\nbody";
+  constexpr std::string_view kOdd = "\r\n\t\v :;,\0\x1b\x7f\xff(Aa-";
+  for (size_t n = below(3); n > 0; --n) head[below(head.size())] = kOdd[below(kOdd.size())];
+  return head;
+}
+
+// Both ways of each head must agree; where the plain way takes it, so must the resumable way, with the same message.
+TEST(Http1PlainHead, AgreesWithItsOraclesOnRandomHeads) {
+  std::mt19937 random(7);
+  size_t taken = 0;
+  for (int i = 0; i < 6000; ++i) {
+    const std::string head = RandomHead(random);
+    const bool is_request = head[0] == 'G';
+    const Parsed simd = Parse<http1::SimdBlock>(head, is_request);
+    const Parsed loop = Parse<http1::ScalarBlock>(head, is_request);
+    ASSERT_EQ(simd.outcome, loop.outcome) << Escape(head);
+    if (simd.outcome != http1::HeadOutcome::kDone) continue;
+    ++taken;
+    ASSERT_EQ(simd.length, loop.length);
+    ASSERT_EQ(Render(simd.message), Render(loop.message));
+    const Script script = {Bytes(is_request ? kC2s : kS2c, head.substr(0, simd.length))};
+    ASSERT_EQ(RunInPieces(script, 1), RunWhole(script)) << Escape(head);
+  }
+  EXPECT_GT(taken, 600U);  // the generator must not have become useless
+}
+
+}  // namespace
+}  // namespace wirespan::testing
