@@ -37,7 +37,12 @@ Result<std::vector<std::string>> ValuesOf(const Option& option, const YAML::Node
 Result<void> ApplyDocument(const YAML::Node& root, const std::string& name, Config& config) {
   if (root.IsNull()) return {};
   if (!root.IsMap()) return Error(Place(name, root.Mark()) + ": not a map of options");
-  std::vector<std::pair<const Option*, YAML::Node>> given;
+  struct Given {
+    const Option* option;
+    std::string place;  // of the key
+    YAML::Node value;
+  };
+  std::vector<Given> given;
   std::set<std::string> seen;
   for (const auto& entry : root) {
     const YAML::Node& key = entry.first;
@@ -46,16 +51,16 @@ Result<void> ApplyDocument(const YAML::Node& root, const std::string& name, Conf
     const Option* option = FindOption(key.Scalar());
     if (option == nullptr) return Error(place + ": unknown key '" + key.Scalar().substr(0, 100) + "'");
     if (!seen.insert(key.Scalar()).second) return Error(place + ": '" + key.Scalar() + "' stands there twice");
-    given.emplace_back(option, entry.second);
+    given.push_back({option, place + ": " + option->name + ": ", entry.second});
   }
   // In the order of the list of options, not of the file: what is said of one signal wins.
   for (const Option& option : Options()) {
-    for (const auto& [given_option, node] : given) {
-      if (given_option != &option) continue;
-      const std::string place = Place(name, node.Mark()) + ": " + option.name + ": ";
-      const Result<std::vector<std::string>> values = ValuesOf(option, node);
-      if (!values) return Error(place + values.error().message());
-      if (const Result<void> applied = option.apply(config, *values); !applied) return Error(place + applied.error().message());
+    for (const Given& one : given) {
+      if (one.option != &option) continue;
+      const Result<std::vector<std::string>> values = ValuesOf(option, one.value);
+      if (!values) return Error(one.place + values.error().message());
+      if (const Result<void> applied = option.apply(config, *values); !applied)
+        return Error(one.place + applied.error().message());
     }
   }
   return {};
