@@ -135,8 +135,7 @@ TEST(Shard, BodyBeyondTheBudgetIsAGapOfKnownSizeAndItsEndIsTimed) {
 TEST(Shard, SentFileBehindTheHeadIsFoundAtTheNextResponse) {
   ShardHarness h;
   EventMaker server(kInode, WS_ROLE_SERVER);
-  h.Feed({server.Opened(), server.Request(Get("/file")),
-          server.Response("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")});
+  h.Feed({server.Opened(), server.Request(Get("/file")), server.Response("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")});
   server.Unseen(WS_SEND, 100'000);
   h.Feed({server.Request(Get("/next")), server.Response(Ok("n"))});
   h.Settle();
@@ -182,9 +181,10 @@ TEST(Shard, CloseFinishesWhatIsOpenWithItsReason) {
     decoders::ExchangeEnd end;
   };
   const std::string cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
-  for (const Case& c : {Case{"", 0, decoders::ExchangeEnd::kNoResponse}, Case{"", 104, decoders::ExchangeEnd::kConnectionReset},
-                        Case{cut, 0, decoders::ExchangeEnd::kResponseCut}, Case{cut, 104, decoders::ExchangeEnd::kConnectionReset},
-                        Case{"HTTP/1.1 200 O", 0, decoders::ExchangeEnd::kResponseCut}}) {
+  for (const Case& c :
+       {Case{"", 0, decoders::ExchangeEnd::kNoResponse}, Case{"", 104, decoders::ExchangeEnd::kConnectionReset},
+        Case{cut, 0, decoders::ExchangeEnd::kResponseCut}, Case{cut, 104, decoders::ExchangeEnd::kConnectionReset},
+        Case{"HTTP/1.1 200 O", 0, decoders::ExchangeEnd::kResponseCut}}) {
     ShardHarness h;
     EventMaker server(kInode, WS_ROLE_SERVER);
     h.Feed({server.Opened(), server.Request(Get("/a"))});
