@@ -220,6 +220,8 @@ void Decoder::Complete(Side& s, std::vector<Message>& out) {
 void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) {
   const bool doubtful = s.facts.malformed || s.facts.torn || !s.facts.doubt.empty();
   if (s.state == State::kStartLine) s.scan.Fill(*s.open);
+  // A final response whose head was cut answers its request all the same.
+  if (!s.is_request && s.open->head_end == 0 && s.open->status >= 200) NextExpected(s.open->exchange);
   s.open->incomplete = doubtful ? Incomplete::kAmbiguous : why;
   Append(s, out);
 }

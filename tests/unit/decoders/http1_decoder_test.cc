@@ -396,7 +396,7 @@ TEST(Http1Decoder, HugeGapsDoNotWrapRound) {
 TEST(Http1Decoder, CloseEndsOpenMessages) {
   Expect({Bytes(kC2s, "PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"), CloseOf(kC2s), Bytes(kS2c, "HTTP/1.1 200 OK\r\nConte"),
           CloseOf(kS2c)},
-         "message c2s 0-41 closed PUT / 1.1 #1 body=3\n  Content-Length: 10\nmessage s2c 0-22 closed 200 OK 1.1 #0\n");
+         "message c2s 0-41 closed PUT / 1.1 #1 body=3\n  Content-Length: 10\nmessage s2c 0-22 closed 200 OK 1.1 #1\n");
 }
 
 TEST(Http1Decoder, HalfCloseKeepsThePairing) {

@@ -1,0 +1,251 @@
+// The decode door: input lines, output lines, exit codes; and that the output does not depend on how bytes are split over lines.
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "agent/cli/decode.h"
+#include "agent/cli/decode_json.h"
+
+namespace wirespan::testing {
+namespace {
+
+using cli::Json;
+
+struct Answer {
+  int exit_code = 0;
+  std::string output;
+  std::string errors;
+  std::vector<Json> lines;
+};
+
+Answer RunDoor(const std::string& input, cli::DecodeOptions options = {"http1", false, ""}) {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream errors;
+  Answer answer;
+  answer.exit_code = cli::RunDecode(options, in, out, errors);
+  answer.output = out.str();
+  answer.errors = errors.str();
+  std::istringstream lines(answer.output);
+  for (std::string line; std::getline(lines, line);) answer.lines.push_back(Json::parse(line));
+  return answer;
+}
+
+std::string Hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    hex += kDigits[static_cast<uint8_t>(c) >> 4U];
+    hex += kDigits[static_cast<uint8_t>(c) & 15U];
+  }
+  return hex;
+}
+
+std::string Chunk(const std::string& dir, std::string_view bytes, const std::string& more = "") {
+  return R"({"dir":")" + dir + R"(","hex":")" + Hex(bytes) + "\"" + more + "}\n";
+}
+
+// The same bytes, one line each.
+std::string Bytewise(const std::string& dir, std::string_view bytes, const std::string& more = "") {
+  std::string lines;
+  for (size_t i = 0; i < bytes.size(); ++i) lines += Chunk(dir, bytes.substr(i, 1), more);
+  return lines;
+}
+
+constexpr std::string_view kRequest = "GET /a?b=c HTTP/1.1\r\nHost: h:81\r\nX: \xfc\r\n\r\n";
+constexpr std::string_view kResponse =
+    "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\n";
+
+TEST(DecodeDoor, MessagesAndExchanges) {
+  const Answer answer = RunDoor(Chunk("c2s", kRequest, R"(,"ts_us":100)") + Chunk("s2c", kResponse, R"(,"ts_us":250)"));
+  EXPECT_EQ(answer.exit_code, 0);
+  EXPECT_EQ(
+      answer.output,
+      R"({"type":"message","dir":"c2s","start":0,"end":41,"complete":true,"fields":{"method":"GET","target":"/a?b=c","version":"1.1",)"
+      R"("headers":[["Host","h:81"],["X","ü"]],"body_length":0,"truncated":false}})"
+      "\n"
+      R"({"type":"message","dir":"s2c","start":0,"end":73,"complete":true,"fields":{"version":"1.1","status":404,"reason":"Not Found",)"
+      R"("headers":[["Transfer-Encoding","chunked"]],"trailers":[["T","u"]],"body_length":3,"truncated":false}})"
+      "\n"
+      R"({"type":"exchange","span":{"name":"GET","kind":"client","status":"error","start_us":100,"end_us":250,"attributes":{)"
+      R"("http.request.method":"GET","url.full":"http://h:81/a?b=REDACTED","server.address":"h","server.port":81,)"
+      R"("http.response.status_code":404,"error.type":"404","network.protocol.version":"1.1","http.response.body.size":3}}})"
+      "\n");
+}
+
+TEST(DecodeDoor, RoleServerTellsTheOtherSide) {
+  const Answer answer = RunDoor(Chunk("c2s", kRequest) + Chunk("s2c", kResponse), {"http1", true, ""});
+  const Json& span = answer.lines.at(2)["span"];
+  EXPECT_EQ(span["kind"], "server");
+  EXPECT_EQ(span["status"], "unset");
+  EXPECT_EQ(span["attributes"]["url.query"], "b=REDACTED");
+}
+
+TEST(DecodeDoor, OutputDoesNotDependOnTheSplit) {
+  const std::string smuggled = "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+  const std::string lost = "rest of something\r\n\r\n";
+  for (const std::string dir : {"named", "?"}) {
+    const std::string c2s = dir == "?" ? dir : "c2s";
+    const std::string s2c = dir == "?" ? dir : "s2c";
+    const std::string whole = Chunk(c2s, kRequest) + Chunk(s2c, kResponse) + Chunk(c2s, kRequest) + Chunk(s2c, kResponse) +
+                              Chunk("c2s", smuggled) +
+                              R"({"new":true})"
+                              "\n" +
+                              R"({"dir":"s2c","gap":5})"
+                              "\n" +
+                              Chunk("s2c", lost) + Chunk("s2c", kResponse);
+    const std::string split = Bytewise(c2s, kRequest) + Bytewise(s2c, kResponse) + Bytewise(c2s, kRequest) +
+                              Bytewise(s2c, kResponse) + Bytewise("c2s", smuggled) +
+                              R"({"new":true})"
+                              "\n" +
+                              R"({"dir":"s2c","gap":5})"
+                              "\n" +
+                              Bytewise("s2c", lost) + Bytewise("s2c", kResponse);
+    const Answer answer = RunDoor(whole);
+    EXPECT_EQ(answer.output, RunDoor(split).output);
+    EXPECT_EQ(answer.exit_code, 0);
+    EXPECT_EQ(answer.lines.size(), 11U) << answer.output;
+  }
+}
+
+TEST(DecodeDoor, TimesAreThoseOfTheFirstAndTheLastByte) {
+  std::string input;
+  uint64_t now = 1000;
+  const auto feed = [&](const std::string& dir, std::string_view bytes) {
+    for (size_t i = 0; i < bytes.size(); ++i, ++now) input += Chunk(dir, bytes.substr(i, 1), ",\"ts_us\":" + std::to_string(now));
+  };
+  feed("c2s", "\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+  feed("s2c", "HTTP/1.1 204 x\r\n\r\nHTTP/1.1 204 y\r\n\r\n");
+  const Answer answer = RunDoor(input);
+  ASSERT_EQ(answer.lines.size(), 6U);
+  EXPECT_EQ(answer.lines[3]["span"]["start_us"], 1002);
+  EXPECT_EQ(answer.lines[3]["span"]["end_us"], 1055);
+  EXPECT_EQ(answer.lines[5]["span"]["start_us"], 1020);
+  EXPECT_EQ(answer.lines[5]["span"]["end_us"], 1073);
+}
+
+TEST(DecodeDoor, UnansweredRequestsAreToldAtTheClose) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", R"(,"ts_us":5)") +
+                            R"({"dir":"s2c","close":true,"ts_us":9})"
+                            "\n");
+  ASSERT_EQ(answer.lines.size(), 4U);
+  for (const size_t i : {size_t{2}, size_t{3}}) {
+    EXPECT_EQ(answer.lines[i]["type"], "exchange");
+    EXPECT_EQ(answer.lines[i]["span"]["status"], "error");
+    EXPECT_EQ(answer.lines[i]["span"]["attributes"]["error.type"], "no_response");
+    EXPECT_EQ(answer.lines[i]["span"]["end_us"], 9);
+  }
+}
+
+TEST(DecodeDoor, AnAnswerThatMayHaveBeenMissedIsNoFailure) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\n") + R"({"dir":"s2c","gap":100})"
+                                                                      "\n");
+  const Json& span = answer.lines.back()["span"];
+  EXPECT_EQ(span["status"], "unset");
+  EXPECT_EQ(span["attributes"]["wirespan.incomplete"], "response_not_seen");
+}
+
+TEST(DecodeDoor, ACutResponseIsToldWithItsStatus) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\n") + Chunk("s2c", "HTTP/1.1 200 OK\r\nContent-Le") +
+                            R"({"dir":"s2c","close":true})"
+                            "\n");
+  const Json& span = answer.lines.back()["span"];
+  EXPECT_EQ(span["attributes"]["http.response.status_code"], 200);
+  EXPECT_EQ(span["attributes"]["error.type"], "response_cut");
+}
+
+TEST(DecodeDoor, AmbiguousMessagesMakeNoExchange) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET / HTTP/1.1\r\nbad name: x\r\n\r\n") + Chunk("s2c", kResponse));
+  for (const Json& line : answer.lines) EXPECT_NE(line["type"], "exchange");
+  EXPECT_EQ(answer.lines.size(), 2U);
+  EXPECT_EQ(answer.lines[0]["complete"], false);
+}
+
+TEST(DecodeDoor, AnEarlyAnswerWaitsForItsRequest) {
+  const Answer answer = RunDoor(Chunk("c2s", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\na") +
+                            Chunk("s2c", "HTTP/1.1 413 x\r\nContent-Length: 0\r\n\r\n") + Chunk("c2s", "b"));
+  ASSERT_EQ(answer.lines.size(), 3U);
+  EXPECT_EQ(answer.lines[2]["span"]["attributes"]["http.response.status_code"], 413);
+}
+
+TEST(DecodeDoor, StopIsToldForBothDirections) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n") + Chunk("s2c", "HTTP/1.1 101 x\r\n\r\nxyz"));
+  ASSERT_EQ(answer.lines.size(), 5U);
+  EXPECT_EQ(answer.lines[3].dump(), R"({"type":"stop","dir":"s2c","pos":18,"reason":"upgrade"})");
+  EXPECT_EQ(answer.lines[4].dump(), R"({"type":"stop","dir":"c2s","pos":30,"reason":"upgrade"})");
+}
+
+TEST(DecodeDoor, NewStartsAFreshConnection) {
+  const Answer answer = RunDoor(Chunk("c2s", "GET / HTTP/1.1\r\n") +
+                            R"({"new":true})"
+                            "\n" +
+                            Chunk("c2s", "GET /n HTTP/1.1\r\n\r\n"));
+  EXPECT_EQ(answer.lines.at(0)["complete"], false);
+  EXPECT_EQ(answer.lines.at(2)["start"], 0);
+  EXPECT_EQ(answer.lines.at(2)["fields"]["target"], "/n");
+}
+
+TEST(DecodeDoor, MalformedLinesAreAnsweredAndTheRestGoesOn) {
+  const std::string bad[] = {"nonsense",
+                             "[1]",
+                             R"({"dir":"c2s"})",
+                             R"({"dir":"up","hex":"00"})",
+                             R"({"dir":7,"hex":"00"})",
+                             R"({"dir":"c2s","hex":"0"})",
+                             R"({"dir":"c2s","hex":"zz"})",
+                             R"({"dir":"c2s","hex":12})",
+                             R"({"dir":"c2s","gap":-1})",
+                             R"({"dir":"c2s","gap":1.5})",
+                             R"({"dir":"c2s","hex":"00","ts_us":"x"})",
+                             R"({"dir":"c2s","close":1})",
+                             "\xff\xfe"};
+  for (const std::string& line : bad) {
+    const Answer answer = RunDoor(line + "\n" + Chunk("c2s", "GET / HTTP/1.1\r\n\r\n"));
+    EXPECT_EQ(answer.exit_code, 1) << line;
+    ASSERT_EQ(answer.lines.size(), 3U) << line;
+    EXPECT_TRUE(answer.lines[0].contains("error")) << line;
+    EXPECT_EQ(answer.lines[0]["line"], 1) << line;
+    EXPECT_EQ(answer.lines[1]["type"], "message") << line;
+  }
+}
+
+TEST(DecodeDoor, UnknownKeysAndEmptyLinesAreIgnored) {
+  const Answer answer = RunDoor("\n" + Chunk("c2s", "GET / HTTP/1.1\r\n\r\n", R"(,"fd":7)") + "\n");
+  EXPECT_EQ(answer.exit_code, 0);
+  EXPECT_EQ(answer.lines.size(), 2U);
+}
+
+TEST(DecodeDoor, TheDirectionCanBeGivenOnce) {
+  EXPECT_EQ(RunDoor(R"({"hex":")" + Hex(kResponse) + "\"}\n", {"http1", false, "s2c"}).lines.at(0)["dir"], "s2c");
+  EXPECT_EQ(RunDoor(R"({"hex":")" + Hex(kResponse) + "\"}\n", {"http1", false, "auto"}).lines.at(0)["dir"], "s2c");
+  EXPECT_EQ(RunDoor("", {"http1", false, "sideways"}).exit_code, 2);
+}
+
+TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
+  const Answer answer = RunDoor("", {"gopher", false, ""});
+  EXPECT_EQ(answer.exit_code, 2);
+  EXPECT_EQ(answer.output, "");
+  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1\n");
+}
+
+TEST(DecodeDoor, OutputThatCannotBeWrittenIsAFailure) {
+  std::istringstream in(Chunk("c2s", kRequest));
+  std::ostringstream out;
+  out.setstate(std::ios::badbit);
+  std::ostringstream errors;
+  EXPECT_EQ(cli::RunDecode({"http1", false, ""}, in, out, errors), 1);
+  EXPECT_NE(errors.str(), "");
+}
+
+TEST(DecodeDoor, GapsOfManyGigabytes) {
+  const Answer answer = RunDoor(Chunk("c2s", "PUT / HTTP/1.1\r\nContent-Length: 20000000000\r\n\r\n") +
+                            R"({"dir":"c2s","gap":20000000000})"
+                            "\n" +
+                            R"({"dir":"c2s","gap":18446744073709551615})"
+                            "\n");
+  EXPECT_EQ(answer.lines.at(0)["fields"]["body_length"], 20000000000U);
+  EXPECT_EQ(answer.lines.at(1)["reason"], "gap");
+}
+
+}  // namespace
+}  // namespace wirespan::testing

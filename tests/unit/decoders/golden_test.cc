@@ -1,0 +1,133 @@
+// Replays tests/golden/http1/*.md: what each connection's bytes must decode to, whole and at every split.
+//
+// A case is a heading, a ```wire block and a ```messages block. Lines of a wire block: `c2s TEXT` or `s2c TEXT` (consecutive
+// lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
+// DIR N`, `close DIR`. A messages block holds the lines of tests/unit/decoders/harness.h.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/unit/decoders/harness.h"
+
+namespace wirespan::testing {
+namespace {
+
+struct GoldenCase {
+  std::string name;
+  Script script;
+  std::string expected;
+  int line = 0;
+};
+
+std::string Unescape(std::string_view text) {
+  std::string bytes;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      bytes += text[i];
+      continue;
+    }
+    switch (text[++i]) {
+      case 'r':
+        bytes += '\r';
+        break;
+      case 'n':
+        bytes += '\n';
+        break;
+      case 't':
+        bytes += '\t';
+        break;
+      case 'x':
+        bytes += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+        i += 2;
+        break;
+      default:
+        bytes += text[i];
+    }
+  }
+  return bytes;
+}
+
+void AddBytes(Script& script, Direction dir, std::string bytes) {
+  const bool continues = !script.empty() && script.back().kind == Happening::Kind::kBytes && script.back().direction == dir;
+  if (continues) {
+    script.back().bytes += bytes;
+  } else {
+    script.push_back(Bytes(dir, std::move(bytes)));
+  }
+}
+
+void ReadWireLine(const std::string& line, Script& script) {
+  std::istringstream words(line);
+  std::string word;
+  std::string name;
+  words >> word;
+  const auto direction = [&](std::string_view text) {
+    EXPECT_TRUE(text == "c2s" || text == "s2c") << line;
+    return text == "c2s" ? kC2s : kS2c;
+  };
+  if (word == "gap" || word == "close" || word == "repeat") {
+    size_t count = 0;
+    words >> name;
+    if (word != "close") words >> count;
+    if (word == "gap") script.push_back(GapOf(direction(name), count));
+    if (word == "close") script.push_back(CloseOf(direction(name)));
+    if (word != "repeat") return;
+    std::string text;
+    words >> text;
+    std::string bytes;
+    for (; count > 0; --count) bytes += Unescape(text);
+    return AddBytes(script, direction(name), bytes);
+  }
+  AddBytes(script, direction(word), line.size() > 4 ? Unescape(std::string_view(line).substr(4)) : "");
+}
+
+std::vector<GoldenCase> ReadCases(const std::filesystem::path& path) {
+  std::vector<GoldenCase> cases;
+  std::ifstream input(path);
+  std::string line;
+  std::string block;
+  for (int number = 1; std::getline(input, line); ++number) {
+    if (line.starts_with("```")) {
+      block = block.empty() ? line.substr(3) : "";
+    } else if (block == "wire") {
+      ReadWireLine(line, cases.back().script);
+    } else if (block == "messages") {
+      cases.back().expected += line + "\n";
+    } else if (line.starts_with("## ")) {
+      cases.push_back({path.stem().string() + ": " + line.substr(3), {}, "", number});
+    }
+  }
+  return cases;
+}
+
+TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
+  size_t files = 0;
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/http1")) {
+    if (entry.path().extension() != ".md") continue;
+    ++files;
+    for (const GoldenCase& golden : ReadCases(entry.path())) {
+      ++count;
+      ASSERT_FALSE(golden.script.empty()) << golden.name;
+      EXPECT_EQ(RunWhole(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
+      size_t bytes = 0;
+      for (const Happening& happening : golden.script) bytes += happening.bytes.size();
+      if (bytes < 4000) {
+        ExpectSameAtEverySplit(golden.script, golden.name);
+      } else {  // too long for every split: pieces of some sizes
+        for (const size_t size : {size_t{1}, size_t{7}, size_t{1460}, size_t{4096}}) {
+          ASSERT_EQ(RunInPieces(golden.script, size), golden.expected) << golden.name << " in pieces of " << size;
+        }
+      }
+    }
+  }
+  EXPECT_GE(files, 6U);
+  EXPECT_GE(count, 35U);
+  std::cout << files << " golden files, " << count << " cases\n";
+}
+
+}  // namespace
+}  // namespace wirespan::testing
