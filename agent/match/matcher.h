@@ -120,6 +120,13 @@ class Matcher {
     return open->response_complete && size() == 1;
   }
 
+  // Whether a response that began then would answer a request that was seen, or one that was not kept.
+  bool Expects(uint64_t first_byte_ns) const {
+    if (empty()) return not_kept_ > 0;
+    const Open& open = *open_[first_];
+    return !open.response_complete && first_byte_ns >= open.exchange.request_facts.first_byte_ns;
+  }
+
   // A final response, whole or cut. Its facts and message are moved in unless the result is kUnmatched or kNotKept.
   MatchResult Answer(Message& response, const MessageFacts& facts) {
     Open* open = Oldest();

@@ -108,6 +108,7 @@ class ProtocolSession final : public stream::Session {
   struct Side {
     bool open = false;       // its first byte was seen: `facts` has the first half
     bool head_seen = false;  // and its head
+    bool expected = true;    // responses: a request was open when it began
     uint64_t start = 0;      // decoder position
     match::MessageFacts facts;
     trace::RequestSeen seen;  // requests: what the first byte's chunk said
@@ -144,6 +145,7 @@ class ProtocolSession final : public stream::Session {
   Side sides_[2];
   Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
   bool had_request_ = false;
+  bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over
 };
 
 }  // namespace wirespan::pipeline

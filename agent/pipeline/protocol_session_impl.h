@@ -18,6 +18,7 @@ stream::FeedResult ProtocolSession<Protocol>::Feed(Direction dir, stream::ByteSt
     TakeMessages(dir, origin, stream, ExchangeEnd::kResponseCut);
     NoteOpen(dir, origin, stream, stream.end() - 1);
     stream.Consume(consumed);
+    if (std::exchange(unmatched_, false)) return stream::FeedResult::kBroken;
     switch (step.status) {
       case ParseStatus::kAdvanced:
         if (consumed == 0) return stream::FeedResult::kFlowing;  // not within the contract; never loop on it
@@ -42,6 +43,7 @@ stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, 
   const bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
   TakeMessages(dir, origin, stream, ExchangeEnd::kResponseNotSeen);
   NoteOpen(dir, origin, stream, stream.end() + size - 1);
+  if (std::exchange(unmatched_, false)) return stream::FeedResult::kBroken;
   if (absorbed) return stream::FeedResult::kFlowing;
   if (decoder_.Poisoned(dir)) return stream::FeedResult::kAmbiguous;
   losses().Add(Loss::kStreamGap);
@@ -59,6 +61,7 @@ void ProtocolSession<Protocol>::End(Direction dir, const stream::ByteStream& str
 template <typename Protocol>
 void ProtocolSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
+  unmatched_ = false;
   matcher_.Restart();
   for (Side& s : sides_) s.open = s.head_seen = false;
 }
@@ -120,6 +123,7 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.facts.queue_wait_jiffies = chunk.queue_wait_jiffies;
   s.facts.first_call_ns = chunk.call_ns;
   if (dir == Direction::kServerToClient) {
+    s.expected = matcher_.Expects(s.facts.first_byte_ns);
     StartResponse(chunk);
     return;
   }
@@ -229,13 +233,13 @@ void ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) 
   }
   if (message.head_end == 0 && !ambiguous) {
     losses().Add(Loss::kResponseCut);
-    if (Open* open = matcher_.Oldest(); open != nullptr && !open->response_complete) {
+    if (Open* open = matcher_.Oldest(); open != nullptr && s.expected && !open->response_complete) {
       open->extra.response_began = true;
       open->extra.cut = cut;
     }
     return;
   }
-  switch (matcher_.Answer(message, s.facts)) {
+  switch (s.expected ? matcher_.Answer(message, s.facts) : match::MatchResult::kUnmatched) {
     case match::MatchResult::kUnmatched:
       losses().Add(Loss::kResponseWithoutRequest);
       return;
@@ -322,8 +326,7 @@ void ProtocolSession<Protocol>::AdoptOpenResponse() {
   Open* open = matcher_.Oldest();
   const Message* response = decoder_.OpenMessage(Direction::kServerToClient);
   Side& s = side(Direction::kServerToClient);
-  if (open == nullptr || open->response_complete || response == nullptr || !s.open || IsInterim(*response)) return;
-  if (s.facts.first_byte_ns < open->exchange.request_facts.first_byte_ns) return;
+  if (open == nullptr || open->response_complete || response == nullptr || !s.open || !s.expected || IsInterim(*response)) return;
   open->exchange.response = *response;
   open->exchange.response.incomplete = decoders::Incomplete::kClosed;
   open->exchange.response_facts = s.facts;

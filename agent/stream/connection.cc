@@ -32,7 +32,8 @@ StreamSide Connection::SideOf(Direction dir) const {
 
 // A client's thread may read a response before the kernel has told of the end of the call that wrote the request.
 bool Connection::ComesTooEarly(const DataChunk& chunk) const {
-  if (facts.role != ConnectionRole::kClient || chunk.side != StreamSide::kReceive || HasOpen()) return false;
+  if (facts.role != ConnectionRole::kClient || chunk.side != StreamSide::kReceive) return false;
+  if (HasOpen() && !stream(StreamSide::kSend).has_pending()) return false;
   return chunk.first_of_turn || stream(StreamSide::kReceive).has_pending();
 }
 
@@ -57,9 +58,21 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
       Deliver(context.scratch->begin, context.scratch->chunk, context);
     }
   }
+  ReleasePassed(chunk, context);
+  if (state_ == State::kOff) return;
   Place(chunk, context);
   if (state_ != State::kOff) Drain(StreamSide::kReceive, false, context);
   if (state_ != State::kOff) Drain(StreamSide::kSend, false, context);
+}
+
+// What a chunk waited for cannot come any more once the turn after its own is over: the connection has gone on without it.
+void Connection::ReleasePassed(const DataChunk& chunk, StreamContext& context) {
+  if (!is_waiting()) return;
+  const StreamSide requests = SideOf(Direction::kClientToServer);
+  for (const StreamSide side : {requests, Opposite(requests)}) {
+    const ByteStream& s = stream(side);
+    if (s.has_pending() && static_cast<int32_t>(chunk.turn - s.FirstPending().chunk.turn) > 1) Drain(side, true, context);
+  }
 }
 
 // False: neither the kernel nor the bytes tell which end this is.
@@ -95,7 +108,14 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
   }
   if (state_ == State::kOff) return;
   stream.behind_count = 0;
-  const bool has_hole = begin > stream.end() && state_ == State::kActive && step(DirectionOf(chunk.side)) == Step::kInStep;
+  const Direction dir = DirectionOf(chunk.side);
+  const bool in_use = state_ == State::kActive ? step(dir) == Step::kInStep : candidate_ && dir == Direction::kClientToServer;
+  const bool has_hole = begin > stream.end() && in_use;
+  // A server answers what it has read: where a part of that is not there yet, it was lost.
+  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend && chunk.first_of_turn) {
+    Drain(StreamSide::kReceive, true, context);
+    if (state_ == State::kOff) return;
+  }
   if (has_hole || (stream.has_pending() && begin > stream.end()) || ComesTooEarly(chunk)) {
     Hold(begin, chunk, context);
   } else {
@@ -120,6 +140,8 @@ void Connection::Hold(uint64_t begin, const DataChunk& chunk, StreamContext& con
 }
 
 void Connection::Drain(StreamSide side, bool force, StreamContext& context) {
+  // Responses are never hurried past the requests before them.
+  if (force && DirectionOf(side) == Direction::kServerToClient) Drain(Opposite(side), true, context);
   ByteStream& stream = streams_[static_cast<size_t>(side)];
   while (stream.has_pending() && state_ != State::kOff) {
     const PendingChunk& first = stream.FirstPending();
@@ -393,12 +415,15 @@ void Connection::AbandonOpen(ExchangeEnd end, uint64_t now_ns) {
 }
 
 void Connection::Tick(StreamContext& context) {
-  for (const StreamSide side : {StreamSide::kReceive, StreamSide::kSend}) {
-    ByteStream& stream = streams_[static_cast<size_t>(side)];
-    if (stream.has_pending() && context.now_ns - stream.FirstPending().since_ns >= context.limits.hold_ns) {
-      Drain(side, true, context);
-    }
-  }
+  const auto is_due = [this, &context](StreamSide side) {
+    const ByteStream& s = stream(side);
+    return s.has_pending() && context.now_ns - s.FirstPending().since_ns >= context.limits.hold_ns;
+  };
+  if (!is_waiting()) return;
+  const StreamSide requests = SideOf(Direction::kClientToServer);
+  const StreamSide responses = Opposite(requests);
+  if (is_due(requests) || is_due(responses)) Drain(requests, true, context);
+  if (is_due(responses)) Drain(responses, true, context);
 }
 
 void Connection::Rest(StreamContext& context) {

@@ -82,6 +82,7 @@ class Connection {
   bool HasOpen() const { return session_ != nullptr && session_->open_count() > 0; }
   bool ComesTooEarly(const DataChunk& chunk) const;
 
+  void ReleasePassed(const DataChunk& chunk, StreamContext& context);
   void Place(const DataChunk& chunk, StreamContext& context);
   void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);
   void Drain(StreamSide side, bool force, StreamContext& context);
