@@ -60,7 +60,7 @@ Apply Word(Place place, std::initializer_list<std::string_view> words) {
       if (Result<std::string> parsed = ParseWord(text, {word})) return parsed;
       list += (list.empty() ? "" : ", ") + std::string(word);
     }
-    return Error("'" + std::string(text.substr(0, 100)) + "' is not one of " + list);
+    return Error("'" + OneLine(text.substr(0, 100)) + "' is not one of " + list);
   });
 }
 

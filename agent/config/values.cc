@@ -24,11 +24,7 @@ constexpr std::array<Unit, 8> kByteUnits = {{{"", 1},
                                              {"GB", 1000 * 1000 * 1000}}};
 constexpr std::array<Unit, 4> kTimeUnits = {{{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}}};
 
-std::string Quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text.substr(0, 100)) quoted += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return quoted + (text.size() > 100 ? "...'" : "'");
-}
+std::string Quoted(std::string_view text) { return "'" + OneLine(text.substr(0, 100)) + (text.size() > 100 ? "...'" : "'"); }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
@@ -134,6 +130,13 @@ Result<std::string> ParseText(std::string_view text) {
     return Error(Quoted(text) + " has a control character");
   }
   return std::string(text);
+}
+
+std::string OneLine(std::string_view text) {
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return line;
 }
 
 std::vector<std::string> SplitList(std::string_view text) {

@@ -27,6 +27,8 @@ Result<bool> ParseBool(std::string_view text);
 Result<std::string> ParseWord(std::string_view text, std::initializer_list<std::string_view> words);
 // Not empty, without control characters, at most 64 KiB.
 Result<std::string> ParseText(std::string_view text);
+// The text with control characters as '?': fit for one line of a terminal or a log.
+std::string OneLine(std::string_view text);
 // "a, b,,c" -> a b c
 std::vector<std::string> SplitList(std::string_view text);
 

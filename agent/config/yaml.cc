@@ -4,6 +4,7 @@
 
 #include "agent/config/flags.h"
 #include "agent/config/options.h"
+#include "agent/config/values.h"
 
 namespace wirespan::config {
 namespace {
@@ -74,9 +75,11 @@ Result<void> ApplyYaml(std::string_view text, const std::string& name, Config& c
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1) return Error(Place(name, documents[1].Mark()) + ": a second document");
-    return documents.empty() ? Result<void>() : ApplyDocument(documents[0], name, config);
+    if (documents.empty()) return {};
+    const Result<void> applied = ApplyDocument(documents[0], name, config);
+    return applied ? applied : Error(OneLine(applied.error().message()));
   } catch (const YAML::Exception& error) {
-    return Error(Place(name, error.mark) + ": " + error.msg);
+    return Error(OneLine(Place(name, error.mark) + ": " + error.msg));
   }
 }
 

@@ -297,6 +297,8 @@ TEST(Yaml, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(error_of("? [a]\n: b\n"), "F:1: a key that is not a word");
   EXPECT_EQ(error_of("rings: 1\n---\nrings: 2\n"), "F:3: a second document");
   EXPECT_NE(error_of("rings: 1\nlog-level: \"x\n").find("F:"), std::string::npos);
+  EXPECT_EQ(error_of("\"a\\nb\": 1\n"), "F:1: unknown key 'a?b'");  // one line, whatever stands in the file
+  EXPECT_EQ(error_of("log-level: \"a\\nb\"\n"), "F:1: log-level: 'a?b' is not one of trace, debug, info, warn, error, off");
   EXPECT_EQ(error_of("config: x\n"), "F:1: unknown key 'config'");
   EXPECT_EQ(error_of(""), "(none)");
   EXPECT_EQ(error_of("# nothing\n"), "(none)");
