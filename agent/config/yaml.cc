@@ -1,6 +1,9 @@
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <optional>
 #include <set>
+#include <sstream>
 
 #include "agent/config/flags.h"
 #include "agent/config/options.h"
@@ -67,16 +70,46 @@ Result<void> ApplyDocument(const YAML::Node& root, const std::string& name, Conf
   return {};
 }
 
+// Sees where a document begins and nothing else.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { mark_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+  const YAML::Mark& mark() const { return mark_; }
+
+ private:
+  YAML::Mark mark_;
+};
+
+// Where a second document begins. Not by YAML::LoadAll: in yaml-cpp 0.7 it never ends on some malformed texts, since a document
+// that takes nothing from the text counts as one more.
+std::optional<YAML::Mark> SecondDocument(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  DocumentStart start;
+  if (!parser.HandleNextDocument(start) || !parser.HandleNextDocument(start)) return std::nullopt;
+  return start.mark();
+}
+
 }  // namespace
 
 Result<void> ApplyYaml(std::string_view text, const std::string& name, Config& config) {
   if (text.size() > kMaxYamlBytes) return Error(name + ": longer than 1 MiB");
   // yaml-cpp tells of malformed text by exceptions only: they end here.
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) return Error(Place(name, documents[1].Mark()) + ": a second document");
-    if (documents.empty()) return {};
-    const Result<void> applied = ApplyDocument(documents[0], name, config);
+    const YAML::Node document = YAML::Load(std::string(text));
+    if (const auto second = SecondDocument(text)) return Error(Place(name, *second) + ": a second document");
+    const Result<void> applied = ApplyDocument(document, name, config);
     return applied ? applied : Error(OneLine(applied.error().message()));
   } catch (const YAML::Exception& error) {
     return Error(OneLine(Place(name, error.mark) + ": " + error.msg));

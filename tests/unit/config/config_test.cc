@@ -295,7 +295,7 @@ TEST(Yaml, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(error_of("sdk-disabled: yes\n"), "F:1: sdk-disabled: 'yes' is not one of true, false");
   EXPECT_EQ(error_of("- rings\n"), "F:1: not a map of options");
   EXPECT_EQ(error_of("? [a]\n: b\n"), "F:1: a key that is not a word");
-  EXPECT_EQ(error_of("rings: 1\n---\nrings: 2\n"), "F:3: a second document");
+  EXPECT_EQ(error_of("rings: 1\n---\nrings: 2\n"), "F:2: a second document");
   EXPECT_NE(error_of("rings: 1\nlog-level: \"x\n").find("F:"), std::string::npos);
   EXPECT_EQ(error_of("\"a\\nb\": 1\n"), "F:1: unknown key 'a?b'");  // one line, whatever stands in the file
   EXPECT_EQ(error_of("log-level: \"a\\nb\"\n"), "F:1: log-level: 'a?b' is not one of trace, debug, info, warn, error, off");
