@@ -302,7 +302,12 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   Side& s = side(dir);
   const bool absorbed = AbsorbGap(s, size, out);
   s.position = AddBounded(s.position, size);
-  return absorbed;
+  if (s.position < kMaxPosition || s.state == State::kStopped) return absorbed;
+  // No stream is that long: what claims so is not to be believed further.
+  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
+  Lose(s, "position_overflow");
+  s.state = State::kPoisoned;
+  return false;
 }
 
 void Decoder::OnClose(Direction dir, std::vector<Message>& out) {

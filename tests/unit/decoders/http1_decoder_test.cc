@@ -391,6 +391,8 @@ TEST(Http1Decoder, HugeGapsDoNotWrapRound) {
   ASSERT_EQ(out.size(), 1U);
   EXPECT_EQ(out[0].end, head.size() + 5);
   EXPECT_EQ(decoder.Position(kC2s), decoders::http1::kMaxPosition);
+  EXPECT_TRUE(decoder.Poisoned(kC2s));
+  EXPECT_EQ(decoder.Decode(kC2s, AsBytes(head), out).reason, "position_overflow");
 }
 
 TEST(Http1Decoder, CloseEndsOpenMessages) {
