@@ -342,9 +342,11 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
       LoseStep(dir, context);
       return;
     case FeedResult::kAmbiguous:
-      LoseStep(dir, context);
+      // The response to the one request before an ambiguous one is still right. With more, it is not known where the second
+      // begins.
       step(dir) = Step::kLost;
-      // Responses to what came before an ambiguous request are still right.
+      stream(dir).DropHead();
+      if (dir == Direction::kClientToServer && session_->open_count() > 2) session_->DropOpen(Loss::kPairingLost);
       if (dir == Direction::kClientToServer && HasOpen() && step(Direction::kServerToClient) == Step::kInStep) return;
       session_->FinishOpen(ExchangeEnd::kResponseNotSeen, context.now_ns);
       SwitchOff(Loss::kAmbiguousConnection, context);
@@ -364,7 +366,14 @@ void Connection::LoseStep(Direction dir, StreamContext& context) {
     awaits_response_ = false;
     return;
   }
-  if (session_ == nullptr || session_->had_request()) return;
+  if (session_ == nullptr) return;
+  if (session_->open_count() > 1) {
+    // Without all requests the decoder cannot tell the responses to several from one another.
+    session_->DropOpen(Loss::kPairingLost);
+    SwitchOff(Loss::kPairingConnection, context);
+    return;
+  }
+  if (session_->had_request()) return;
   if (++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 #include <set>
 
@@ -12,6 +13,12 @@ namespace wirespan::testing {
 namespace {
 
 using Random = std::mt19937_64;
+
+// A soak runs the same properties longer: WIRESPAN_PROPERTY_RUNS=20 is twenty times the seeds.
+uint64_t Seeds(uint64_t count) {
+  const char* runs = std::getenv("WIRESPAN_PROPERTY_RUNS");
+  return count * std::max<uint64_t>(1, runs == nullptr ? 1 : std::strtoull(runs, nullptr, 10));
+}
 
 size_t Pick(Random& random, size_t below) { return static_cast<size_t>(random() % below); }
 
@@ -116,7 +123,7 @@ std::vector<std::tuple<std::string, std::string, int64_t>> Complete(const ShardH
 ws_role RoleOf(uint64_t seed) { return seed % 2 == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT; }
 
 TEST(ShardProperty, AnyCutOfTheBytesGivesTheSameExchanges) {
-  for (uint64_t seed = 0; seed < 400; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds(150); ++seed) {
     Random random(seed);
     const Traffic traffic = MakeTraffic(random, seed % 3 == 0);
     const size_t largest = seed % 5 == 0 ? 1 : (seed % 5 == 1 ? 4096 : 1 + Pick(random, 200));
@@ -134,7 +141,7 @@ TEST(ShardProperty, AnyCutOfTheBytesGivesTheSameExchanges) {
 }
 
 TEST(ShardProperty, CallsOfOneDirectionToldOutOfOrderWithinTheWindowGiveTheSameExchanges) {
-  for (uint64_t seed = 0; seed < 400; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds(150); ++seed) {
     Random random(seed);
     const Traffic traffic = MakeTraffic(random, seed % 3 == 0);
     ShardHarness h;
@@ -158,7 +165,7 @@ TEST(ShardProperty, CallsOfOneDirectionToldOutOfOrderWithinTheWindowGiveTheSameE
 }
 
 TEST(ShardProperty, LateEndsOfSendsOnAClientConnectionGiveTheSameExchanges) {
-  for (uint64_t seed = 0; seed < 200; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds(100); ++seed) {
     Random random(seed);
     const Traffic traffic = MakeTraffic(random, false);
     ShardHarness h;
@@ -237,7 +244,7 @@ std::pair<size_t, size_t> RunDamaged(uint64_t seed, bool tempting, const Damage&
 TEST(ShardProperty, RandomLossesNeverGiveAWrongSpanAndEveryRequestIsAccountedFor) {
   size_t complete = 0;
   size_t all = 0;
-  for (uint64_t seed = 0; seed < 3000; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds(600); ++seed) {
     const Damage damage =
         seed % 2 == 0 ? Damage{.lose = 0.1, .uncopied = 0.05, .doubled = 0.05} : Damage{.lose = 0.02, .uncopied = 0.1};
     const auto [some, total] = RunDamaged(seed, seed % 4 < 2, damage);
@@ -250,7 +257,7 @@ TEST(ShardProperty, RandomLossesNeverGiveAWrongSpanAndEveryRequestIsAccountedFor
 }
 
 TEST(ShardProperty, LossesOnAPipeliningConnectionStopItRatherThanPairWrongly) {
-  for (uint64_t seed = 0; seed < 1000; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds(300); ++seed) {
     Random random(seed);
     Traffic traffic = MakeTraffic(random, true);
     // It is seen to pipeline before anything is lost.
