@@ -49,7 +49,7 @@ struct CommandLine {
   std::vector<std::string> command;
   cli::DecodeOptions decode;
   std::string role = "client";
-  replay::ReplayOptions replay;
+  cli::ReplayOptions replay;
   std::string propagate_format = "w3c";
   CLI::App* run = nullptr;
   CLI::App* attach = nullptr;
@@ -69,8 +69,8 @@ struct CommandLine {
     config::AddCaptureFlags(*attach, attach_flags);
     doctor = app.add_subcommand("doctor", "what this kernel and these privileges allow, what would be used, what to change");
     replay_door = app.add_subcommand("replay", "spans from a recording (.wscap), without a kernel");
-    replay_door->add_option("file", replay.file, "the recording")->required();
-    replay_door->add_option("--port", replay.ports, "PORT=PROTOCOL: what connections to that port speak (repeatable)");
+    replay_door->add_option("file", replay.path, "the recording")->required();
+    replay_door->add_option("--port", replay.port_hints, "PORT=PROTOCOL: what connections to that port speak (repeatable)");
     replay_door->add_option("--format", replay.format, "json, tree or otlp-json")->capture_default_str();
     decode_door = app.add_subcommand("decode", "messages and exchanges from chunks of bytes on standard input (JSON lines)");
     decode_door->add_option("--protocol", decode.protocol, "name of the protocol")->required();
@@ -101,7 +101,7 @@ int Doctor() { return Usage("this build has no BPF programs (WIRESPAN_BPF=OFF)")
 int Open(CommandLine& line) {
   if (line.run->parsed() || line.attach->parsed()) return Trace(line);
   if (line.doctor->parsed()) return Doctor();
-  if (line.replay_door->parsed()) return replay::RunReplay(line.replay, std::cout, std::cerr);
+  if (line.replay_door->parsed()) return cli::RunReplay(line.replay, std::cout, std::cerr);
   if (line.propagate->parsed()) return span::RunPropagate(line.propagate_format, std::cin, std::cout);
   if (line.role != "client" && line.role != "server") return Usage("decode: --role '" + line.role + "' is not client or server");
   line.decode.server_side = line.role == "server";
