@@ -108,9 +108,18 @@ std::string FormatDuration(uint64_t ns, bool unicode) {
   } else if (ns < 99'500'000'000) {
     print(value / 1e9, "s");
   } else {
-    const uint64_t seconds = (ns + 500'000'000) / 1'000'000'000;
-    std::snprintf(buffer, sizeof buffer, "%llum%02llus", static_cast<unsigned long long>(seconds / 60),
-                  static_cast<unsigned long long>(seconds % 60));
+    const uint64_t seconds = ns / 1'000'000'000 + (ns % 1'000'000'000 >= 500'000'000 ? 1 : 0);
+    const auto pair = [&](uint64_t large, const char* large_unit, uint64_t small, const char* small_unit) {
+      std::snprintf(buffer, sizeof buffer, "%u%s%02u%s", static_cast<unsigned>(large), large_unit, static_cast<unsigned>(small),
+                    small_unit);
+    };
+    if (seconds < 6'000) {
+      pair(seconds / 60, "m", seconds % 60, "s");
+    } else if (seconds < 360'000) {
+      pair(seconds / 3'600, "h", seconds / 60 % 60, "m");
+    } else {
+      std::snprintf(buffer, sizeof buffer, "%u d", static_cast<unsigned>(seconds / 86'400));
+    }
   }
   return buffer;
 }

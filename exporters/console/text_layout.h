@@ -22,7 +22,7 @@ std::string Clip(std::string_view text, int columns, bool unicode);
 std::string PadRight(std::string text, int columns);
 std::string PadLeft(std::string text, int columns);
 
-// "870 ns", "12.4 µs", "3.21 ms", "1.20 s", "2m03s": never more than 8 columns up to 27 hours.
+// "870 ns", "12.4 µs", "3.21 ms", "1.20 s", "2m03s", "5h10m", "40 d": never more than 8 columns.
 std::string FormatDuration(uint64_t ns, bool unicode);
 
 // "14:03:22.118", in UTC.

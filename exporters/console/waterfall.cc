@@ -96,7 +96,6 @@ std::string LabelOf(const Span& span, bool unicode) {
   std::string label = span.name;
   const std::string target = TargetOf(span);
   if (!target.empty() && span.name.find('/') == std::string::npos) label += " " + target;
-  if (const int64_t status = IntOf(span, "http.response.status_code"); status != 0) label += " " + std::to_string(status);
   return Printable(label, unicode);
 }
 
@@ -222,11 +221,10 @@ class Waterfall {
         out_(out) {
     for (const Span& span : spans) {
       start_ = std::min(start_, span.start_unix_ns);
-      end_ = std::max(end_, span.end_unix_ns);
+      end_ = std::max(end_, span.start_unix_ns + DurationOf(span));
       errors_ += span.status == StatusCode::kError ? 1 : 0;
       services_.emplace(ServiceOf(span));
     }
-    end_ = std::max(end_, start_);
   }
 
   void Append(bool late) {
@@ -280,31 +278,36 @@ class Waterfall {
     line.End();
   }
 
-  // Kind, name, target and status, then whatever marks there is room for; error and incompleteness always find it.
+  // Kind, name and target, status, then whatever notes there is room for. What is long is the target, so that is what is cut;
+  // status, error and incompleteness always find their place.
   void AppendLabel(const Span& span, int end, Line& line) {
     const bool caller = span.kind == SpanKind::kClient || span.kind == SpanKind::kProducer;
     line.Put(caller ? glyphs_.client : glyphs_.server, Ink::kDim);
+    std::string status;
+    if (const int64_t code = IntOf(span, "http.response.status_code"); code != 0) status = " " + std::to_string(code);
+    const auto why = TextOf(span, "wirespan.incomplete");
     std::string error;
     std::string incomplete;
-    if (span.status == StatusCode::kError) error = " " + std::string(glyphs_.error) + ErrorWord(span);
-    if (const auto why = TextOf(span, "wirespan.incomplete"); !why.empty()) {
-      incomplete = " " + std::string(glyphs_.incomplete) + " " + Printable(why, options_.unicode);
-    }
+    if (span.status == StatusCode::kError) error = " " + std::string(glyphs_.error) + ErrorWord(span, why);
+    if (!why.empty()) incomplete = " " + std::string(glyphs_.incomplete) + " " + Printable(why, options_.unicode);
     const int room = std::max(0, end - line.columns());
+    status = Clip(status, room / 4, options_.unicode);
     error = Clip(error, room / 3, options_.unicode);
-    incomplete = Clip(incomplete, room / 2, options_.unicode);
-    const int marks = DisplayWidth(error) + DisplayWidth(incomplete);
-    line.Put(Clip(LabelOf(span, options_.unicode), room - marks, options_.unicode));
+    const std::string label = LabelOf(span, options_.unicode);
+    const int left = room - DisplayWidth(status) - DisplayWidth(error);
+    incomplete = Clip(incomplete, std::max(room / 3, left - DisplayWidth(label)), options_.unicode);
+    line.Put(Clip(label, left - DisplayWidth(incomplete), options_.unicode)).Put(status);
     line.Put(error, Ink::kRed).Put(incomplete, Ink::kYellow);
     for (const std::string& note : NotesOf(span)) {
       if (line.columns() + 2 + DisplayWidth(note) <= end) line.Put("  ").Put(note, Ink::kDim);
     }
   }
 
-  std::string ErrorWord(const Span& span) const {
+  // The error's type, where the status or the reason of incompleteness does not say it already.
+  std::string ErrorWord(const Span& span, std::string_view incomplete) const {
     const auto type = TextOf(span, "error.type");
-    const bool is_status = type == std::to_string(IntOf(span, "http.response.status_code"));
-    return type.empty() || is_status ? std::string() : " " + Printable(type, options_.unicode);
+    const bool is_said = type == incomplete || type == std::to_string(IntOf(span, "http.response.status_code"));
+    return type.empty() || is_said ? std::string() : " " + Printable(type, options_.unicode);
   }
 
   std::vector<std::string> NotesOf(const Span& span) const {
@@ -330,7 +333,7 @@ class Waterfall {
     const double scale = columns_.bar * 8 / total;
     const auto eighths_at = [&](uint64_t time) { return static_cast<int>(static_cast<double>(time - start_) * scale); };
     const int begin_column = std::min(eighths_at(span.start_unix_ns) / 8, columns_.bar - 1);
-    const int end_eighths = std::max(eighths_at(span.start_unix_ns + DurationOf(span)), begin_column * 8 + 1);
+    const int end_eighths = std::clamp(eighths_at(span.start_unix_ns + DurationOf(span)), begin_column * 8 + 1, columns_.bar * 8);
     std::string bar(static_cast<size_t>(begin_column), ' ');
     const int full = end_eighths / 8 - begin_column;
     for (int i = 0; i < full; ++i) bar += glyphs_.bar;

@@ -32,6 +32,8 @@ class Builder {
     bytes_.append(to, wire::PutFixed64(wire::PutVarint(to, wire::Tag(field, wire::kFixed64)), value));
     return *this;
   }
+  // Of a field without presence: its default is not written.
+  Builder& Plain(uint32_t field, uint64_t value) { return value == 0 ? *this : Fixed64(field, value); }
   Builder& Double(uint32_t field, double value) { return Fixed64(field, std::bit_cast<uint64_t>(value)); }
   template <typename T>
   Builder& Packed(uint32_t field, const std::vector<T>& values) {
@@ -52,8 +54,7 @@ class Builder {
 std::string NumberPoint(const SumPoint& point) {
   constexpr uint32_t kStart = 2, kTime = 3, kAsInt = 6, kAttributes = 7;
   Builder out;
-  if (point.start_unix_ns != 0) out.Fixed64(kStart, point.start_unix_ns);
-  out.Fixed64(kTime, point.time_unix_ns).Fixed64(kAsInt, static_cast<uint64_t>(point.value));
+  out.Plain(kStart, point.start_unix_ns).Plain(kTime, point.time_unix_ns).Fixed64(kAsInt, static_cast<uint64_t>(point.value));
   return out.Attributes(kAttributes, point.attributes).bytes();
 }
 
@@ -61,10 +62,7 @@ std::string HistogramPointOf(const HistogramPoint& point, const std::vector<doub
   constexpr uint32_t kStart = 2, kTime = 3, kCount = 4, kSum = 5, kBucketCounts = 6, kBounds = 7, kAttributes = 9, kMin = 11,
                      kMax = 12;
   Builder out;
-  out.Fixed64(kStart, point.start_unix_ns)
-      .Fixed64(kTime, point.time_unix_ns)
-      .Fixed64(kCount, point.count)
-      .Double(kSum, point.sum);
+  out.Plain(kStart, point.start_unix_ns).Plain(kTime, point.time_unix_ns).Plain(kCount, point.count).Double(kSum, point.sum);
   out.Packed(kBucketCounts, point.bucket_counts).Packed(kBounds, bounds).Attributes(kAttributes, point.attributes);
   if (point.count > 0) out.Double(kMin, point.min).Double(kMax, point.max);
   return out.bytes();

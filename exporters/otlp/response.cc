@@ -47,21 +47,23 @@ std::optional<Milliseconds> ParseDurationText(std::string_view text) {
   if (!text.ends_with('s') || text.size() < 2 || text.size() > 24) return std::nullopt;
   text.remove_suffix(1);
   int64_t whole = 0;
-  int64_t micros = 0;
-  int64_t scale = 0;  // 0: before the point; then the worth of the next digit in microseconds
+  int64_t nanos = 0;
+  int64_t digit_worth = 0;  // of the next digit, in nanoseconds, once the point was read
+  bool point = false;
   for (const char c : text) {
-    if (c == '.' && scale == 0) {
-      scale = 100'000;
+    if (c == '.' && !point) {
+      point = true;
+      digit_worth = 100'000'000;
     } else if (c < '0' || c > '9') {
       return std::nullopt;
-    } else if (scale == 0) {
+    } else if (!point) {
       whole = std::min(kMaxDelaySeconds, whole * 10 + (c - '0'));
     } else {
-      micros += (c - '0') * scale;
-      scale = std::max<int64_t>(1, scale / 10);
+      nanos += (c - '0') * digit_worth;
+      digit_worth /= 10;
     }
   }
-  return Milliseconds(whole * 1000 + (micros + 999) / 1000);
+  return Milliseconds(whole * 1000 + (nanos + 999'999) / 1'000'000);
 }
 
 using Json = nlohmann::json;
