@@ -96,7 +96,7 @@ def full_disk(workspace):
     server = servers.cpp(workspace)
     script = f"mount -t tmpfs -o size=64k none {disk} && exec \"$@\""
     tracer = workspace.start("wirespan", [require_program("unshare"), "-m", "sh", "-c", script, "sh", WIRESPAN, "attach", "--pid", str(server.pid),
-                                          "--format", "json", "--output", os.path.join(disk, "out"), "--log-level", "error"], env=environment())
+                                          "--format", "json", "--output", os.path.join(disk, "out")], env=environment())
     tracer.await_line("stderr", "ready:")
     sent = Load(workspace, server.port, connections=4, requests=3000).finish()
     check_equal(len(sent), 3000, "requests answered")
@@ -192,9 +192,7 @@ def record_then_replay(workspace):
     recording = workspace.path("r.wscap")
     tracer = Tracer.attach(workspace, [server.pid], "--record", recording)
     sent = Load(workspace, server.port, connections=20, requests=1500, statuses="200,404,503", post_every=3, traceparent_every=2).finish()
-    tracer.await_spans(len(sent))
-    live = tracer.stop()
-    server.stop()
+    live = tracer.finish(server)
     check_same(sent, live.of_kind("SERVER"), "live spans")
     code, out, err = command(workspace, "replay", recording, "--format", "json")
     check_equal(code, 0, f"exit code of replay ({err[-2:]})")
@@ -213,7 +211,7 @@ def record_then_replay(workspace):
     with open(recording, "rb") as whole, open(truncated, "wb") as part:
         part.write(whole.read()[:os.path.getsize(recording) // 2 + 3])
     code, out, err = command(workspace, "replay", truncated, "--format", "json")
-    check(code == 1 and len(err) == 1, f"a cut recording: exit code {code}, {err}")
+    check(code == 0 and len(err) == 1, f"a cut recording: exit code {code}, {err}")
     check(len(out) > 100, f"a cut recording: {len(out)} lines of what was whole")
 
 
@@ -249,7 +247,7 @@ def dead_endpoint_is_counted(workspace):
     server = servers.cpp(workspace)
     tracer = Tracer.attach(workspace, [server.pid], "--otlp-endpoint", f"http://127.0.0.1:{free_port()}", "--otlp-protocol", "http/protobuf")
     sent = Load(workspace, server.port, connections=4, requests=200).finish()
-    tracer.await_spans(len(sent))
+    tracer.await_spans(len(sent), 15)
     capture = tracer.stop()
     check(capture.seconds_to_stop < 6, f"stopping took {capture.seconds_to_stop:.1f} s")
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans in the file")

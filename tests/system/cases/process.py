@@ -22,9 +22,7 @@ def attach_under_load(workspace):
     marks = len(server.log())
     wait_until(lambda: len(server.log()) > marks + 2000, "the load goes on")
     sent = busy.finish()
-    tracer.await_spans(marks)
-    capture = tracer.stop()
-    server.stop()
+    capture = tracer.finish(server)
     spans = capture.of_kind("SERVER")
     check_same(held, [s for s in spans if path_of(s) in {e.target for e in held}], "requests begun after ready")
     seen = {path_of(span) for span in spans}
@@ -48,9 +46,8 @@ def open_idle_connections(workspace):
     load = Load(workspace, server.port, connections=50, requests=500, hold=True, statuses="200,404", post_every=3)
     tracer = Tracer.attach(workspace, [server.pid])
     sent = load.go().finish()
-    tracer.await_spans(len(sent))
-    capture = tracer.stop()
-    check_logs_agree(sent, server.stop())
+    capture = tracer.finish(server)
+    check_logs_agree(sent, server.log())
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
     capture.check_nothing_lost()
 
@@ -71,9 +68,7 @@ def odd_server(workspace, mode, rounds):
     expected = []
     for number, targets in enumerate(rounds):
         expected += raw_requests(server.port, targets, f"odd/{number}")
-    tracer.await_spans(len(expected))
-    capture = tracer.stop()
-    server.stop()
+    capture = tracer.finish(server)
     check_same(expected, capture.of_kind("SERVER"), f"SERVER spans ({mode})")
     capture.check_nothing_lost()
     return capture
@@ -116,8 +111,7 @@ def server_killed_in_mid_request(workspace):
         connection._until(b"begun")
         server.process.end(signal.SIGKILL)
     after = raw_requests(other.port, ["/s/200/other-lives"], "x")
-    tracer.await_spans(3)
-    capture = tracer.stop()
+    capture = tracer.finish(other)
     spans = {path_of(span): span for span in capture.spans}
     check_equal(sorted(spans), ["/s/200/before", "/s/200/other-lives", "/slow/cut"], "paths with a span")
     check_same(after, [spans["/s/200/other-lives"]], "the other server")
@@ -137,8 +131,7 @@ def client_gone_before_the_answer(workspace):
     connection._until(b"begun")
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     connection.close()
-    tracer.await_spans(1)
-    capture = tracer.stop()
+    capture = tracer.finish(server)
     check_equal([path_of(span) for span in capture.spans], ["/slow/reset"], "spans")
     attributes = capture.spans[0]["attributes"]
     check("wirespan.incomplete" in attributes or "error.type" in attributes, f"the span does not say that it was cut: {attributes}")
@@ -215,9 +208,8 @@ def ten_thousand_connections(workspace):
     server = servers.cpp(workspace)
     tracer = Tracer.attach(workspace, [server.pid])
     sent = Load(workspace, server.port, connections=10000, requests=20000, statuses="200,404").finish()
-    tracer.await_spans(len(sent), 30)
-    capture = tracer.stop()
-    check_logs_agree(sent, server.stop())
+    capture = tracer.finish(server)
+    check_logs_agree(sent, server.log())
     wrong = differences(sent, capture.of_kind("SERVER"))
     if wrong:
         raise Failure(f"dropped {capture.dropped}:\n    " + "\n    ".join(wrong))

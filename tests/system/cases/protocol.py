@@ -31,8 +31,7 @@ class Conversation:
         return answer
 
     def compare(self, allowed=()):
-        self.tracer.await_spans(len(self.expected))
-        capture = self.tracer.stop()
+        capture = self.tracer.finish(self.server)
         check_same(self.expected, capture.of_kind("SERVER"), "SERVER spans")
         capture.check_nothing_lost(allowed)
         self.spans = {path_of(span): span for span in capture.spans}
@@ -226,7 +225,6 @@ def version_of_each_request(workspace):
         connection.send("GET /s/200/ten HTTP/1.0\r\nHost: t\r\n\r\n")
         check_equal(connection.response()[0], 200, "HTTP/1.0")
         talk.expect(connection, "GET", "/s/200/ten", 200)
-    talk.tracer.await_spans(2)
     capture = talk.compare()
     check_equal(len(capture.spans), 2, "spans")
     versions = {path_of(span): span["attributes"].get("network.protocol.version") for span in capture.spans}

@@ -7,16 +7,13 @@ from support.tracer import Tracer
 from support.workspace import check, check_equal
 
 
-def trace_server(workspace, server, pids=None, statuses="200,404,503", compare_logs=True, **load):
+def trace_server(workspace, server, pids=None, statuses="200,404,503", **load):
     """Traces a server under a short load and compares; returns the capture."""
     tracer = Tracer.attach(workspace, pids or [server.pid])
     options = {"connections": 8, "requests": 400, "statuses": statuses, "post_every": 5, "traceparent_every": 3, **load}
     sent = Load(workspace, server.port, **options).finish()
-    tracer.await_spans(len(sent))
-    capture = tracer.stop()
-    logged = server.stop()
-    if compare_logs:
-        check_logs_agree(sent, logged)
+    capture = tracer.finish(server)
+    check_logs_agree(sent, server.log())
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
     capture.check_nothing_lost()
     for span in capture.of_kind("SERVER"):
@@ -53,9 +50,7 @@ def haproxy_both_sides(workspace):
     proxy = servers.haproxy(workspace, backend.port)
     tracer = Tracer.attach(workspace, [proxy.pid])
     sent = Load(workspace, proxy.port, connections=6, requests=300, statuses="200,404,503", post_every=4).finish()
-    tracer.await_spans(2 * len(sent))
-    capture = tracer.stop()
-    proxy.stop()
+    capture = tracer.finish(proxy)
     arrived = backend.stop()
     check_same(sent, capture.of_kind("SERVER"), "haproxy's SERVER spans")
     check_same(arrived, [s for s in capture.of_kind("CLIENT")], "haproxy's CLIENT spans")
@@ -111,9 +106,7 @@ def unix_socket(workspace):
     server = servers.cpp(workspace, "--unix", path)
     tracer = Tracer.attach(workspace, [server.pid])
     sent = Load(workspace, unix=path, connections=4, requests=200, statuses="200,404", post_every=3, traceparent_every=2).finish()
-    tracer.await_spans(len(sent))
-    capture = tracer.stop()
-    server.stop()
+    capture = tracer.finish(server)
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
     capture.check_nothing_lost()
     check_equal({span["attributes"].get("network.transport") for span in capture.spans}, {"unix"}, "network.transport")

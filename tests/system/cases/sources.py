@@ -19,9 +19,8 @@ def trace_with(workspace, source):
         raise Skip(f"this kernel does not allow the source: {lines[0]}") from None
     check(tracer.facts.get("source") == source, f"ready line: {tracer.facts}")
     sent = Load(workspace, server.port, connections=16, requests=2000, statuses="200,404,503", post_every=4, traceparent_every=2).finish()
-    tracer.await_spans(len(sent))
-    capture = tracer.stop()
-    check_logs_agree(sent, server.stop())
+    capture = tracer.finish(server)
+    check_logs_agree(sent, server.log())
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
     capture.check_nothing_lost()
 

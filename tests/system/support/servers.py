@@ -26,7 +26,7 @@ class Server:
         return self.log()
 
     def log(self):
-        return self._read_log(self._log)
+        return self._read_log(self._log) if self._log else []
 
 
 def _started(workspace, name, argv, log, **options):
@@ -166,4 +166,4 @@ def haproxy(workspace, backend):
     binary = require_program("haproxy")
     port = free_port()
     config = workspace.write("haproxy.cfg", HAPROXY.format(port=port, backend=backend))
-    return _listening(workspace, "haproxy", port, [binary, "-db", "-f", config], workspace.path("none.log"))
+    return _listening(workspace, "haproxy", port, [binary, "-db", "-f", config], None)
