@@ -124,8 +124,8 @@ class ProtocolSession final : public stream::Session {
   void NoteOpen(Direction dir, Origin origin, const stream::ByteStream& stream, uint64_t last);
   void BeginSide(Direction dir, uint64_t start, Origin origin, const stream::ByteStream& stream);
   void NoteLast(Side& s, const DataChunk* chunk);
-  void TakeRequest(Message& message);
-  void TakeResponse(Message& message, ExchangeEnd cut);
+  bool TakeRequest(Message& message);
+  bool TakeResponse(Message& message, ExchangeEnd cut);
   void BeginRequest(const Message& head, bool is_told);
   void StartResponse(const DataChunk& chunk);
   void Finish(ExchangeEnd end, uint64_t ended_ns);

@@ -75,13 +75,9 @@ void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const
       const std::optional<stream::Provenance> last = stream.TimeAt(origin + message.end - 1);
       NoteLast(s, last ? last->chunk : nullptr);
     }
-    if (message.is_request) {
-      TakeRequest(message);
-    } else {
-      TakeResponse(message, cut);
-    }
+    const bool taken = message.is_request ? TakeRequest(message) : TakeResponse(message, cut);
     s.open = s.head_seen = false;
-    memory_->messages.Give(std::move(message));
+    if (!taken) memory_->messages.Give(std::move(message));
   }
   memory_->decoded.clear();
 }
@@ -202,18 +198,20 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
   fact.thread = s.facts.first;
 }
 
+// True: the message was moved into its exchange.
 template <typename Protocol>
-void ProtocolSession<Protocol>::TakeRequest(Message& message) {
+bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
   Side& s = side(Direction::kClientToServer);
   const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
   if (!s.head_seen) {
     if (message.head_end == 0 && !ambiguous) {
       losses().Add(Loss::kRequestCut);
-      return;
+      return false;
     }
     BeginRequest(message, !ambiguous);
   }
-  if (Open* open = matcher_.Newest()) {
+  Open* open = matcher_.Newest();
+  if (open != nullptr) {
     match::MessageFacts& facts = open->exchange.request_facts;
     facts = s.facts;
     facts.seen = true;
@@ -221,15 +219,16 @@ void ProtocolSession<Protocol>::TakeRequest(Message& message) {
     open->exchange.request = std::move(message);
   }
   if (matcher_.CompleteNewest()) Finish(EndOf(matcher_.Oldest()->exchange, ExchangeEnd::kComplete), 0);
+  return open != nullptr;
 }
 
 template <typename Protocol>
-void ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) {
+bool ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) {
   const Side& s = side(Direction::kServerToClient);
   const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
   if (message.complete() && IsInterim(message)) {
     ++losses().interim_responses;
-    return;
+    return false;
   }
   if (message.head_end == 0 && !ambiguous) {
     losses().Add(Loss::kResponseCut);
@@ -237,23 +236,19 @@ void ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) 
       open->extra.response_began = true;
       open->extra.cut = cut;
     }
-    return;
+    return false;
   }
-  switch (s.expected ? matcher_.Answer(message, s.facts) : match::MatchResult::kUnmatched) {
-    case match::MatchResult::kUnmatched:
-      losses().Add(Loss::kResponseWithoutRequest);
-      return;
-    case match::MatchResult::kNotKept:
-      return;
-    case match::MatchResult::kWaiting:
-      matcher_.Oldest()->ambiguous |= ambiguous;
-      matcher_.Oldest()->extra.cut = cut;
-      return;
-    case match::MatchResult::kReady:
-      matcher_.Oldest()->ambiguous |= ambiguous;
-      Finish(EndOf(matcher_.Oldest()->exchange, cut), 0);
-      return;
+  const match::MatchResult result = s.expected ? matcher_.Answer(message, s.facts) : match::MatchResult::kUnmatched;
+  if (result == match::MatchResult::kUnmatched) {
+    losses().Add(Loss::kResponseWithoutRequest);
+    unmatched_ = true;
   }
+  if (result == match::MatchResult::kUnmatched || result == match::MatchResult::kNotKept) return false;
+  Open& open = *matcher_.Oldest();
+  open.ambiguous |= ambiguous;
+  open.extra.cut = cut;
+  if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
+  return true;
 }
 
 // How an exchange ended whose messages are both there.
@@ -315,8 +310,9 @@ bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::GiveBack(std::unique_ptr<Open> open) {
-  memory_->messages.Give(std::move(open->exchange.request));
-  memory_->messages.Give(std::move(open->exchange.response));
+  // A message that never came has no buffers worth keeping.
+  if (open->request_complete) memory_->messages.Give(std::move(open->exchange.request));
+  if (open->response_complete) memory_->messages.Give(std::move(open->exchange.response));
   matcher_.Give(std::move(open));
 }
 
