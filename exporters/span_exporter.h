@@ -28,7 +28,7 @@ struct ExportOutcome {
   uint64_t rejected = 0;  // spans it refused (partial success, non-retryable error)
   uint64_t gave_up = 0;   // spans dropped after the last retry, the deadline, or the size limit
   uint32_t attempts = 0;
-  std::string message;  // why, when not all were accepted; empty otherwise. One line.
+  std::string message{};  // why, when not all were accepted; empty otherwise. One line.
 };
 
 class SpanExporter {

@@ -10,6 +10,7 @@
 namespace wirespan::exporting {
 namespace {
 
+constexpr std::chrono::seconds kLogInterval{10};
 constexpr size_t kMaxThreadName = 15;  // of Linux
 
 void NameThisThread(const std::string& name) { pthread_setname_np(pthread_self(), name.substr(0, kMaxThreadName).c_str()); }
@@ -58,16 +59,19 @@ void ExportLoop::Account(const exporters::SpanBatch& batch, const exporters::Exp
   LogOutcome(outcome, batch.size);
 }
 
-// One line when something changes, not one per batch: a collector that is away for an hour says so twice.
+// One line when something changes, and not one per batch where it keeps changing: a collector that is away for an hour says so
+// twice.
 void ExportLoop::LogOutcome(const exporters::ExportOutcome& outcome, size_t spans) {
   const bool failing = outcome.accepted < spans;
   if (outcome.message.empty() && (failing || last_message_.empty())) return;
-  if (outcome.message == last_message_) {
+  const auto now = Clock::now();
+  if (outcome.message == last_message_ || now < next_log_) {
     ++suppressed_;
     return;
   }
+  next_log_ = now + kLogInterval;
   if (outcome.message.empty()) {
-    spdlog::info("export to {}: works again ({} batches failed alike before)", options_.name, suppressed_ + 1);
+    spdlog::info("export to {}: works again", options_.name);
   } else if (failing) {
     spdlog::warn("export to {}: {} of {} spans not delivered: {}", options_.name, spans - outcome.accepted, spans,
                  outcome.message);

@@ -61,8 +61,9 @@ class ExportLoop {
   std::condition_variable finished_changed_;
   bool finished_ = false;
   bool shut_down_ = false;
-  std::string last_message_;  // logged once per change
-  uint64_t suppressed_ = 0;   // further outcomes with the same message
+  std::string last_message_;  // as logged last
+  Clock::time_point next_log_{};
+  uint64_t suppressed_ = 0;  // outcomes since then that were not logged
   std::thread thread_;
 };
 

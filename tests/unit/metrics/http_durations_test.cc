@@ -1,0 +1,222 @@
+#include "agent/metrics/http_durations.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <new>
+#include <random>
+
+namespace {
+
+thread_local size_t allocations = 0;
+
+}  // namespace
+
+// Counts this binary's allocations, so that "allocates nothing" is a test and no promise.
+void* operator new(size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }
+
+namespace wirespan::metrics {
+namespace {
+
+using exporters::SpanKind;
+
+exporters::Resource MakeResource(uint64_t id) {
+  exporters::Resource resource;
+  resource.id = id;
+  resource.service_name = "s" + std::to_string(id);
+  return resource;
+}
+
+Measurement MakeMeasurement(const exporters::Resource& resource) {
+  Measurement m;
+  m.resource = &resource;
+  m.duration_ns = 3'000'000;
+  m.request_method = "GET";
+  m.url_scheme = "http";
+  m.protocol_version = "1.1";
+  m.status_code = 200;
+  return m;
+}
+
+TEST(SeriesKey, EveryFieldTellsSeriesApartAndIsReadBack) {
+  const auto resource = MakeResource(1);
+  const Measurement base = MakeMeasurement(resource);
+  std::vector<Measurement> all(9, base);
+  all[1].kind = SpanKind::kClient;
+  all[2].request_method = "POST";
+  all[3].url_scheme = "https";
+  all[4].protocol_version = "1.0";
+  all[5].error_type = "500";
+  all[6].server_address = "example.com";
+  all[7].server_port = 8080;
+  all[8].status_code = 404;
+  std::map<std::string, size_t> keys;
+  SeriesKey key;
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(keys.emplace(std::string(key.Of(all[i])), i).second) << i;
+    const auto parts = SeriesKey::Parse(key.Of(all[i]));
+    EXPECT_FALSE(parts.overflow);
+    EXPECT_EQ(parts.kind, all[i].kind);
+    EXPECT_EQ(parts.request_method, all[i].request_method);
+    EXPECT_EQ(parts.url_scheme, all[i].url_scheme);
+    EXPECT_EQ(parts.protocol_version, all[i].protocol_version);
+    EXPECT_EQ(parts.error_type, all[i].error_type);
+    EXPECT_EQ(parts.server_address, all[i].server_address);
+    EXPECT_EQ(parts.server_port, all[i].server_port);
+    EXPECT_EQ(parts.status_code, all[i].status_code);
+  }
+}
+
+TEST(SeriesKey, BordersBetweenStringsCount) {
+  const auto resource = MakeResource(1);
+  Measurement first = MakeMeasurement(resource);
+  first.error_type = "ab";
+  first.server_address = "c";
+  Measurement second = MakeMeasurement(resource);
+  second.error_type = "a";
+  second.server_address = "bc";
+  SeriesKey one;
+  SeriesKey two;
+  EXPECT_NE(one.Of(first), two.Of(second));
+}
+
+TEST(SeriesKey, HostileLengthsAndNumbersAreBounded) {
+  const auto resource = MakeResource(1);
+  const std::string huge(100'000, 'x');
+  Measurement m = MakeMeasurement(resource);
+  m.request_method = m.url_scheme = m.protocol_version = m.error_type = m.server_address = huge;
+  m.status_code = INT64_MAX;
+  m.server_port = -1;
+  SeriesKey key;
+  EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
+  EXPECT_EQ(SeriesKey::Parse(key.Of(m)).server_address, huge.substr(0, 96));
+  for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
+  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient)).overflow);
+}
+
+TEST(SeriesTable, IsAMap) {
+  std::mt19937_64 random(4);
+  SeriesTable table(1);
+  std::map<std::pair<uint32_t, std::string>, uint64_t> reference;
+  for (int round = 0; round < 20'000; ++round) {
+    const auto resource = static_cast<uint32_t>(random() % 5);
+    std::string key = std::to_string(random() % 700);
+    key.resize(key.size() + random() % 20, 'k');
+    DurationSeries* series = table.Find(resource, key);
+    ASSERT_EQ(series != nullptr, reference.contains({resource, key}));
+    if (series == nullptr) series = &table.Insert(resource, key);
+    series->histogram.Add(1);
+    ++reference[{resource, key}];
+  }
+  EXPECT_EQ(table.series().size(), reference.size());
+  EXPECT_GT(reference.size(), 3'000U);
+  for (const auto& [name, count] : reference) {
+    ASSERT_NE(table.Find(name.first, name.second), nullptr);
+    EXPECT_EQ(table.Find(name.first, name.second)->histogram.count, count);
+  }
+}
+
+TEST(HttpDurations, RecordsBySeries) {
+  HttpDurations durations;
+  const auto resource = MakeResource(1);
+  Measurement m = MakeMeasurement(resource);
+  durations.Record(m);
+  durations.Record(m);
+  m.status_code = 500;
+  durations.Record(m);
+  ASSERT_EQ(durations.table().series().size(), 2U);
+  EXPECT_EQ(durations.table().series()[0].histogram.count, 2U);
+  EXPECT_EQ(durations.table().series()[1].histogram.count, 1U);
+  EXPECT_EQ(durations.overflowed(), 0U);
+}
+
+TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
+  HttpDurations durations;
+  std::vector<exporters::Resource> resources;
+  for (uint64_t id = 1; id <= 50; ++id) resources.push_back(MakeResource(id));
+  const auto record_all = [&] {
+    for (const auto& resource : resources) {
+      Measurement m = MakeMeasurement(resource);
+      m.error_type = "a rather long error type that fits no small string";
+      durations.Record(m);
+      m.kind = SpanKind::kClient;
+      m.server_address = "a-rather-long-host-name.of.some.domain.example.com";
+      durations.Record(m);
+    }
+  };
+  record_all();
+  durations.Reset();
+  const size_t before = allocations;
+  for (int round = 0; round < 100; ++round) record_all();
+  durations.Reset();
+  record_all();
+  EXPECT_EQ(allocations - before, 0U);
+}
+
+TEST(HttpDurations, SeriesPastTheLimitGoToTheResourcesOverflowSeries) {
+  CardinalityLimits limits;
+  limits.series = 10;
+  HttpDurations durations(limits);
+  const auto resource = MakeResource(1);
+  uint64_t recorded = 0;
+  for (int host = 0; host < 1'000; ++host) {
+    const std::string address = "host" + std::to_string(host);
+    Measurement m = MakeMeasurement(resource);
+    m.kind = SpanKind::kClient;
+    m.server_address = address;
+    durations.Record(m);
+    ++recorded;
+  }
+  EXPECT_EQ(durations.table().series().size(), 11U);
+  EXPECT_EQ(durations.overflowed(), 990U);
+  uint64_t counted = 0;
+  for (const auto& series : durations.table().series()) {
+    counted += series.histogram.count;
+    if (SeriesKey::Parse(series.key).overflow) {
+      EXPECT_EQ(series.histogram.count, 990U);
+    }
+  }
+  EXPECT_EQ(counted, recorded);  // moved, not lost
+}
+
+TEST(HttpDurations, ResourcesPastTheLimitShareOne) {
+  CardinalityLimits limits;
+  limits.resources = 4;
+  HttpDurations durations(limits);
+  for (uint64_t id = 1; id <= 100; ++id) durations.Record(MakeMeasurement(MakeResource(id)));
+  EXPECT_EQ(durations.resources().size(), 5U);
+  EXPECT_EQ(durations.overflowed(), 96U);
+  EXPECT_EQ(durations.resources()[0]->service_name, "unknown_service");
+}
+
+TEST(HttpDurations, SeriesThatNobodyUsesMakeRoomAgain) {
+  CardinalityLimits limits;
+  limits.series = 100;
+  HttpDurations durations(limits);
+  const auto resource = MakeResource(1);
+  const auto record = [&](int from, int to) {
+    for (int host = from; host < to; ++host) {
+      const std::string address = std::to_string(host);
+      Measurement m = MakeMeasurement(resource);
+      m.server_address = address;
+      durations.Record(m);
+    }
+  };
+  record(0, 100);
+  durations.Reset();
+  record(0, 5);
+  durations.Reset();  // 95 of 100 were not used
+  record(1'000, 1'100);
+  EXPECT_EQ(durations.overflowed(), 0U);
+}
+
+}  // namespace
+}  // namespace wirespan::metrics

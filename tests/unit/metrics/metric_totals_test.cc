@@ -1,0 +1,250 @@
+#include "agent/metrics/metric_totals.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace wirespan::metrics {
+namespace {
+
+using exporters::Metric;
+using exporters::MetricBatch;
+using exporters::SpanKind;
+using exporters::Temporality;
+
+std::shared_ptr<exporters::Resource> MakeResource(uint64_t id) {
+  auto resource = std::make_shared<exporters::Resource>();
+  resource->id = id;
+  resource->service_name = "s" + std::to_string(id);
+  return resource;
+}
+
+Measurement MakeMeasurement(const exporters::Resource& resource, uint64_t duration_ns = 30'000'000) {
+  Measurement m;
+  m.resource = &resource;
+  m.duration_ns = duration_ns;
+  m.request_method = "GET";
+  m.url_scheme = "http";
+  m.protocol_version = "1.1";
+  m.status_code = 200;
+  return m;
+}
+
+MetricTotalsOptions Options(Temporality temporality) {
+  MetricTotalsOptions options;
+  options.temporality = temporality;
+  options.start_unix_ns = 1'000;
+  options.agent_resource = MakeResource(900);
+  return options;
+}
+
+uint64_t CountOf(const MetricBatch& batch) {
+  uint64_t count = 0;
+  for (const auto& resource : batch.resources) {
+    for (const auto& metric : resource.metrics) {
+      for (const auto& point : metric.histograms) count += point.count;
+    }
+  }
+  return count;
+}
+
+TEST(MetricTotals, ServerPointHasTheConventionsAttributes) {
+  MetricTotals totals(Options(Temporality::kCumulative));
+  HttpDurations shard;
+  const auto resource = MakeResource(1);
+  Measurement m = MakeMeasurement(*resource);
+  m.error_type = "500";
+  m.status_code = 500;
+  m.server_address = "not.for.servers";
+  m.server_port = 80;
+  shard.Record(m);
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  ASSERT_EQ(batch.resources.size(), 1U);
+  EXPECT_EQ(batch.resources[0].resource->service_name, "s1");
+  ASSERT_EQ(batch.resources[0].metrics.size(), 1U);
+  const Metric& metric = batch.resources[0].metrics[0];
+  EXPECT_EQ(metric.name, "http.server.request.duration");
+  EXPECT_EQ(metric.unit, "s");
+  EXPECT_EQ(metric.type, Metric::Type::kHistogram);
+  EXPECT_EQ(metric.temporality, Temporality::kCumulative);
+  EXPECT_EQ(metric.bounds, (std::vector<double>{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}));
+  const auto& point = metric.histograms.at(0);
+  EXPECT_EQ(point.attributes.Find("http.request.method")->string_value, "GET");
+  EXPECT_EQ(point.attributes.Find("url.scheme")->string_value, "http");
+  EXPECT_EQ(point.attributes.Find("http.response.status_code")->int_value, 500);
+  EXPECT_EQ(point.attributes.Find("network.protocol.version")->string_value, "1.1");
+  EXPECT_EQ(point.attributes.Find("error.type")->string_value, "500");
+  EXPECT_EQ(point.attributes.count(), 5U);
+  EXPECT_EQ(point.start_unix_ns, 1'000U);
+  EXPECT_EQ(point.time_unix_ns, 2'000U);
+  EXPECT_EQ(point.count, 1U);
+  EXPECT_DOUBLE_EQ(point.sum, 0.03);
+  EXPECT_DOUBLE_EQ(point.min, 0.03);
+  EXPECT_DOUBLE_EQ(point.max, 0.03);
+  ASSERT_EQ(point.bucket_counts.size(), 15U);
+  EXPECT_EQ(point.bucket_counts[3], 1U);
+}
+
+TEST(MetricTotals, ClientPointNamesTheServer) {
+  MetricTotals totals(Options(Temporality::kCumulative));
+  HttpDurations shard;
+  const auto resource = MakeResource(1);
+  Measurement m = MakeMeasurement(*resource);
+  m.kind = SpanKind::kClient;
+  m.server_address = "price";
+  m.server_port = 9000;
+  m.status_code = 0;
+  m.error_type = "timeout";
+  shard.Record(m);
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  const Metric& metric = batch.resources.at(0).metrics.at(0);
+  EXPECT_EQ(metric.name, "http.client.request.duration");
+  const auto& attributes = metric.histograms.at(0).attributes;
+  EXPECT_EQ(attributes.Find("server.address")->string_value, "price");
+  EXPECT_EQ(attributes.Find("server.port")->int_value, 9000);
+  EXPECT_FALSE(attributes.Find("http.response.status_code"));
+}
+
+TEST(MetricTotals, CumulativeKeepsItsStartAndDeltaMovesOn) {
+  for (const Temporality temporality : {Temporality::kCumulative, Temporality::kDelta}) {
+    const bool delta = temporality == Temporality::kDelta;
+    MetricTotals totals(Options(temporality));
+    HttpDurations shards[2];
+    const auto resource = MakeResource(1);
+    MetricBatch batch;
+    for (uint64_t round = 1; round <= 3; ++round) {
+      for (auto& shard : shards) {
+        for (int i = 0; i < 5; ++i) shard.Record(MakeMeasurement(*resource));
+        totals.Take(shard);
+      }
+      totals.Collect(1'000 + round * 100, batch);
+      ASSERT_EQ(batch.resources.size(), 1U);
+      const auto& points = batch.resources[0].metrics.at(0).histograms;
+      ASSERT_EQ(points.size(), 1U);  // both shards are one series
+      EXPECT_EQ(points[0].count, delta ? 10 : 10 * round);
+      EXPECT_EQ(points[0].start_unix_ns, delta ? 1'000 + (round - 1) * 100 : 1'000);
+      EXPECT_EQ(points[0].time_unix_ns, 1'000 + round * 100);
+    }
+    totals.Collect(2'000, batch);
+    EXPECT_EQ(CountOf(batch), delta ? 0U : 30U);
+  }
+}
+
+TEST(MetricTotals, WhatAShardHeldIsTakenOnce) {
+  MetricTotals totals(Options(Temporality::kCumulative));
+  HttpDurations shard;
+  shard.Record(MakeMeasurement(*MakeResource(1)));
+  totals.Take(shard);
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  EXPECT_EQ(CountOf(batch), 1U);
+}
+
+TEST(MetricTotals, ResourcesOutliveTheirProcessAndAreForgottenWhenIdle) {
+  auto options = Options(Temporality::kCumulative);
+  options.idle_collections = 3;
+  MetricTotals totals(options);
+  HttpDurations shard;
+  {
+    const auto gone = MakeResource(1);
+    shard.Record(MakeMeasurement(*gone));
+  }
+  const auto busy = MakeResource(2);
+  MetricBatch batch;
+  for (uint64_t round = 0; round < 6; ++round) {
+    shard.Record(MakeMeasurement(*busy));
+    totals.Take(shard);
+    totals.Collect(2'000 + round, batch);
+    const bool both = round <= 3;
+    ASSERT_EQ(batch.resources.size(), both ? 2U : 1U) << round;
+    EXPECT_EQ(batch.resources.back().resource->service_name, "s2");
+    EXPECT_EQ(batch.resources.back().metrics[0].histograms[0].count, round + 1);
+  }
+  // It comes back: a new start, so that a reader sees a reset and no fall.
+  shard.Record(MakeMeasurement(*MakeResource(1)));
+  totals.Take(shard);
+  totals.Collect(3'000, batch);
+  ASSERT_EQ(batch.resources.size(), 2U);
+  EXPECT_EQ(batch.resources[1].resource->service_name, "s1");
+  EXPECT_EQ(batch.resources[1].metrics[0].histograms[0].count, 1U);
+  EXPECT_EQ(batch.resources[1].metrics[0].histograms[0].start_unix_ns, 2'005U);
+}
+
+TEST(MetricTotals, OverflowKeepsEveryCountAndSaysHowMany) {
+  auto options = Options(Temporality::kCumulative);
+  options.limits.series = 5;
+  MetricTotals totals(options);
+  HttpDurations shard(CardinalityLimits{8, 100});
+  const auto resource = MakeResource(1);
+  for (int host = 0; host < 20; ++host) {
+    const std::string address = std::to_string(host);
+    Measurement m = MakeMeasurement(*resource);
+    m.kind = SpanKind::kClient;
+    m.server_address = address;
+    shard.Record(m);
+  }
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  EXPECT_EQ(CountOf(batch), 20U);
+  const auto& points = batch.resources.at(0).metrics.at(0).histograms;
+  ASSERT_EQ(points.size(), 6U);
+  EXPECT_TRUE(points[5].attributes.Find("otel.metric.overflow")->bool_value);
+  EXPECT_EQ(points[5].count, 15U);
+  EXPECT_EQ(totals.overflowed(), 15U);  // 12 in the shard, 3 here
+}
+
+TEST(MetricTotals, CountersOfTheAgentAreSumsOfItsOwnResource) {
+  for (const Temporality temporality : {Temporality::kCumulative, Temporality::kDelta}) {
+    MetricTotals totals(Options(temporality));
+    uint64_t ring_full = 3;
+    exporters::AttributeList reason;
+    reason.String("reason", "ring_full");
+    totals.AddCounter("wirespan.losses", "{event}", "What was lost, by reason.", reason, [&ring_full] { return ring_full; });
+    totals.AddCounter("wirespan.losses", "{event}", "What was lost, by reason.", {}, [] { return uint64_t{7}; });
+    MetricBatch batch;
+    totals.Collect(2'000, batch);
+    ring_full = 10;
+    totals.Collect(3'000, batch);
+    ASSERT_EQ(batch.resources.size(), 1U);
+    EXPECT_EQ(batch.resources[0].resource->service_name, "s900");
+    ASSERT_EQ(batch.resources[0].metrics.size(), 1U);
+    const Metric& metric = batch.resources[0].metrics[0];
+    EXPECT_TRUE(metric.is_monotonic);
+    ASSERT_EQ(metric.sums.size(), 2U);
+    const bool delta = temporality == Temporality::kDelta;
+    EXPECT_EQ(metric.sums[0].value, delta ? 7 : 10);
+    EXPECT_EQ(metric.sums[0].attributes.Find("reason")->string_value, "ring_full");
+    EXPECT_EQ(metric.sums[0].start_unix_ns, delta ? 2'000U : 1'000U);
+    EXPECT_EQ(metric.sums[1].value, delta ? 0 : 7);
+  }
+}
+
+TEST(MetricTotals, AClockThatWasSetBackMakesNoBackwardInterval) {
+  MetricTotals totals(Options(Temporality::kDelta));
+  HttpDurations shard;
+  const auto resource = MakeResource(1);
+  MetricBatch batch;
+  for (const uint64_t now : {5'000U, 4'000U}) {
+    shard.Record(MakeMeasurement(*resource));
+    totals.Take(shard);
+    totals.Collect(now, batch);
+    const auto& point = batch.resources.at(0).metrics.at(0).histograms.at(0);
+    EXPECT_LT(point.start_unix_ns, point.time_unix_ns);
+  }
+}
+
+TEST(TemporalityPreference, HasThreeWordsInAnyCase) {
+  EXPECT_EQ(ParseTemporalityPreference("Cumulative"), Temporality::kCumulative);
+  EXPECT_EQ(ParseTemporalityPreference("DELTA"), Temporality::kDelta);
+  EXPECT_EQ(ParseTemporalityPreference("lowmemory"), Temporality::kDelta);
+  EXPECT_EQ(ParseTemporalityPreference("sometimes"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace wirespan::metrics
