@@ -83,9 +83,11 @@ int KeepWarning(libbpf_print_level level, const char* format, va_list arguments)
   return 0;
 }
 
-Error AttemptError(const std::string& what, int error_number) {
-  std::string message = what + ": " + std::string(Error::FromErrno("", error_number).message().substr(2));
-  return Error(message);
+// What the verifier said, for a load that it refused; a refusal for want of rights says enough by itself.
+Error LoadError(int error_number) {
+  const Error error = Error::FromErrno("load", error_number);
+  if (error_number == EPERM || g_last_warning.empty()) return error;
+  return Error(error.message() + " (" + g_last_warning + ")");
 }
 
 }  // namespace
@@ -122,11 +124,12 @@ std::string Describe(const Plan& plan) {
   return text;
 }
 
+void KeepLibbpfWarnings() { libbpf_set_print(KeepWarning); }
+
 void SkeletonDeleter::operator()(tracer* skeleton) const { tracer__destroy(skeleton); }
 void LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
 Result<std::unique_ptr<LoadedObject>> LoadedObject::Open(const Plan& plan, const TracerOptions& options) {
-  libbpf_set_print(KeepWarning);
   g_last_warning.clear();
   std::unique_ptr<LoadedObject> object(new LoadedObject());
   if (Result<void> done = object->Configure(plan, options); !done.ok()) return done.error();
@@ -138,7 +141,7 @@ Result<std::unique_ptr<LoadedObject>> LoadedObject::Open(const Plan& plan, const
 
 Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& options) {
   skeleton_.reset(tracer__open());
-  if (!skeleton_) return AttemptError("open the BPF object", errno);
+  if (!skeleton_) return Error::FromErrno("open the BPF object", errno);
   const tracer& t = *skeleton_;
   programs_ = CallPrograms(t, plan.waits);
   if (plan.source == CaptureSource::kSocket) {
@@ -172,7 +175,7 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
 Result<void> LoadedObject::Load() {
   const int failed = tracer__load(skeleton_.get());
   if (failed == 0) return {};
-  return Error(AttemptError("load", -failed).message() + (g_last_warning.empty() ? "" : " (" + g_last_warning + ")"));
+  return LoadError(-failed);
 }
 
 Result<void> LoadedObject::MakeRings(const TracerOptions& options) {
@@ -201,7 +204,7 @@ Result<void> LoadedObject::Attach(const Plan& plan) {
 
 Result<void> LoadedObject::AttachProgram(bpf_program* program) {
   bpf_link* link = bpf_program__attach(program);
-  if (link == nullptr) return AttemptError(std::string("attach ") + bpf_program__section_name(program), errno);
+  if (link == nullptr) return Error::FromErrno(std::string("attach ") + bpf_program__section_name(program), errno);
   links_.emplace_back(link);
   return {};
 }
@@ -224,10 +227,10 @@ Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
       attributes.config = *id;
       attributes.sample_period = 1;
       UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
-      if (!event.ok()) return AttemptError(std::string("open tracepoint of ") + call.name, errno);
+      if (!event.ok()) return Error::FromErrno(std::string("open tracepoint of ") + call.name, errno);
       bpf_program* program = exit ? skeleton_->progs.on_sys_exit_tracepoint : skeleton_->progs.on_sys_enter_tracepoint;
       bpf_link* link = bpf_program__attach_perf_event(program, event.get());
-      if (link == nullptr) return AttemptError(std::string("attach tracepoint of ") + call.name, errno);
+      if (link == nullptr) return Error::FromErrno(std::string("attach tracepoint of ") + call.name, errno);
       (void)event.Release();  // the link owns it
       links_.emplace_back(link);
     }

@@ -30,6 +30,13 @@ struct Plan {
 std::vector<Plan> PlansFor(CaptureSource source);
 std::string Describe(const Plan& plan);
 
+// From now on libbpf's warnings are kept for error messages, and nothing of it reaches standard error. Once, at start.
+void KeepLibbpfWarnings();
+
+// Whether the plan's kind of hook works here at all, by attaching a program that does nothing: costs milliseconds where the real
+// programs cost a walk of the verifier.
+Result<void> Try(const Plan& plan);
+
 struct SkeletonDeleter {
   void operator()(tracer* skeleton) const;
 };

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
+#include <cstdlib>
 #include <fstream>
-#include <mutex>
+#include <optional>
 
 #include "agent/kernel/loaded_object.h"
 #include "bpf/shared/config.h"
@@ -114,23 +114,6 @@ class LoadedTracer final : public Tracer {
     return RemoveUnswept(object_->skeleton()->bss->sweep_number);
   }
 
-  Result<uint32_t> JiffiesPerSecond() override {
-    constexpr uint64_t kDistanceNs = 100'000'000;
-    if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
-    const auto& bss = *object_->skeleton()->bss;
-    const uint64_t jiffies = bss.iteration_jiffies;
-    const uint64_t since = bss.iteration_ns;
-    do {
-      if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
-    } while (bss.iteration_ns - since < kDistanceNs);
-    const double rate = static_cast<double>(bss.iteration_jiffies - jiffies) * 1e9 / static_cast<double>(bss.iteration_ns - since);
-    uint32_t nearest = 0;
-    for (const uint32_t hz : {100U, 250U, 300U, 1000U}) {  // kernel/Kconfig.hz
-      if (nearest == 0 || std::abs(rate - hz) < std::abs(rate - nearest)) nearest = hz;
-    }
-    return nearest;
-  }
-
   bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
   bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) override {
     return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, 0, 0});
@@ -226,7 +209,39 @@ class LoadedTracer final : public Tracer {
   std::vector<std::unique_ptr<RingReader>> readers_;
 };
 
+Result<std::unique_ptr<LoadedObject>> TryThenOpen(const Plan& plan, const TracerOptions& options) {
+  if (Result<void> done = Try(plan); !done.ok()) return done.error();
+  return LoadedObject::Open(plan, options);
+}
+
+// What stops every plan, said before any is tried; nullopt where nothing does.
+std::optional<Error> Obstacle() {
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+    return Error::FromErrno("read the kernel's types in /sys/kernel/btf/vmlinux", errno, "use a kernel built with CONFIG_DEBUG_INFO_BTF");
+  }
+  if (!HasCapabilityToTrace()) {
+    return Error("load BPF programs: this user may not; run as root, or with CAP_BPF and CAP_PERFMON");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+bool HasCapabilityToTrace() {
+  constexpr uint64_t kSysAdmin = 1ULL << 21U;
+  constexpr uint64_t kNeeded = (1ULL << 38U) | (1ULL << 39U);  // CAP_PERFMON, CAP_BPF (linux/capability.h)
+  const uint64_t held = EffectiveCapabilities();
+  return (held & kSysAdmin) != 0 || (held & kNeeded) == kNeeded;
+}
+
+uint64_t EffectiveCapabilities() {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.rfind("CapEff:", 0) == 0) return std::strtoull(line.c_str() + 7, nullptr, 16);
+  }
+  return 0;
+}
 
 std::string_view Name(CaptureSource source) {
   switch (source) {
@@ -238,9 +253,11 @@ std::string_view Name(CaptureSource source) {
 }
 
 Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
+  KeepLibbpfWarnings();
+  if (std::optional<Error> obstacle = Obstacle()) return *std::move(obstacle);
   std::vector<Attempt> failed;
   for (const Plan& plan : PlansFor(options.source)) {
-    Result<std::unique_ptr<LoadedObject>> object = LoadedObject::Open(plan, options);
+    Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);
     if (!object.ok()) {
       failed.push_back({plan.source, Describe(plan), false, object.error().message()});
       continue;
@@ -257,9 +274,10 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
 }
 
 std::vector<Attempt> Tracer::TryAll(const TracerOptions& options) {
+  KeepLibbpfWarnings();
   std::vector<Attempt> attempts;
   for (const Plan& plan : PlansFor(CaptureSource::kAuto)) {
-    const Result<std::unique_ptr<LoadedObject>> object = LoadedObject::Open(plan, options);
+    const Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);
     attempts.push_back({plan.source, Describe(plan), object.ok(), object.ok() ? "" : object.error().message()});
   }
   return attempts;

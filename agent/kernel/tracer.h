@@ -66,8 +66,6 @@ class Tracer {
   // Forgets unix connections whose socket is gone (TCP's go by themselves): a process that is killed closes them without a call.
   // Returns how many. Every half minute or so, off the data path.
   virtual Result<size_t> Sweep() = 0;
-  // The kernel's HZ, measured over a tenth of a second.
-  virtual Result<uint32_t> JiffiesPerSecond() = 0;
 
   // What user space decided about a connection. Any thread; a failure is counted by the caller.
   virtual bool SetPolicyOff(ConnectionId connection) = 0;
@@ -85,5 +83,9 @@ class Tracer {
   // Instructions the verifier walked, per loaded program: "name count" pairs.
   virtual std::vector<std::pair<std::string, uint32_t>> VerifierCost() const = 0;
 };
+
+// The capabilities of this process as a mask by number (linux/capability.h), and whether they suffice.
+uint64_t EffectiveCapabilities();
+bool HasCapabilityToTrace();
 
 }  // namespace wirespan::kernel

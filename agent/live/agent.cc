@@ -9,6 +9,7 @@
 
 #include "agent/base/log.h"
 #include "agent/kernel/event_reader.h"
+#include "agent/kernel/jiffies.h"
 
 namespace wirespan::live {
 namespace {
@@ -91,8 +92,8 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   Result<std::unique_ptr<kernel::Tracer>> tracer = kernel::Tracer::Open(tracer_options);
   if (!tracer.ok()) return tracer.error();
   agent->tracer_ = *std::move(tracer);
-  Result<uint32_t> hz = agent->tracer_->JiffiesPerSecond();
-  if (!hz.ok()) return hz.error();
+  Result<std::unique_ptr<kernel::JiffiesMeter>> meter = kernel::JiffiesMeter::Start();
+  if (!meter.ok()) return meter.error();
   const int64_t unix_minus_boot_ns = MeasureUnixMinusBootNs(agent->clock_);
 
   process::ProcessTableOptions table_options;
@@ -105,6 +106,8 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
   if (!outputs.ok()) return outputs.error();
   agent->outputs_ = *std::move(outputs);
+  const Result<uint32_t> hz = (*meter)->PerSecond();
+  if (!hz.ok()) return hz.error();
   if (!config.record.empty()) {
     Result<std::unique_ptr<recording::RecordingWriter>> recorder = recording::RecordingWriter::Create(
         config.record, CaptureHeaderOf(unix_minus_boot_ns, *key, *hz), agent->clock_.BootNs(), *agent->processes_);

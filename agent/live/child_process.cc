@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 namespace wirespan::live {
@@ -39,9 +42,25 @@ Result<Pipe> MakePipe() {
   ::_exit(127);
 }
 
+// As execvp will look for it, so that a misspelt command is told before anything is started.
+Result<void> CheckExecutable(const std::string& name) {
+  constexpr std::string_view kHint = "is it installed and executable?";
+  if (name.find('/') != std::string::npos) {
+    if (::access(name.c_str(), X_OK) == 0) return {};
+    return Error::FromErrno("run '" + name + "'", errno, kHint);
+  }
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (::access(((folder.empty() ? "." : folder) + "/" + name).c_str(), X_OK) == 0) return {};
+  }
+  return Error("run '" + name + "': not found in PATH; " + std::string(kHint));
+}
+
 }  // namespace
 
 Result<ChildProcess> ChildProcess::Prepare(std::vector<std::string> command) {
+  if (Result<void> done = CheckExecutable(command[0]); !done.ok()) return done.error();
   Result<Pipe> go = MakePipe();
   if (!go.ok()) return go.error();
   Result<Pipe> outcome = MakePipe();

@@ -34,17 +34,6 @@ std::string FirstLine(const char* path) {
   return line;
 }
 
-uint64_t EffectiveCapabilities() {
-  std::ifstream status("/proc/self/status");
-  std::string key;
-  std::string value;
-  while (status >> key >> value) {
-    if (key == "CapEff:") return std::stoull(value, nullptr, 16);
-    status.ignore(4096, '\n');
-  }
-  return 0;
-}
-
 void PrintMachine(std::ostream& out) {
   utsname name{};
   ::uname(&name);
@@ -63,7 +52,7 @@ void PrintMachine(std::ostream& out) {
 }
 
 void PrintPrivileges(std::ostream& out) {
-  const uint64_t capabilities = EffectiveCapabilities();
+  const uint64_t capabilities = kernel::EffectiveCapabilities();
   for (const Capability& capability : kCapabilities) {
     const bool has = ((capabilities >> static_cast<unsigned>(capability.bit)) & 1U) != 0;
     std::string name = capability.name;

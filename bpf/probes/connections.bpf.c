@@ -75,8 +75,6 @@ int on_socket_state(__u64 *ctx)
 /* Connections and listeners that existed before the agent, listeners first; and, now and then, which connections still exist: a
  * unix socket dies without a trace when its process does. */
 volatile __u32 iteration;
-volatile __u64 iteration_jiffies; /* two readings, apart, tell the kernel's HZ */
-volatile __u64 iteration_ns;
 
 #define TCP_LISTEN 10
 
@@ -92,8 +90,6 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	__u64 key;
 	__u8 state;
 
-	iteration_jiffies = bpf_jiffies64();
-	iteration_ns = bpf_ktime_get_boot_ns();
 	if (!task || !file)
 		return 0;
 	tgid = BPF_CORE_READ(task, tgid);
