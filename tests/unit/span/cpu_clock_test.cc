@@ -43,7 +43,8 @@ TEST(CpuClock, AddsTheTimeSinceTheSchedulersLastLook) {
       const auto reading = clock.At(cpu.Stamp(now, ago, 70'000), now);
       ASSERT_TRUE(reading);
       EXPECT_LE(reading->error_ns, 12'000U);
-      EXPECT_NEAR(static_cast<double>(reading->cpu_ns), static_cast<double>(70'000 + ago), static_cast<double>(reading->error_ns));
+      EXPECT_NEAR(static_cast<double>(reading->cpu_ns), static_cast<double>(70'000 + ago),
+                  static_cast<double>(reading->error_ns));
     }
   }
 }

@@ -83,8 +83,8 @@ TEST(Propagate, BytesOverAsciiComeOneToOne) {
   // U+00E9 is the byte e9: not allowed in a tracestate, so that it is discarded whole; and no character of two bytes is made of
   // it.
   const Outcome run = Propagate("w3c",
-                            "{\"headers\":[[\"traceparent\",\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"],["
-                            "\"tracestate\",\"a=\\u00e9\"]]}\n");
+                                "{\"headers\":[[\"traceparent\",\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"],["
+                                "\"tracestate\",\"a=\\u00e9\"]]}\n");
   EXPECT_EQ(nlohmann::json::parse(run.out).at("tracestate"), "");
 }
 

@@ -2,23 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <vector>
 
-namespace {
-bool counting = false;
-size_t allocations = 0;
-}  // namespace
-
-// Every allocation of this binary passes here, so that the steady state can be shown to have none.
-void* operator new(size_t size) {
-  if (counting) ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }
+#include "tests/unit/span/allocation_counter.h"
 
 namespace wirespan::fake {
 
@@ -466,17 +452,15 @@ TEST_F(SpanBuilderTest, AllocatesNothingInTheSteadyState) {
   exchange_.response_facts.retransmits_last = 1;
   exchange_.response_facts.srtt_us = 80;
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Build());
-  allocations = 0;
-  counting = true;
-  std::string* probe = new std::string(100, 'x');
-  delete probe;
-  const size_t probed = allocations;
-  allocations = 0;
+  wirespan::testing::ResetAllocationCount();
+  auto probe = std::make_unique<std::string>(100, 'x');
+  probe->reserve(1'000);
+  EXPECT_EQ(wirespan::testing::AllocationCount(), 3U);  // the counter counts
+  wirespan::testing::ResetAllocationCount();
   bool all_built = true;
   for (int i = 0; i < 1'000; ++i) all_built = Build() && all_built;
-  counting = false;
+  const size_t allocations = wirespan::testing::AllocationCount();
   EXPECT_TRUE(all_built);
-  EXPECT_EQ(probed, 2U);  // the counter counts
   EXPECT_EQ(allocations, 0U);
 }
 
