@@ -13,7 +13,7 @@
 namespace wirespan::recording {
 namespace {
 
-constexpr size_t kBufferBytes = 2 * kMaxRecordBytes;
+constexpr size_t kBufferBytes = 128 * 1024;  // grows to the largest record met
 
 }  // namespace
 
@@ -51,6 +51,7 @@ bool RecordingReader::Fill(size_t size) {
             buffer_.begin());
   end_ -= begin_;
   begin_ = 0;
+  if (size > buffer_.size()) buffer_.resize(size);
   while (end_ < size) {
     const ssize_t n = ::read(fd_.get(), buffer_.data() + end_, buffer_.size() - end_);
     if (n > 0) {
