@@ -3,7 +3,7 @@
 server.py --log FILE [--host A] [--file PATH]
 Prints `listening PORT`. Answers
   /s/STATUS/ID   STATUS and a small body
-  /chunked/ID    a chunked response with a trailer
+  /chunked/ID    a chunked response of 2,011 bytes with a trailer; /long/ID one of 25,011 bytes
   /file/ID       the file of --file by sendfile(2)
   /slow/ID       headers, then a body that ends when the client closes its side (for tests that kill in mid-request)
   /upgrade/ID    101, then the connection echoes bytes
@@ -48,10 +48,13 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self):
         body = self.read_body()
         parts = self.path.split("/")
-        status = {"s": int(parts[2]) if parts[1] == "s" else 0, "chunked": 200, "file": 200, "slow": 200, "upgrade": 101}.get(parts[1], 404)
+        fixed = {"chunked": 200, "long": 200, "file": 200, "slow": 200, "upgrade": 101}
+        status = int(parts[2]) if parts[1] == "s" else fixed.get(parts[1], 404)
         with log_lock:  # before the answer: who has the answer may end this process at once
             log.write(f"{self.client_address[1]}\t{self.command}\t{self.path}\t{self.headers.get('User-Agent', '')}\t{body}\t{status}\n")
-        {"chunked": self.chunked, "file": self.file, "slow": self.slow, "upgrade": self.upgrade}.get(parts[1], lambda: self.plain(status))()
+        answers = {"chunked": self.chunked, "long": lambda: self.chunked((1, 10, 5000, 20000)), "file": self.file, "slow": self.slow,
+                   "upgrade": self.upgrade}
+        answers.get(parts[1], lambda: self.plain(status))()
 
     def plain(self, status):
         text = (self.path + "\n").encode()
@@ -62,14 +65,14 @@ class Handler(BaseHTTPRequestHandler):
         if status not in (204, 304) and self.command != "HEAD":
             self.wfile.write(text)
 
-    def chunked(self):
+    def chunked(self, sizes=(1, 10, 2000)):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Trailer", "X-Sum")
         self.end_headers()
-        for size in (1, 10, 5000, 20000):
+        for size in sizes:
             self.wfile.write(b"%x;note=1\r\n" % size + b"z" * size + b"\r\n")
-        self.wfile.write(b"0\r\nX-Sum: 25011\r\n\r\n")
+        self.wfile.write(b"0\r\nX-Sum: %d\r\n\r\n" % sum(sizes))
 
     def file(self):
         size = os.path.getsize(options.file)
