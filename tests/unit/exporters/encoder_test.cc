@@ -1,7 +1,6 @@
 // The hand-made trace encoders against the generated classes: what they parse is what was put in, field by field.
 #include "exporters/otlp/encoder.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
@@ -9,8 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "decoders/semantic_conventions.h"
-#include "exporters/utf8.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
+#include "tests/unit/exporters/expected_span.h"
+#include "tests/unit/exporters/otlp_json.h"
 #include "tests/unit/exporters/span_maker.h"
 
 namespace wirespan::exporters::otlp {
@@ -20,42 +20,6 @@ using Request = opentelemetry::proto::collector::trace::v1::ExportTraceServiceRe
 using ProtoSpan = opentelemetry::proto::trace::v1::Span;
 
 Scope TestScope() { return {"wirespan", "1.2.3", std::string(kSchemaUrl)}; }
-
-std::string Clean(const std::string& text) {
-  std::string out;
-  AppendUtf8(text, 16'384, out);
-  return out;
-}
-
-// A span as the generated classes would build it.
-ProtoSpan Expected(const Span& span) {
-  ProtoSpan out;
-  EXPECT_TRUE(out.ParseFromString(span.attributes.wire()));
-  out.set_trace_id(span.trace_id.data(), span.trace_id.size());
-  out.set_span_id(span.span_id.data(), span.span_id.size());
-  if (!IsZero(span.parent_span_id)) out.set_parent_span_id(span.parent_span_id.data(), span.parent_span_id.size());
-  out.set_name(Clean(span.name));
-  out.set_trace_state(Clean(span.trace_state));
-  out.set_kind(static_cast<ProtoSpan::SpanKind>(span.kind));
-  out.set_start_time_unix_nano(span.start_unix_ns);
-  out.set_end_time_unix_nano(span.end_unix_ns);
-  out.set_flags(span.flags);
-  if (span.status != StatusCode::kUnset) {
-    out.mutable_status()->set_code(static_cast<opentelemetry::proto::trace::v1::Status::StatusCode>(span.status));
-    out.mutable_status()->set_message(Clean(span.status_message));
-  }
-  if (span.link_evidence != LinkEvidence::kNone) {
-    auto* evidence = out.add_attributes();
-    evidence->set_key(std::string(semconv::kWirespanLinkEvidence.text));
-    evidence->mutable_value()->set_string_value(std::string(Name(span.link_evidence)));
-    if (span.link_confidence != LinkConfidence::kNone) {
-      auto* confidence = out.add_attributes();
-      confidence->set_key(std::string(semconv::kWirespanLinkConfidence.text));
-      confidence->mutable_value()->set_string_value(std::string(Name(span.link_confidence)));
-    }
-  }
-  return out;
-}
 
 // The batch's spans by resource id, in the batch's order.
 std::map<uint64_t, std::vector<const Span*>> ByResource(const SpanBatch& batch) {
@@ -89,7 +53,7 @@ void ExpectHolds(const std::vector<Request>& requests, const SpanBatch& batch) {
       for (const auto& span : group.scope_spans(0).spans()) {
         const auto& wanted = expected[id];
         ASSERT_LT(done[id], wanted.size());
-        const ProtoSpan reference = Expected(*wanted[done[id]++]);
+        const ProtoSpan reference = ExpectedSpan(*wanted[done[id]++]);
         ASSERT_TRUE(google::protobuf::util::MessageDifferencer::Equals(span, reference)) << span.DebugString() << "\nwanted\n"
                                                                                          << reference.DebugString();
       }
@@ -125,47 +89,6 @@ std::vector<std::string> EncodeAll(TraceEncoder& encoder, const SpanBatch& batch
 std::vector<Request> ParseAll(const std::vector<std::string>& bodies) {
   std::vector<Request> out(bodies.size());
   for (size_t i = 0; i < bodies.size(); ++i) EXPECT_TRUE(out[i].ParseFromString(bodies[i]));
-  return out;
-}
-
-std::string Base64OfHex(const std::string& hex) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0U);
-    for (size_t j = 0; j < 4; ++j) out += i + j <= bytes.size() ? kAlphabet[group >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
-// OTLP/JSON is protobuf's JSON but for ids in hex: with those put right, protobuf's own parser is the oracle.
-Request ParseJson(const std::string& body) {
-  auto json = nlohmann::json::parse(body);
-  for (auto& group : json["resourceSpans"]) {
-    for (auto& scope : group["scopeSpans"]) {
-      for (auto& span : scope["spans"]) {
-        EXPECT_TRUE(span["kind"].is_number_integer());
-        EXPECT_TRUE(span["startTimeUnixNano"].is_string());
-        for (const char* key : {"traceId", "spanId", "parentSpanId"}) {
-          if (span.contains(key)) span[key] = Base64OfHex(span[key]);
-        }
-      }
-    }
-  }
-  Request out;
-  const auto status = google::protobuf::util::JsonStringToMessage(json.dump(), &out);
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  for (auto& group : *out.mutable_resource_spans()) {
-    for (auto& scope : *group.mutable_scope_spans()) {
-      for (auto& span : *scope.mutable_spans()) {
-        // "status":{} makes the message present where the generated classes would leave it out: the same by the protocol.
-        if (span.has_status() && span.status().code() == 0 && span.status().message().empty()) span.clear_status();
-      }
-    }
-  }
   return out;
 }
 
@@ -226,7 +149,7 @@ TEST(TraceEncoders, ASpanLargerThanTheLimitIsLeftOutAndCounted) {
     AddSpan(kept, 1, 1, 0, first);
     AddSpan(kept, 1, 3, 0, second);
     std::vector<Request> requests;
-    for (const auto& body : bodies) requests.push_back(json ? ParseJson(body) : ParseAll({body})[0]);
+    for (const auto& body : bodies) requests.push_back(json ? ParseTracesJson(body) : ParseAll({body})[0]);
     ExpectHolds(requests, kept);
   }
 }
@@ -250,7 +173,7 @@ TEST(JsonTraceEncoder, RandomBatchesEqualTheGeneratedClasses) {
     maker.Fill(batch, 1 + maker.Below(30));
     for (const size_t limit : {kMaxRequestBytes, size_t{60'000}}) {
       std::vector<Request> requests;
-      for (const auto& body : EncodeAll(*encoder, batch, limit)) requests.push_back(ParseJson(body));
+      for (const auto& body : EncodeAll(*encoder, batch, limit)) requests.push_back(ParseTracesJson(body));
       ExpectHolds(requests, batch);
     }
   }
