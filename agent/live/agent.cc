@@ -133,16 +133,30 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
 Agent::~Agent() { Stop(); }
 
 Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
+  {
+    const std::lock_guard<std::mutex> lock(roots_mutex_);
+    roots_.insert(tgids.begin(), tgids.end());
+  }
   for (const uint32_t tgid : tgids) {
-    (void)processes_->ResourceOf(tgid);  // read while it lives
-    {
-      const std::lock_guard<std::mutex> lock(roots_mutex_);
-      roots_.insert(tgid);
+    if (Result<void> done = SelectOne(tgid); !done.ok()) return done;
+  }
+  // Children forked from now on inherit in the kernel; those that live already are looked up, until there are no more.
+  for (bool found_more = true; found_more;) {
+    found_more = false;
+    for (const uint32_t child : process::Descendants(tgids, process::ProcFs(), static_cast<uint32_t>(::getpid()))) {
+      if (tracer_->IsTarget(child)) continue;
+      if (Result<void> done = SelectOne(child); !done.ok()) return done;
+      found_more = true;
     }
-    if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
-    live_targets_.fetch_add(1, std::memory_order_relaxed);
   }
   return tracer_->ScanExisting();
+}
+
+Result<void> Agent::SelectOne(uint32_t tgid) {
+  (void)processes_->ResourceOf(tgid);  // read while it lives
+  if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
+  live_targets_.fetch_add(1, std::memory_order_relaxed);
+  return {};
 }
 
 void Agent::OnExec(uint32_t tgid) {

@@ -33,7 +33,7 @@ class Agent {
   static Result<std::unique_ptr<Agent>> Open(const config::Config& config);
   ~Agent();  // as Stop
 
-  // From now on these processes and their children are traced; finds the connections they have.
+  // From now on these processes and their children, living and to come, are traced; finds the connections they have.
   Result<void> Select(const std::vector<uint32_t>& tgids);
   // Starts the threads. After Open, before or after Select.
   void Start();
@@ -54,6 +54,7 @@ class Agent {
   void Assemble();
   // A selected process that execs into something its selectors do not name is traced no longer. Thread events-0.
   void OnExec(uint32_t tgid);
+  Result<void> SelectOne(uint32_t tgid);
   void FinishRecording();
   void AddSelfMetrics();
 

@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/process/container_id.h"
 
@@ -231,6 +232,29 @@ Result<std::vector<uint32_t>> Resolve(const Selectors& selectors, const ProcFs& 
     if (const auto added = add("--container " + prefix, look); !added) return added.error();
   }
   return std::vector<uint32_t>(found.begin(), found.end());
+}
+
+std::vector<uint32_t> Descendants(const std::vector<uint32_t>& tgids, const ProcFs& proc, uint32_t self) {
+  std::unordered_map<uint32_t, std::vector<uint32_t>> children;
+  for (const uint32_t tgid : proc.Processes()) {
+    const std::optional<std::string> text = proc.Read(tgid, "stat", 4096);
+    const std::optional<ProcStat> stat = text ? ParseStat(*text) : std::nullopt;
+    if (stat && tgid != self) children[stat->parent].push_back(tgid);
+  }
+  std::unordered_set<uint32_t> seen(tgids.begin(), tgids.end());
+  std::vector<uint32_t> found;
+  std::vector<uint32_t> open = tgids;
+  while (!open.empty()) {
+    const uint32_t parent = open.back();
+    open.pop_back();
+    for (const uint32_t child : children[parent]) {
+      if (!seen.insert(child).second) continue;
+      found.push_back(child);
+      open.push_back(child);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 bool Matches(const Selectors& selectors, const ProcFs& proc, uint32_t tgid) {

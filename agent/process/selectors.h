@@ -25,6 +25,9 @@ struct Selectors {
 // nothing matches (what was looked at, how many processes, and how many of them could not be read).
 Result<std::vector<uint32_t>> Resolve(const Selectors& selectors, const ProcFs& proc, uint32_t self);
 
+// The processes whose ancestor is one of `tgids`, ascending, without those and without `self` and what descends from it.
+std::vector<uint32_t> Descendants(const std::vector<uint32_t>& tgids, const ProcFs& proc, uint32_t self);
+
 // Whether one process matches: for a process that has just exec'ed. `pids` match too; a process that is gone matches nothing.
 bool Matches(const Selectors& selectors, const ProcFs& proc, uint32_t tgid);
 

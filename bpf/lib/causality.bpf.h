@@ -81,6 +81,8 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 	}
 	if (others > 0)
 		flags |= WS_DATA_OTHER_UNRESOLVED;
+	if (thread->reads > 1)
+		flags |= WS_DATA_SEVERAL_READS;
 	operation->data_flags = flags;
 }
 
@@ -123,6 +125,7 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 static __always_inline void begin_send(struct thread_state *thread, struct ws_target *target, struct connection *connection)
 {
 	stamp_thread(thread, thread->operation.start_ns);
+	thread->reads = 0;
 	if (begin_turn(connection, WS_SEND))
 		connection->turn_unsent = 1;
 	if (!connection->turn_unsent)
@@ -172,6 +175,14 @@ static __always_inline void activate_receive(struct thread_state *thread, struct
 	}
 }
 
+static __always_inline void count_read(struct thread_state *thread, __u64 inode)
+{
+	if (thread->reads && thread->read_inode == inode)
+		return;
+	thread->read_inode = inode;
+	thread->reads++;
+}
+
 /* Return of a receive, before its bytes are emitted. */
 static __always_inline void begin_receive(struct thread_state *thread, struct ws_target *target, struct connection *connection,
 					  struct sock *sk)
@@ -179,6 +190,7 @@ static __always_inline void begin_receive(struct thread_state *thread, struct ws
 	thread->operation.is_new_turn = begin_turn(connection, WS_RECEIVE);
 	if (thread->operation.is_new_turn)
 		thread->operation.data_flags |= WS_DATA_FIRST_OF_TURN;
+	count_read(thread, connection->inode);
 	activate_receive(thread, target, connection, sk);
 }
 
@@ -203,6 +215,7 @@ static __always_inline void end_turn(struct thread_state *thread)
 	thread->response_inode = 0;
 	thread->activations = 0;
 	thread->unacted = 0;
+	thread->reads = 0;
 }
 
 /* WAIT: return of a multiplexed wait. Its time-out tells when timers of the program can fire first. */

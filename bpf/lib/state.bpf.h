@@ -73,6 +73,9 @@ struct thread_state {
 	__u32 is_loop;
 	__u16 activations;   /* exchanges read in this turn */
 	__u16 unacted;       /* of them, those that have neither called nor answered */
+	__u64 read_inode;    /* connection read last, and how many were read since the thread last sent in this turn */
+	__u32 reads;
+	__u32 reserved;
 	struct operation operation;
 };
 

@@ -62,6 +62,7 @@ enum ws_data_flag {
 	WS_DATA_COPY_FAULT = 1 << 9,         /* user memory could not be read (paged out); nothing or less was copied */
 	WS_DATA_ACTIVE_OPEN = 1 << 10,       /* `active` names an exchange none of whose response bytes was sent yet */
 	WS_DATA_PREEXISTING = 1 << 11,       /* the connection was open before the agent looked */
+	WS_DATA_SEVERAL_READS = 1 << 13,     /* the thread read more than one connection since it last sent in this turn */
 	WS_DATA_QUEUED_REUSE = 1 << 12,      /* `active` came from the response of this very connection on a loop thread */
 };
 
