@@ -118,7 +118,6 @@ class Connection {
   bool first_turn_ = false;       // kGuessing: at the first turn of a connection whose opening was seen
   bool awaits_response_ = false;  // awaited_* are valid
   bool had_turn_ = false;         // a turn of requests was seen on this connection
-  bool counted_before_start_ = false;
 };
 
 }  // namespace wirespan::stream
