@@ -68,6 +68,8 @@ class TraceAssembler {
   // The caller vouches that all facts before `now_boot_ns` - merge_window_ns were added (those that come later are taken as they
   // come, and counted). Appends the spans whose place is settled.
   void Advance(uint64_t now_boot_ns, exporters::SpanBatch& out);
+  // Events or facts before now may be missing: links that are only right if nothing is missing are not made for a while.
+  void NoteLosses(uint64_t now_boot_ns) { links_.NoteLosses(now_boot_ns); }
   // No more facts will come, or none is waited for: appends every span held.
   void Flush(exporters::SpanBatch& out);
 

@@ -1,6 +1,7 @@
 #include "agent/trace/link.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wirespan::trace {
 
@@ -54,6 +55,7 @@ void LinkResolver::Free(uint32_t at) {
   Close(at);
   if (slot.role == ConnectionRole::kClient) LeaveRing(at);
   Unclaim(slot);
+  Uncharge(slot);
   by_token_.Erase({slot.token, slot.index});
   const ConnectionId connection = ConnectionOf(slot.token);
   if (const Ref* newest = newest_.Find(connection); newest != nullptr && *newest == RefOf(at)) newest_.Erase(connection);
@@ -174,6 +176,7 @@ Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t /*now_ns*/) {
   if (!slot.request_seen) slot.opened_ns = finished.start_ns;
   if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
   slot.finished = true;
+  Uncharge(slot);
   Close(at);
   return RefOf(at);
 }
@@ -194,7 +197,8 @@ void LinkResolver::OpenServer(uint32_t at) {
   slot.next = kNone;
   (process->last_open == kNone ? process->first_open : slots_[process->last_open].next) = at;
   process->last_open = at;
-  ++process->idle_open;
+  ++process->open;
+  ++process->stalled;
 }
 
 // No call can come from the exchange any more: it was answered, or is over.
@@ -207,7 +211,8 @@ void LinkResolver::Close(uint32_t at) {
   (slot.previous == kNone ? process.first_open : slots_[slot.previous].next) = slot.next;
   (slot.next == kNone ? process.last_open : slots_[slot.next].previous) = slot.previous;
   slot.previous = slot.next = kNone;
-  if (slot.calls == 0) --process.idle_open;
+  --process.open;
+  if (slot.out == 0) --process.stalled;
 }
 
 // ---- Forward: what the thread worked for when it made the call ----
@@ -221,7 +226,17 @@ LinkResolver::Context LinkResolver::ContextOfToken(Token token) {
   return {.kind = Context::Kind::kExchange, .exchange = token};
 }
 
-bool LinkResolver::Doubtful(const Slot& call) const { return !call.verified && call.candidate >= Candidate::kQueued; }
+bool LinkResolver::Doubtful(const Slot& call) const { return !call.verified && call.candidate >= Candidate::kQueuedAlone; }
+
+// Whether a connection that is reused at once may be taken for its exchange's without verification: nothing was seen to stray,
+// and either no other exchange can have been queued, or enough reuse was verified.
+bool LinkResolver::Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const {
+  if (trust.verify || trust.reuse_strayed) return false;
+  if (candidate == Candidate::kQueuedAlone) return trust.reuse_proven || now_ns >= losses_until_ns_;
+  return candidate == Candidate::kQueued && trust.reuse_proven;
+}
+
+void LinkResolver::NoteLosses(uint64_t now_ns) { losses_until_ns_ = now_ns + TrustMeter::kWindowNs; }
 
 // The kernel takes its own forward candidate of a call for that call's parent; where that candidate was not believed here, a
 // response of the call makes nothing active but the call itself.
@@ -275,19 +290,30 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   if (slot.index > 0) return;
   bool proven = false;
   const Context context = ContextOfRequest(request, slot.reason, proven);
+  const bool to_exchange = context.kind == Context::Kind::kExchange;
+  const Candidate reuse =
+      request.queued_reuse ? GradeReuse(slot, to_exchange ? Find(context.exchange) : nullptr) : Candidate::kFirm;
+  if (to_exchange) {
+    ConsiderExchange(at, request, context, reuse, proven);
+    if (slot.candidate == Candidate::kFirm) Note(slot, TrustMeter::Sign::kLink, now_ns);
+  }
+  // Did the response of the call before lead to this one? Not if this one may have come from a queue or from a timer, nor if its
+  // connection was made in an earlier turn, for nobody that is known.
+  const Trust trust = Judge(*process, now_ns);
+  const bool unnoted = slot.loop_thread && request.fresh && request.stored == 0;
+  const bool timer = slot.loop_thread && request.timer_due;
+  const bool sure = !unnoted && !timer && (reuse == Candidate::kFirm || Believed(reuse, trust, now_ns));
+  if (!sure) return;
   if (request.thread.active_source == ActiveSource::kResponse) {
     if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);
   }
-  if (context.kind == Context::Kind::kExchange) {
-    ConsiderExchange(at, request, context, proven);
-    if (slot.candidate == Candidate::kFirm) Note(slot, TrustMeter::Sign::kLink, now_ns);
-  }
   const bool sibling = context.kind == Context::Kind::kCall || (context.doubtful && slot.candidate != Candidate::kNone);
   // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare.
-  if (sibling && (slot.loop_thread || !Judge(*process, now_ns).narrow)) Join(at, context.call);
+  if (sibling && (slot.loop_thread || !trust.narrow)) Join(at, context.call);
 }
 
-void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, bool proven) {
+void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, Candidate reuse,
+                                    bool proven) {
   Slot& slot = slots_[at];
   Slot* parent = Find(context.exchange);
   if (parent != nullptr && parent->ambiguous) {
@@ -299,24 +325,45 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
     return;
   }
   slot.forward = context.exchange;
-  slot.candidate = Grade(slot, parent, request, context, proven);
+  slot.candidate = Grade(request, context, reuse, proven);
   if (parent == nullptr) return;
-  if (parent->calls++ == 0 && parent->listed) --processes_[parent->process].idle_open;
-  Claim(slot, *by_token_.Find({context.exchange, 0}));
+  const uint32_t exchange = *by_token_.Find({context.exchange, 0});
+  Charge(slot, exchange);
+  Claim(slot, exchange);
 }
 
-LinkResolver::Candidate LinkResolver::Grade(const Slot& call, const Slot* parent, const RequestSeen& request,
-                                            const Context& context, bool proven) {
-  Candidate grade = proven ? Candidate::kFirm : Candidate::kStored;
+LinkResolver::Candidate LinkResolver::Grade(const RequestSeen& request, const Context& context, Candidate reuse,
+                                            bool proven) const {
+  Candidate grade = std::max(proven ? Candidate::kFirm : Candidate::kStored, reuse);
   if (context.doubtful) grade = std::max(grade, slots_[context.call].candidate);
-  if (request.queued_reuse) {
-    // Does another exchange wait that has not made a call yet? Then this may be its request, which had queued for a connection.
-    const bool parent_idle = parent != nullptr && parent->listed && parent->calls == 0 && parent->process == call.process;
-    const bool others_wait = processes_[call.process].idle_open > (parent_idle ? 1U : 0U);
-    grade = std::max(grade, others_wait ? Candidate::kQueuedBehind : Candidate::kQueued);
-  }
-  if (request.timer_due && request.loop_thread) grade = Candidate::kTimer;
+  if (!request.loop_thread) return grade;
+  if (request.fresh && request.stored == 0) grade = std::max(grade, Candidate::kUnnoted);
+  if (request.timer_due) grade = std::max(grade, Candidate::kTimer);
   return grade;
+}
+
+// A connection that is reused in the turn of its response: for the next call of the same exchange, or for a call of another one
+// that had queued for it? An exchange that waits for nothing we know of may wait in that queue.
+LinkResolver::Candidate LinkResolver::GradeReuse(const Slot& call, const Slot* parent) {
+  const Process& process = processes_[call.process];
+  const bool listed = parent != nullptr && parent->listed && parent->process == call.process;
+  const uint32_t others_open = process.open - (listed ? 1 : 0);
+  const uint32_t others_stalled = process.stalled - (listed && parent->out == 0 ? 1 : 0);
+  if (others_stalled > 0) return Candidate::kQueuedBehind;
+  return others_open > 0 ? Candidate::kQueued : Candidate::kQueuedAlone;
+}
+
+void LinkResolver::Charge(Slot& call, uint32_t exchange) {
+  Slot& slot = slots_[exchange];
+  call.charged = RefOf(exchange);
+  if (slot.out++ == 0 && slot.listed) --processes_[slot.process].stalled;
+}
+
+void LinkResolver::Uncharge(Slot& call) {
+  const Ref charged = std::exchange(call.charged, Ref{});
+  if (!Alive(charged)) return;
+  Slot& slot = slots_[charged.slot];
+  if (--slot.out == 0 && slot.listed) ++processes_[slot.process].stalled;
 }
 
 void LinkResolver::Claim(Slot& call, uint32_t exchange) {
@@ -372,8 +419,8 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
       Verify(at, response.token, now_ns);
     } else if (!names_forward || Doubtful(call)) {
       LinkBack(at, exchange, response.timer_due, now_ns);
-    } else if (response.active_open && !call.contradicted) {
-      Contradict(call, now_ns);
+    } else if (!call.contradicted) {
+      Contradict(call, response.active_open, now_ns);
     }
   }
   if (exchange == kNone) return;
@@ -381,8 +428,11 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   Close(exchange);
 }
 
-void LinkResolver::Contradict(Slot& call, uint64_t now_ns) {
+// Another exchange was answered in the turn of the call's response. Where the call's own exchange was still open that is a sign
+// of bad links. Where it had been answered before, the call may have been a parting one, or never its own: it is left out.
+void LinkResolver::Contradict(Slot& call, bool parent_open, uint64_t now_ns) {
   call.contradicted = true;
+  if (!parent_open) return;
   ++counters_.contradictions;
   Note(call, TrustMeter::Sign::kContradiction, now_ns);
 }
@@ -393,7 +443,8 @@ void LinkResolver::Verify(uint32_t call, Token exchange, uint64_t now_ns) {
     Slot& slot = slots_[call];
     if (slot.verified || slot.contradicted || slot.late) return;
     if (slot.candidate == Candidate::kNone || slot.forward != exchange) return;
-    if (slot.candidate == Candidate::kQueued) Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
+    const bool reused = slot.candidate == Candidate::kQueuedAlone || slot.candidate == Candidate::kQueued;
+    if (reused) Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
     slot.verified = true;
     LeaveRing(call);
     if (!Alive(slot.earlier)) return;
@@ -416,13 +467,14 @@ void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, ui
 void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, uint64_t now_ns) {
   Slot& call = slots_[at];
   const Slot& parent = slots_[exchange];
-  if (call.settled || call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone) return;
+  if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone) return;
   if (call.opened_ns <= parent.opened_ns) {
     ++counters_.violations;
     Note(call, TrustMeter::Sign::kViolation, now_ns);
     if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kParentYounger;
     return;
   }
+  if (call.settled) return;
   if (call.candidate != Candidate::kNone && call.forward == parent.token) {
     Verify(at, parent.token, now_ns);
     return;
@@ -433,7 +485,8 @@ void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, u
     if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kTimerDue;
     return;
   }
-  if (call.candidate != Candidate::kNone) Note(call, TrustMeter::Sign::kReuseStrayed, now_ns);
+  const bool reused = call.candidate >= Candidate::kQueuedAlone && call.candidate <= Candidate::kQueuedBehind;
+  if (reused) Note(call, TrustMeter::Sign::kReuseStrayed, now_ns);
   call.candidate = Candidate::kNone;
   call.forward = 0;
   call.late = true;
@@ -479,12 +532,12 @@ LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
     return Alive(call.parent) ? Linked(call, call.parent, trust, true) : Unlinked(UnlinkedReason::kParentUnknown);
   }
   if (call.contradicted) return Unlinked(UnlinkedReason::kContradicted);
-  if (call.candidate != Candidate::kNone) return StatusOfForward(call, final, trust);
+  if (call.candidate != Candidate::kNone) return StatusOfForward(call, final, trust, now_ns);
   if (!MayStillBeLinked(call)) return Unlinked(call.reason);
   return PendingUnless(final, call.reason == UnlinkedReason::kNoContext ? UnlinkedReason::kHoldExpired : call.reason);
 }
 
-LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& trust) {
+LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
   if (!Alive(call.parent)) {
     const bool forgotten = call.parent.slot != kNone;
     const uint32_t* found = by_token_.Find({call.forward, 0});
@@ -497,26 +550,22 @@ LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& tr
   if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
   if (trust.verify && call.other_unresolved) return Unlinked(UnlinkedReason::kOtherUnresolved);
   if (call.verified) return Linked(call, call.parent, trust, true);
+  if (Doubtful(call)) return StatusOfDoubtful(call, final, trust, now_ns);
   const bool over = final || parent.closed;
-  switch (call.candidate) {
-    case Candidate::kStored:
-      if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
-      if (parent.answered_ns == 0) return PendingUnless(over, UnlinkedReason::kParentNotProven);
-      break;
-    case Candidate::kQueued:
-    case Candidate::kQueuedBehind:
-    case Candidate::kTimer: {
-      if (!final && MayStillBeLinked(call)) return {};
-      const bool believed = call.candidate == Candidate::kQueued && trust.reuse_proven && !trust.verify;
-      if (believed) return Linked(call, call.parent, trust, true);
-      return Unlinked(call.candidate == Candidate::kTimer ? UnlinkedReason::kTimerDue : UnlinkedReason::kQueuedReuse);
-    }
-    case Candidate::kFirm:
-    case Candidate::kNone:
-      break;
+  if (call.candidate == Candidate::kStored) {
+    if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
+    if (parent.answered_ns == 0) return PendingUnless(over, UnlinkedReason::kParentNotProven);
   }
   if (trust.verify) return PendingUnless(over, UnlinkedReason::kUnverified);
   return Linked(call, call.parent, trust, parent.closed);
+}
+
+// Not verified yet, and perhaps another exchange's: any that was open then may still name it.
+LinkStatus LinkResolver::StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
+  if (!final && MayStillBeLinked(call)) return {};
+  if (Believed(call.candidate, trust, now_ns)) return Linked(call, call.parent, trust, true);
+  if (call.candidate == Candidate::kTimer) return Unlinked(UnlinkedReason::kTimerDue);
+  return Unlinked(call.candidate == Candidate::kUnnoted ? UnlinkedReason::kStoredConflict : UnlinkedReason::kQueuedReuse);
 }
 
 Ref LinkResolver::ParentSoFar(uint32_t at) {

@@ -67,6 +67,8 @@ class LinkResolver {
   void Answer(const ResponseStarted& response, uint64_t now_ns);
   void Wake(const CompletionWake& wake);
   void EndProcess(uint32_t tgid);
+  // Facts up to now may be missing: for a while, what is only right if nothing is missing is not believed.
+  void NoteLosses(uint64_t now_ns);
 
   const std::vector<Ref>& linked() const { return linked_; }
   // Of a client slot. `final`: do not wait any more.
@@ -87,14 +89,17 @@ class LinkResolver {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // What the forward candidate of a call needs before it is a link.
+  // What the forward candidate of a call needs before it is a link, from little to much. From kQueuedAlone on it is doubtful: the
+  // answer must verify it, or the process must have earned belief (Believed).
   enum class Candidate : uint8_t {
     kNone,
     kFirm,          // nothing, while the process is trusted
     kStored,        // proof that the exchange was open: its answer came later
-    kQueued,        // verification: the connection was reused at once
-    kQueuedBehind,  // verification: and another exchange was waiting for a connection
-    kTimer,         // verification: a timer may have acted
+    kQueuedAlone,   // the connection was reused at once; no other exchange was open
+    kQueued,        // the same, others were open, all of them waiting for a call of theirs
+    kQueuedBehind,  // the same, and others waited for something else: for a connection, perhaps
+    kUnnoted,       // an event loop's connection made for nobody that is known, and used for the first time
+    kTimer,         // a timer may have acted
   };
   struct Slot {
     Token token = 0;
@@ -108,7 +113,7 @@ class LinkResolver {
     bool closed = false;     // server: no call can come from it any more
     bool listed = false;     // server: in its process's list of open exchanges
     // Server.
-    uint32_t calls = 0;   // calls that had it as candidate
+    uint32_t out = 0;     // calls under way that have it as candidate
     uint32_t claims = 0;  // undecided calls that name it
     uint64_t order = 0;   // in its process's list. Client: exchanges from this order on are too young to be its parent
     uint64_t opened_ns = 0;
@@ -117,6 +122,7 @@ class LinkResolver {
     // Client.
     Token forward = 0;  // the candidate
     Ref parent;         // claimed: the exchange of `late`, else of `forward`
+    Ref charged;        // the exchange in whose `out` it counts
     Ref earlier;        // the call whose response led to this one
     Candidate candidate = Candidate::kNone;
     UnlinkedReason reason = UnlinkedReason::kNoContext;
@@ -128,8 +134,9 @@ class LinkResolver {
     uint32_t tgid = 0;
     uint32_t first_open = kNone, last_open = kNone;
     uint64_t next_order = 1;
-    uint64_t idle_open = 0;  // open exchanges that no call was made for
-    uint32_t slots = 0;      // slots that refer to it: it stays until they are gone
+    uint32_t open = 0;     // open exchanges
+    uint32_t stalled = 0;  // of them, those with no call under way
+    uint32_t slots = 0;    // slots that refer to it: it stays until they are gone
     bool live = false, ended = false, distrusted = false;
     TrustMeter meter;
   };
@@ -171,9 +178,13 @@ class LinkResolver {
   Context ContextOfToken(Token token);
   Context ContextOfRequest(const RequestSeen& request, UnlinkedReason& reason, bool& proven);
   bool Doubtful(const Slot& call) const;
-  void ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, bool proven);
-  Candidate Grade(const Slot& call, const Slot* parent, const RequestSeen& request, const Context& context, bool proven);
-  void Contradict(Slot& call, uint64_t now_ns);
+  void ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, Candidate reuse, bool proven);
+  Candidate Grade(const RequestSeen& request, const Context& context, Candidate reuse, bool proven) const;
+  Candidate GradeReuse(const Slot& call, const Slot* parent);
+  bool Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const;
+  void Charge(Slot& call, uint32_t exchange);
+  void Uncharge(Slot& call);
+  void Contradict(Slot& call, bool parent_open, uint64_t now_ns);
   void Join(uint32_t call, uint32_t sibling);
   void LeaveRing(uint32_t at);
   void Verify(uint32_t call, Token exchange, uint64_t now_ns);
@@ -182,7 +193,8 @@ class LinkResolver {
   void Claim(Slot& call, uint32_t exchange);
   void Unclaim(Slot& call);
   bool MayStillBeLinked(const Slot& call);
-  LinkStatus StatusOfForward(Slot& call, bool final, const Trust& trust);
+  LinkStatus StatusOfForward(Slot& call, bool final, const Trust& trust, uint64_t now_ns);
+  LinkStatus StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns);
   LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const;
 
   LinkLimits limits_;
@@ -194,6 +206,7 @@ class LinkResolver {
   std::deque<Process> processes_;
   std::vector<uint32_t> free_processes_;
   size_t reclaim_hand_ = 0;
+  uint64_t losses_until_ns_ = 0;
   FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
   std::vector<Ref> linked_;
   ResolverCounters counters_;

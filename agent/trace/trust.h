@@ -10,10 +10,11 @@ namespace wirespan::trace {
 
 // F, V, FLX and VL of the causality reference.
 struct Trust {
-  bool verify = false;        // V: more than 0.1 % contradictions: a forward link counts only if verified
-  bool narrow = false;        // LX: more than 1 % violations: no sibling unions outside event loops
-  bool spotless = true;       // no contradiction and no violation in the window: links are exact
-  bool reuse_proven = false;  // reused pool connections have kept to their exchange often enough, and never strayed
+  bool verify = false;         // V: more than 0.1 % contradictions: a forward link counts only if verified
+  bool narrow = false;         // LX: more than 1 % violations: no sibling unions outside event loops
+  bool spotless = true;        // no contradiction and no violation in the window: links are exact
+  bool reuse_strayed = false;  // a pooled connection reused at once served another exchange
+  bool reuse_proven = false;   // reused pool connections have kept to their exchange often enough, and never strayed
   bool operator==(const Trust&) const = default;
 };
 
