@@ -99,7 +99,7 @@ std::vector<std::byte> Patched(std::span<const uint8_t> plan, uint32_t (&positio
   wire.skipped_size = p[6] % 8 == 0 ? p[7] : 0;
   wire.original_size = wire.captured_size + wire.skipped_size + (p[6] % 8 == 1 ? p[7] * 100U : 0U);
   wire.position = positions[slot][direction] + (p[6] % 8 == 2 ? static_cast<uint32_t>(static_cast<int8_t>(p[7])) * 16U : 0U);
-  if (p[6] % 8 == 3) wire.position_high = p[7] << 8U;
+  if (p[6] % 8 == 3) wire.position_high = static_cast<uint32_t>(p[7]) << 8U;
   positions[slot][direction] += wire.original_size;
   header.size = static_cast<uint32_t>(sizeof(wire) + wire.captured_size);
   wire.header = header;
