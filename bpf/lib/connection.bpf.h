@@ -171,11 +171,26 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	return connection;
 }
 
+/* A receive that returned no byte: the end of the stream, unless nothing was asked for or this end shut it down itself. */
+static __always_inline void finish_empty_receive(struct sock *sk, __u64 inode)
+{
+	__u64 key = (__u64)sk;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+
+	if (!connection || connection->inode != inode || !connection->is_announced)
+		return;
+	if (connection->is_unix)
+		end_stream(inode, WS_RECEIVE, (__u32)connection->received_bytes);
+	else if (has_received_fin(state_of(sk)))
+		end_stream(inode, WS_RECEIVE, receive_position_of(sk) - 1);
+}
+
 /* The connection of a stream socket, made if need be; NULL where it is none or cannot be made (counted). */
 static __always_inline struct connection *connection_of(struct sock *sk, __u64 inode, __s32 fd)
 {
 	__u64 key = (__u64)sk;
 	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+	enum stream_kind kind;
 
 	if (connection) {
 		if (connection->inode == inode)
@@ -183,7 +198,11 @@ static __always_inline struct connection *connection_of(struct sock *sk, __u64 i
 		close_connection(connection->inode, 0, 0); /* the address was used again and its end not seen */
 		return make_connection(sk, inode, fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
 	}
-	if (stream_kind_of(sk) == STREAM_NONE)
+	kind = stream_kind_of(sk);
+	if (kind == STREAM_NONE)
+		return NULL;
+	/* A socket that is closed or not connected yet has no end to come that would remove its entry. */
+	if (kind == STREAM_TCP && (state_of(sk) == TCP_CLOSE || state_of(sk) == TCP_LISTEN))
 		return NULL;
 	return make_connection(sk, inode, fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
 }

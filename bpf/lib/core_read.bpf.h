@@ -97,6 +97,29 @@ static __always_inline enum stream_kind stream_kind_of(struct sock *sk)
 	return STREAM_NONE;
 }
 
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT1 = 4,
+	TCP_TIME_WAIT = 6,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
+};
+
+static __always_inline __u8 state_of(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state);
+}
+
+/* The peer's FIN has come: a read that returned nothing is the end of the stream. The FIN takes one sequence number. */
+static __always_inline int has_received_fin(__u8 state)
+{
+	return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT;
+}
+
 static __always_inline __u32 send_position_of(struct sock *sk)
 {
 	return BPF_CORE_READ((struct tcp_sock *)sk, write_seq);

@@ -2,8 +2,6 @@
  * also runs in softirq, where "current" means nothing: there the connection table is the filter. */
 #include "lib/causality.bpf.h"
 
-enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9 };
-
 static __always_inline void on_connecting(struct sock *sk)
 {
 	struct ws_target *target = current_target();
@@ -76,8 +74,6 @@ int on_socket_state(__u64 *ctx)
  * unix socket dies without a trace when its process does. */
 volatile __u32 iteration;
 
-#define TCP_LISTEN 10
-
 SEC("iter/task_file")
 int on_task_file(struct bpf_iter__task_file *ctx)
 {
@@ -106,7 +102,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 			connection->sweep = sweep_number;
 		return 0;
 	}
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	state = state_of(sk);
 	if (state == TCP_LISTEN) {
 		key = listener_key(sk);
 		if (iteration == WS_ITERATE_LISTENERS && stream_kind_of(sk) == STREAM_TCP)

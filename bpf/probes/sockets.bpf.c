@@ -96,15 +96,13 @@ static __always_inline int leave_receive_call(int moved)
 	inode = inode_of_sock(sk);
 	if (!inode)
 		return 0;
+	if (moved == 0) {
+		finish_empty_receive(sk, inode);
+		return 0;
+	}
 	connection = connection_of(sk, inode, -1);
 	if (!connection)
 		return 0;
-	if (moved == 0) {
-		if (connection->is_announced)
-			end_stream(inode, WS_RECEIVE,
-				   connection->is_unix ? (__u32)connection->received_bytes : receive_position_of(sk));
-		return 0;
-	}
 	if (!connection->is_unix && receive_position_of(sk) == operation->position)
 		return 0; /* MSG_PEEK */
 	operation->total = (__u64)moved;

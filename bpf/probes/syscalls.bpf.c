@@ -365,15 +365,13 @@ static __always_inline void leave_receive(struct thread_state *thread, struct ws
 		leave_other_read(thread, &ref, moved);
 		return;
 	}
+	if (moved == 0) {
+		finish_empty_receive(ref.sock, ref.inode);
+		return;
+	}
 	connection = connection_of(ref.sock, ref.inode, operation->fd);
 	if (!connection)
 		return;
-	if (moved == 0) {
-		if (connection->is_announced)
-			end_stream(ref.inode, WS_RECEIVE,
-				   connection->is_unix ? (__u32)connection->received_bytes : receive_position_of(ref.sock));
-		return;
-	}
 	operation->total = (__u64)moved;
 	if (operation->memory == MEMORY_MESSAGES) {
 		finish_messages(operation, connection, ref.sock, (__u32)moved);
