@@ -1,4 +1,5 @@
 // OTLP/gRPC through the generic stub: the request is bytes already, so no generated class takes part.
+#include <grpc/support/log.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <vector>
 
@@ -27,6 +29,16 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const OtlpOptions& opti
   tls.pem_cert_chain = options.tls.client_certificate_pem;
   tls.pem_private_key = options.tls.client_key_pem;
   return grpc::SslCredentials(tls);
+}
+
+// What gRPC would print for every failed handshake is in the outcome of the call. GRPC_VERBOSITY, gRPC's own switch, brings it
+// back.
+void QuietGrpcOnce() {
+  static const bool done = [] {
+    if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args* /*line*/) {});
+    return true;
+  }();
+  (void)done;
 }
 
 grpc::ChannelArguments ArgumentsFor(const OtlpOptions& options) {
@@ -161,6 +173,7 @@ ValueOr<std::unique_ptr<Transport>> NewGrpcTransport(const OtlpOptions& options)
     if (!valid || name.starts_with("grpc-")) return Failure{"OTLP/gRPC cannot send a header named '" + OneLine(name) + "'"};
     if (name.ends_with("-bin")) return Failure{"OTLP/gRPC: header '" + name + "' would be binary; give it another name"};
   }
+  QuietGrpcOnce();
   auto channel = grpc::CreateCustomChannel(options.endpoint.target, CredentialsFor(options), ArgumentsFor(options));
   if (!channel) return Failure{"OTLP/gRPC: no channel to " + options.endpoint.target};
   return std::unique_ptr<Transport>(std::make_unique<GrpcTransport>(options, std::move(channel)));

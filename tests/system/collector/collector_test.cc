@@ -257,7 +257,8 @@ TEST_P(CollectorComesBack, NothingIsLostBelowTheQueuesBoundAndEveryLossAboveItIs
 
   // Away: all is held.
   producer.Put(2'000);
-  ASSERT_TRUE(WaitUntil([&] { return loop.counts().attempts > 8; }));  // it has been missed for some attempts
+  ASSERT_TRUE(WaitUntil([&] { return loop.counts().in_flight == 100; }));
+  EXPECT_EQ(loop.counts().queue.held, 1'900U);
   EXPECT_EQ(loop.counts().exported, 500U);
   ASSERT_TRUE(collector_->Start()) << collector_->log();
   ASSERT_TRUE(WaitUntil([&] { return loop.counts().exported + loop.counts().rejected + loop.counts().gave_up == 2'500; }));
@@ -280,6 +281,7 @@ TEST_P(CollectorComesBack, NothingIsLostBelowTheQueuesBoundAndEveryLossAboveItIs
   const auto counts = loop.counts();
   EXPECT_EQ(counts.exported, 2'600 + kBound);
   EXPECT_EQ(counts.rejected + counts.gave_up, 0U);
+  EXPECT_GT(counts.attempts, counts.exported / 100);  // the Collector was missed at least once
   EXPECT_EQ(counts.queue.offered, producer.put());
   EXPECT_EQ(counts.queue.offered, counts.exported + counts.rejected + counts.gave_up + counts.queue.dropped_total());
   size_t doubled = 0;
