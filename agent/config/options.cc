@@ -115,25 +115,31 @@ Result<uint64_t> ParseRingBytes(std::string_view text) {
 
 // Applies to all signals: what an earlier source said of one signal is taken back.
 template <typename Field, typename Make>
-void AddOtlpOption(std::vector<Option>& options, const std::string& name, std::string value_name, const std::string& help,
+void AddOtlpOption(std::vector<Option>& options, const std::string& name, const std::string& value_name, const std::string& help,
                    Field field, Make make) {
   std::string variable = name;
   for (char& c : variable) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   const auto of = [field](OtlpSignal OtlpConfig::*signal) {
     return [ field, signal ](Config & config) -> auto& { return config.otlp.*signal.*field; };
   };
-  const Apply apply_all = make(of(&OtlpConfig::all));
-  options.push_back({"otlp-" + name, value_name, help, OptionGroup::kOtlp, "OTEL_EXPORTER_OTLP_" + variable, false,
-                     [apply_all, field](Config& config, Values values) -> Result<void> {
-                       if (Result<void> applied = apply_all(config, values); !applied) return applied;
-                       (config.otlp.traces.*field).reset();
-                       (config.otlp.metrics.*field).reset();
-                       return {};
-                     }});
-  options.push_back({"otlp-traces-" + name, value_name, help + " (traces only)", OptionGroup::kOtlp,
-                     "OTEL_EXPORTER_OTLP_TRACES_" + variable, false, make(of(&OtlpConfig::traces))});
-  options.push_back({"otlp-metrics-" + name, value_name, help + " (metrics only)", OptionGroup::kOtlp,
-                     "OTEL_EXPORTER_OTLP_METRICS_" + variable, false, make(of(&OtlpConfig::metrics))});
+  const auto add = [&](const std::string& prefix, const std::string& otel_prefix, const std::string& which, Apply apply) {
+    Option& option = options.emplace_back();
+    option.name = prefix + name;
+    option.value_name = value_name;
+    option.help = help + which;
+    option.group = OptionGroup::kOtlp;
+    option.otel_variable = otel_prefix + variable;
+    option.apply = std::move(apply);
+  };
+  add("otlp-", "OTEL_EXPORTER_OTLP_", "",
+      [apply_all = make(of(&OtlpConfig::all)), field](Config& config, Values values) -> Result<void> {
+        if (Result<void> applied = apply_all(config, values); !applied) return applied;
+        (config.otlp.traces.*field).reset();
+        (config.otlp.metrics.*field).reset();
+        return {};
+      });
+  add("otlp-traces-", "OTEL_EXPORTER_OTLP_TRACES_", " (traces only)", make(of(&OtlpConfig::traces)));
+  add("otlp-metrics-", "OTEL_EXPORTER_OTLP_METRICS_", " (metrics only)", make(of(&OtlpConfig::metrics)));
 }
 
 void AddSelectors(std::vector<Option>& out) {
