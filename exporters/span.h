@@ -25,7 +25,7 @@ enum class StatusCode : uint8_t { kUnset = 0, kOk = 1, kError = 2 };            
 std::string_view Name(SpanKind kind);      // "server"
 std::string_view Name(StatusCode status);  // "unset", "ok", "error"
 
-// How the parent of a span is known.
+// How the parent of a span is known. Whoever sets it also writes the attributes `wirespan.link.*`; exporters add none.
 enum class LinkEvidence : uint8_t {
   kNone,
   kTraceparent,

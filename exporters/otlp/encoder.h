@@ -34,8 +34,4 @@ std::unique_ptr<TraceEncoder> NewJsonTraceEncoder(const Scope& scope);
 std::unique_ptr<MetricEncoder> NewProtobufMetricEncoder(const Scope& scope);
 std::unique_ptr<MetricEncoder> NewJsonMetricEncoder(const Scope& scope);
 
-// The span's link as attributes, `wirespan.link.evidence` and `wirespan.link.confidence`, in AttributeList's wire form; empty for
-// a span without one. Nobody else writes these two.
-const AttributeList& LinkAttributes(LinkEvidence evidence, LinkConfidence confidence);
-
 }  // namespace wirespan::exporters::otlp

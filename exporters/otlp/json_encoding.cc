@@ -1,7 +1,6 @@
 #include "exporters/otlp/json_encoding.h"
 
 #include "exporters/json.h"
-#include "exporters/otlp/encoder.h"
 
 namespace wirespan::exporters::otlp {
 namespace {
@@ -28,19 +27,6 @@ void AppendValue(const AttributeView& view, std::string& out) {
   out += '}';
 }
 
-// The elements of an attribute array, each after a comma but the very first of the array.
-void AppendPairs(const AttributeList& attributes, bool& first, std::string& out) {
-  AttributeList::Reader reader(attributes);
-  for (AttributeView view; reader.Next(view);) {
-    out += first ? R"({"key":)" : R"(,{"key":)";
-    first = false;
-    json::AppendString(view.key, out);
-    out += R"(,"value":)";
-    AppendValue(view, out);
-    out += '}';
-  }
-}
-
 void AppendTime(std::string_view key, uint64_t unix_ns, std::string& out) {
   out += key;
   json::AppendUint(unix_ns, out);
@@ -52,7 +38,15 @@ void AppendTime(std::string_view key, uint64_t unix_ns, std::string& out) {
 void AppendAttributesJson(const AttributeList& attributes, std::string& out) {
   out += '[';
   bool first = true;
-  AppendPairs(attributes, first, out);
+  AttributeList::Reader reader(attributes);
+  for (AttributeView view; reader.Next(view);) {
+    out += first ? R"({"key":)" : R"(,{"key":)";
+    first = false;
+    json::AppendString(view.key, out);
+    out += R"(,"value":)";
+    AppendValue(view, out);
+    out += '}';
+  }
   out += ']';
 }
 
@@ -97,11 +91,9 @@ void AppendSpanJson(const Span& span, std::string& out) {
   json::AppendUint(static_cast<uint64_t>(span.kind), out);
   AppendTime(R"(,"startTimeUnixNano":")", span.start_unix_ns, out);
   AppendTime(R"(,"endTimeUnixNano":")", span.end_unix_ns, out);
-  out += R"(,"attributes":[)";
-  bool first = true;
-  AppendPairs(span.attributes, first, out);
-  AppendPairs(LinkAttributes(span.link_evidence, span.link_confidence), first, out);
-  out += R"(],"status":{)";
+  out += R"(,"attributes":)";
+  AppendAttributesJson(span.attributes, out);
+  out += R"(,"status":{)";
   if (span.status != StatusCode::kUnset) {
     out += R"("code":)";
     json::AppendUint(static_cast<uint64_t>(span.status), out);

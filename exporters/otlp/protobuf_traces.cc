@@ -77,7 +77,6 @@ class Encoder final : public TraceEncoder {
     bytes += 2;      // kind
     bytes += 9 + 9;  // start, end
     bytes += span.attributes.wire().size();
-    bytes += LinkAttributes(span.link_evidence, span.link_confidence).wire().size();
     const size_t status = StatusSize(span, scratch_);
     if (status > 0) bytes += wire::FieldSize(status);
     if (span.flags != 0) bytes += 2 + 4;
@@ -151,7 +150,6 @@ class Encoder final : public TraceEncoder {
     *to++ = static_cast<char>(wire::Tag(kEnd, wire::kFixed64));
     to = wire::PutFixed64(to, span.end_unix_ns);
     to = wire::PutRaw(to, span.attributes.wire());
-    to = wire::PutRaw(to, LinkAttributes(span.link_evidence, span.link_confidence).wire());
     if (measured.status_bytes > 0) to = PutStatus(to, span, measured.status_bytes);
     if (span.flags != 0) {
       to = wire::PutVarint(to, wire::Tag(kFlags, wire::kFixed32));

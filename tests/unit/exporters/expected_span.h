@@ -5,7 +5,6 @@
 
 #include <string>
 
-#include "decoders/semantic_conventions.h"
 #include "exporters/span.h"
 #include "exporters/utf8.h"
 #include "opentelemetry/proto/trace/v1/trace.pb.h"
@@ -34,14 +33,6 @@ inline opentelemetry::proto::trace::v1::Span ExpectedSpan(const Span& span) {
     out.mutable_status()->set_code(static_cast<opentelemetry::proto::trace::v1::Status::StatusCode>(span.status));
     out.mutable_status()->set_message(CleanText(span.status_message));
   }
-  const auto add = [&out](std::string_view key, std::string_view value) {
-    auto* attribute = out.add_attributes();
-    attribute->set_key(std::string(key));
-    attribute->mutable_value()->set_string_value(std::string(value));
-  };
-  if (span.link_evidence == LinkEvidence::kNone) return out;
-  add(semconv::kWirespanLinkEvidence.text, Name(span.link_evidence));
-  if (span.link_confidence != LinkConfidence::kNone) add(semconv::kWirespanLinkConfidence.text, Name(span.link_confidence));
   return out;
 }
 
