@@ -30,6 +30,6 @@ struct Guess {
 Guess GuessProtocol(std::span<const std::byte> client_to_server, std::span<const std::byte> server_to_client);
 
 // Beyond so many bytes a kTooShort is a kNo.
-inline constexpr size_t kMaxGuessBytes = 8 * 1024;
+inline constexpr size_t kMaxGuessBytes = size_t{8} * 1024;
 
 }  // namespace wirespan::decoders

@@ -8,7 +8,7 @@
 namespace wirespan::cli {
 namespace {
 
-constexpr size_t kMaxLineBytes = 64 * 1024 * 1024;
+constexpr size_t kMaxLineBytes = size_t{64} * 1024 * 1024;
 
 struct InputLine {
   std::optional<Direction> direction;  // nullopt: "?"
@@ -173,12 +173,13 @@ Door::MakeSession FindProtocol(std::string_view name, std::string& known) {
   return make;
 }
 
+constexpr int kEnd = std::char_traits<char>::eof();
+
 // False at the end of the input.
 bool ReadLine(std::istream& input, std::string& line, bool& too_long) {
   line.clear();
   too_long = false;
   std::streambuf& buffer = *input.rdbuf();
-  constexpr int kEnd = std::char_traits<char>::eof();
   int c = buffer.sbumpc();
   if (c == kEnd) return false;
   for (; c != kEnd && c != '\n'; c = buffer.sbumpc()) {

@@ -20,7 +20,13 @@ struct BlockMasks {
   bool operator==(const BlockMasks&) const = default;
 };
 
+// Scan: all masks of 32 bytes; ScanLow: the mask of low bytes alone.
 struct ScalarBlock {
+  static uint32_t ScanLow(const char* bytes) {
+    uint32_t low = 0;
+    for (uint32_t i = 0; i < kBlockBytes; ++i) low |= (static_cast<uint8_t>(bytes[i]) <= 13 ? 1U : 0U) << i;
+    return low;
+  }
   static BlockMasks Scan(const char* bytes) {
     BlockMasks masks;
     for (uint32_t i = 0; i < kBlockBytes; ++i) {
@@ -42,8 +48,11 @@ struct SimdBlock {
     const BlockMasks second = ScanHalf(bytes + 16);
     return {first.low | second.low << 16U, first.colon | second.colon << 16U, first.plain | second.plain << 16U};
   }
+  static uint32_t ScanLow(const char* bytes) { return Mask(Low(Load(bytes))) | Mask(Low(Load(bytes + 16))) << 16U; }
 
  private:
+  static __m128i Load(const char* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+  static __m128i Low(__m128i bytes) { return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(13)), bytes); }
   static uint32_t Mask(__m128i lanes) { return static_cast<uint32_t>(_mm_movemask_epi8(lanes)); }
   // Lanes whose byte minus `from` is below `count`, unsigned: SSE2 compares equality of an unsigned minimum.
   static __m128i InRange(__m128i bytes, char from, char last_offset) {
@@ -51,18 +60,26 @@ struct SimdBlock {
     return _mm_cmpeq_epi8(_mm_min_epu8(moved, _mm_set1_epi8(last_offset)), moved);
   }
   static BlockMasks ScanHalf(const char* from) {
-    __m128i bytes;
-    std::memcpy(&bytes, from, sizeof(bytes));
+    const __m128i bytes = Load(from);
     const __m128i letters = InRange(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z' - 'a');
     const __m128i digits = InRange(bytes, '0', 9);
     const __m128i hyphens = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
-    return {Mask(InRange(bytes, 0, 13)), Mask(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))),
+    return {Mask(Low(bytes)), Mask(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))),
             Mask(_mm_or_si128(_mm_or_si128(letters, digits), hyphens))};
   }
 };
 #else
 using SimdBlock = ScalarBlock;
 #endif
+
+// The mask of low bytes of up to 32 bytes at the end of a buffer.
+template <typename Block>
+uint32_t ScanLowTail(const char* bytes, size_t size) {
+  if (size >= kBlockBytes) return Block::ScanLow(bytes);
+  char copy[kBlockBytes] = {};
+  std::memcpy(copy, bytes, size);
+  return Block::ScanLow(copy) & ((uint32_t{1} << size) - 1);
+}
 
 // The masks of up to 32 bytes at the end of a buffer; bits beyond `size` are clear.
 template <typename Block>

@@ -9,9 +9,10 @@ namespace {
 
 ParseStep Advanced(size_t consumed) { return {ParseStatus::kAdvanced, consumed, {}}; }
 
+constexpr std::string_view kPattern = "HTTP/1.d ddd";
+
 // How far `bytes` go along with "HTTP/1.x NNN"; `whole`: all of it.
 size_t MatchStatusLine(std::string_view bytes, bool& whole) {
-  constexpr std::string_view kPattern = "HTTP/1.d ddd";
   size_t i = 0;
   for (; i < bytes.size() && i < kPattern.size(); ++i) {
     const bool matches = kPattern[i] == 'd' ? IsDigit(bytes[i]) : bytes[i] == kPattern[i];

@@ -1,6 +1,7 @@
 // Field lines and framing: RFC 9112 5 and 6. What two readers could read differently is named in HeadFacts::doubt.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "decoders/http1/characters.h"
 #include "decoders/http1/head_parser.h"
@@ -75,19 +76,39 @@ void NoteTransferEncoding(std::string_view value, HeadFacts& facts) {
   });
 }
 
-// The kind of a field by its name, and what it says. True: it is one of the framing fields.
+// Whether a token is `lower`, without regard to case: by words, with the case bit set. Exact for names of letters and '-': no
+// other byte of a token becomes one of them.
+template <typename Word>
+bool SameWord(const char* text, const char* lower) {
+  Word left;
+  Word right;
+  std::memcpy(&left, text, sizeof(Word));
+  std::memcpy(&right, lower, sizeof(Word));
+  return (left | static_cast<Word>(0x2020202020202020U)) == right;
+}
+template <typename Word>
+bool IsField(std::string_view token, std::string_view lower) {
+  if (token.size() != lower.size()) return false;
+  for (size_t at = 0; at + sizeof(Word) < lower.size(); at += sizeof(Word)) {
+    if (!SameWord<Word>(token.data() + at, lower.data() + at)) return false;
+  }
+  const size_t last = lower.size() - sizeof(Word);
+  return SameWord<Word>(token.data() + last, lower.data() + last);
+}
+
+// The kind of a field by its name, a token, and what it says. True: it is one of the framing fields.
 bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts) {
   switch (name.size()) {
     case kContentLength.size():
-      if (!EqualsIgnoringCase(name, kContentLength)) return false;
+      if (!IsField<uint64_t>(name, kContentLength)) return false;
       NoteContentLength(value, facts);
       return true;
     case kTransferEncoding.size():
-      if (!EqualsIgnoringCase(name, kTransferEncoding)) return false;
+      if (!IsField<uint64_t>(name, kTransferEncoding)) return false;
       NoteTransferEncoding(value, facts);
       return true;
     case kUpgrade.size():
-      if (EqualsIgnoringCase(name, kUpgrade)) facts.has_upgrade = true;
+      if (IsField<uint32_t>(name, kUpgrade)) facts.has_upgrade = true;
       return false;
     default:
       return false;
@@ -145,13 +166,14 @@ void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut,
 
 void ReadPlainField(std::string_view head, size_t at, size_t name_length, size_t end, HeadFacts& facts,
                     std::vector<FieldRef>& fields) {
-  const std::string_view line = head.substr(at, end - at);
-  const std::string_view name = line.substr(0, name_length);
-  const std::string_view value = TrimBlanks(line.substr(name_length + 1));
-  facts.any_line = true;
-  facts.last_is_framing = NoteField(name, value, facts);
-  StoreField(line, name, value, static_cast<uint32_t>(at), fields);
-  facts.last_is_stored = true;
+  const char* const text = head.data();
+  size_t from = at + name_length + 1;
+  size_t to = end;
+  while (from < to && IsBlank(text[from])) ++from;
+  while (to > from && IsBlank(text[to - 1])) --to;
+  facts.last_is_framing = NoteField({text + at, name_length}, {text + from, to - from}, facts);
+  fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
+                    static_cast<uint32_t>(to - from)});
 }
 
 Framing FramingOf(const Message& message, HeadFacts& facts) {

@@ -12,9 +12,10 @@
 
 namespace wirespan::decoders::http1 {
 
-inline constexpr size_t kMaxHeadBytes = 64 * 1024;  // of a start line with its fields; longer ones are truncated and say so
-inline constexpr size_t kMaxFields = 256;           // header and trailer fields stored; further ones set `truncated`
-inline constexpr size_t kMaxTrailerBytes = 16 * 1024;
+inline constexpr size_t kMaxHeadBytes =
+    size_t{64} * 1024;                     // of a start line with its fields; longer ones are truncated and say so
+inline constexpr size_t kMaxFields = 256;  // header and trailer fields stored; further ones set `truncated`
+inline constexpr size_t kMaxTrailerBytes = size_t{16} * 1024;
 
 // A field line: offsets into Message::head (or ::trailer). obs-fold inside a value is kept as sent.
 struct FieldRef {

@@ -17,7 +17,7 @@ class MessagePool {
     spares_.reserve(max_spares), shells_.reserve(max_spares);
   }
 
-  static constexpr size_t kMaxKeptBytes = 8 * 1024;
+  static constexpr size_t kMaxKeptBytes = size_t{8} * 1024;
 
   // The caller is done with a message the decoder appended to `out`.
   void Give(Message&& message);

@@ -73,7 +73,7 @@ size_t LineEnd(std::string_view bytes, size_t at, size_t from, BlockMasks masks)
     low = masks.low & (~uint32_t{0} << (from - at));
   } else {
     block = from;
-    low = ScanTail<Block>(bytes.data() + block, bytes.size() - block).low;
+    low = ScanLowTail<Block>(bytes.data() + block, bytes.size() - block);
   }
   while (true) {
     for (; low != 0; low &= low - 1) {
@@ -83,7 +83,7 @@ size_t LineEnd(std::string_view bytes, size_t at, size_t from, BlockMasks masks)
     }
     block += kBlockBytes;
     if (block >= bytes.size()) return kNone;
-    low = ScanTail<Block>(bytes.data() + block, bytes.size() - block).low;
+    low = ScanLowTail<Block>(bytes.data() + block, bytes.size() - block);
   }
 }
 

@@ -9,7 +9,7 @@ namespace wirespan::decoders::http1 {
 
 // Start lines longer than this are not taken for one. A phrase may hold anything, further candidates too: its bound keeps the
 // work small.
-constexpr size_t MaxCandidateBytes(bool is_request) { return is_request ? 8 * 1024 : 256; }
+constexpr size_t MaxCandidateBytes(bool is_request) { return is_request ? size_t{8} * 1024 : 256; }
 
 enum class StartOutcome : uint8_t {
   kNone,       // no start line begins in the bytes
