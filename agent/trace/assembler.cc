@@ -49,7 +49,7 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard) {
     if (auto* request = std::get_if<RequestSeen>(&fact)) {
       uint32_t context = kNone;
       if (request->incoming) {
-        context = TakeContext();
+        context = contexts_.Take();
         std::swap(contexts_[context], *request->incoming);
         request->incoming.reset();
       }
@@ -276,21 +276,16 @@ void TraceAssembler::Emit(uint32_t slot) {
   Dress(entry, spans_[at]);
   std::swap((out_ != nullptr ? *out_ : ready_).Add(), spans_[at]);
   ++counters_.spans_out;
-  ReleaseSpan(at);
+  spans_.GiveBack(at);
 }
 
 void TraceAssembler::Drop(SpanDrop reason, uint32_t span) {
   ++counters_.dropped[static_cast<size_t>(reason)];
-  ReleaseSpan(span);
-}
-
-void TraceAssembler::ReleaseSpan(uint32_t at) {
-  free_spans_.push_back(at);
-  --spans_in_use_;
+  spans_.GiveBack(span);
 }
 
 uint32_t TraceAssembler::TakeSpan() {
-  while (spans_in_use_ >= config_.max_held_spans) {
+  while (spans_.out() >= config_.max_held_spans) {
     if (held_.first != kNone) {
       ++counters_.released_early;
       Release(held_.first, Patience{});
@@ -299,28 +294,11 @@ uint32_t TraceAssembler::TakeSpan() {
       TakeFirst();
     }
   }
-  ++spans_in_use_;
-  if (free_spans_.empty()) {
-    spans_.emplace_back();
-    return static_cast<uint32_t>(spans_.size() - 1);
-  }
-  const uint32_t at = free_spans_.back();
-  free_spans_.pop_back();
-  return at;
-}
-
-uint32_t TraceAssembler::TakeContext() {
-  if (free_contexts_.empty()) {
-    contexts_.emplace_back();
-    return static_cast<uint32_t>(contexts_.size() - 1);
-  }
-  const uint32_t at = free_contexts_.back();
-  free_contexts_.pop_back();
-  return at;
+  return spans_.Take();
 }
 
 void TraceAssembler::ReleaseContext(uint32_t at) {
-  if (at != kNone) free_contexts_.push_back(at);
+  if (at != kNone) contexts_.GiveBack(at);
 }
 
 // ---- Memory ----

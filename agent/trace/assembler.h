@@ -17,6 +17,7 @@
 #include "agent/trace/fact_queue.h"
 #include "agent/trace/link.h"
 #include "agent/trace/link_reason.h"
+#include "agent/trace/pool.h"
 #include "exporters/span_exporter.h"
 
 namespace wirespan::trace {
@@ -75,7 +76,7 @@ class TraceAssembler {
 
   const AssemblerCounters& counters() const { return counters_; }
   const ResolverCounters& link_counters() const { return links_.counters(); }
-  uint32_t held_spans() const { return static_cast<uint32_t>(spans_in_use_); }
+  uint32_t held_spans() const { return spans_.out(); }
   uint32_t known_exchanges() const { return links_.size(); }
   // How far the links of a process are trusted now.
   Trust TrustOf(uint32_t tgid) { return links_.TrustOf(tgid, now_); }
@@ -157,8 +158,6 @@ class TraceAssembler {
   void Emit(uint32_t slot);
   void Drop(SpanDrop reason, uint32_t span);
   uint32_t TakeSpan();
-  void ReleaseSpan(uint32_t at);
-  uint32_t TakeContext();
   void ReleaseContext(uint32_t at);
   Entry& Sized(uint32_t slot);
   void MakeRoom();
@@ -188,11 +187,8 @@ class TraceAssembler {
   FactQueue queue_;
   std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
-  std::deque<exporters::Span> spans_;
-  std::vector<uint32_t> free_spans_;
-  size_t spans_in_use_ = 0;
-  std::deque<IncomingContext> contexts_;
-  std::vector<uint32_t> free_contexts_;
+  Pool<exporters::Span> spans_;
+  Pool<IncomingContext> contexts_;
   std::vector<Timer> timers_;  // heap, soonest first
   std::vector<Step> climb_;
   List open_, held_, lingering_;

@@ -28,14 +28,7 @@ uint32_t LinkResolver::SlotOfCall(Token token) {
 }
 
 uint32_t LinkResolver::Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid) {
-  uint32_t at = used_;
-  if (!free_.empty()) {
-    at = free_.back();
-    free_.pop_back();
-  } else {
-    ++used_;
-    if (slots_.size() < used_) slots_.emplace_back();
-  }
+  const uint32_t at = slots_.Take();
   Slot& slot = slots_[at];
   const uint32_t generation = slot.generation;
   slot = Slot{};
@@ -65,7 +58,7 @@ void LinkResolver::Free(uint32_t at) {
   }
   slot.live = false;
   ++slot.generation;
-  free_.push_back(at);
+  slots_.GiveBack(at);
 }
 
 // ---- Processes ----
@@ -82,16 +75,9 @@ void LinkResolver::Attach(Slot& slot) {
 }
 
 uint32_t LinkResolver::TakeProcess(uint32_t tgid) {
-  if (free_processes_.empty() && processes_.size() >= limits_.max_processes && !ReclaimProcess()) return kNone;
-  uint32_t at = 0;
-  if (!free_processes_.empty()) {
-    at = free_processes_.back();
-    free_processes_.pop_back();
-    processes_[at] = Process{};
-  } else {
-    at = static_cast<uint32_t>(processes_.size());
-    processes_.emplace_back();
-  }
+  if (processes_.out() >= limits_.max_processes && !ReclaimProcess()) return kNone;
+  const uint32_t at = processes_.Take();
+  processes_[at] = Process{};
   processes_[at].tgid = tgid;
   processes_[at].live = true;
   by_tgid_.Insert(tgid, at);
@@ -100,13 +86,13 @@ uint32_t LinkResolver::TakeProcess(uint32_t tgid) {
 
 // Gives up a process that no slot refers to (its end was not reported). Looks at a few only, so that a full table stays cheap.
 bool LinkResolver::ReclaimProcess() {
-  constexpr size_t kLooks = 64;
-  for (size_t i = 0; i < std::min(kLooks, processes_.size()); ++i) {
+  constexpr uint32_t kLooks = 64;
+  for (uint32_t i = 0; i < std::min(kLooks, processes_.size()); ++i) {
     reclaim_hand_ = (reclaim_hand_ + 1) % processes_.size();
     const Process& process = processes_[reclaim_hand_];
     if (!process.live || process.slots > 0) continue;
     by_tgid_.Erase(process.tgid);
-    FreeProcess(static_cast<uint32_t>(reclaim_hand_));
+    FreeProcess(reclaim_hand_);
     return true;
   }
   return false;
@@ -114,7 +100,7 @@ bool LinkResolver::ReclaimProcess() {
 
 void LinkResolver::FreeProcess(uint32_t at) {
   processes_[at].live = false;
-  free_processes_.push_back(at);
+  processes_.GiveBack(at);
 }
 
 // The process number may be given to another process from now on. What is known of this one stays while its calls need it.

@@ -5,13 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "agent/base/flat_table.h"
 #include "agent/trace/fact.h"
 #include "agent/trace/fact_queue.h"
 #include "agent/trace/link_reason.h"
+#include "agent/trace/pool.h"
 #include "agent/trace/trust.h"
 
 namespace wirespan::trace {
@@ -57,8 +57,8 @@ class LinkResolver {
  public:
   explicit LinkResolver(const LinkLimits& limits);
 
-  bool full() const { return free_.empty() && used_ == limits_.max_exchanges; }
-  uint32_t size() const { return used_ - static_cast<uint32_t>(free_.size()); }
+  bool full() const { return slots_.out() >= limits_.max_exchanges; }
+  uint32_t size() const { return slots_.out(); }
 
   // The slot of a request or of a finished span: found, or made. The resolver must not be full(). `now_ns` never goes back.
   Ref Open(const RequestSeen& request, uint64_t now_ns);
@@ -79,7 +79,9 @@ class LinkResolver {
   // The link of a call is decided: it claims no exchange any more, and no evidence changes it.
   void Settle(uint32_t slot);
   bool claimed(uint32_t slot) const { return slots_[slot].claims > 0; }
-  bool Alive(Ref ref) const { return ref.slot < used_ && slots_[ref.slot].live && slots_[ref.slot].generation == ref.generation; }
+  bool Alive(Ref ref) const {
+    return ref.slot < slots_.size() && slots_[ref.slot].live && slots_[ref.slot].generation == ref.generation;
+  }
   Ref RefOf(uint32_t slot) const { return {slot, slots_[slot].generation}; }
   void Free(uint32_t slot);
 
@@ -198,14 +200,11 @@ class LinkResolver {
   LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const;
 
   LinkLimits limits_;
-  std::deque<Slot> slots_;
-  std::vector<uint32_t> free_;
-  uint32_t used_ = 0;
+  Pool<Slot> slots_;
   FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
   FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange
-  std::deque<Process> processes_;
-  std::vector<uint32_t> free_processes_;
-  size_t reclaim_hand_ = 0;
+  Pool<Process> processes_;
+  uint32_t reclaim_hand_ = 0;
   uint64_t losses_until_ns_ = 0;
   FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
   std::vector<Ref> linked_;

@@ -19,7 +19,7 @@ struct SimulationConfig {
   int services = 4;
   int loops_percent = 50;  // how many services are event loops
   int clients = 8;         // from outside, each with one request at a time
-  int requests = 60;
+  int requests = 40;
   int max_steps = 3;     // calls of an exchange that follow each other, on threads
   int loop_steps = 2;    // and on loops
   int max_parallel = 3;  // calls of its first step that leave together (loops only)
