@@ -143,7 +143,8 @@ class ProtocolSession final : public stream::Session {
   const stream::ConnectionFacts* facts_ = nullptr;
   span::ConnectionProfile profile_;
   Side sides_[2];
-  Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
+  Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
+  bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
   bool had_request_ = false;
   bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over
 };

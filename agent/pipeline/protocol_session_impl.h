@@ -284,7 +284,10 @@ void ProtocolSession<Protocol>::Finish(ExchangeEnd end, uint64_t ended_ns) {
 template <typename Protocol>
 bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
   const match::MessageFacts& request = open.exchange.request_facts;
-  if (profile_.role() == ConnectionRole::kUnknown) profile_.Set(facts_->address, facts_->unix_path, facts_->role);
+  if (profile_.role() == ConnectionRole::kUnknown || profile_has_opening_ != facts_->opening_seen) {
+    profile_.Set(facts_->address, facts_->unix_path, facts_->role);
+    profile_has_opening_ = facts_->opening_seen;
+  }
   trace::SpanFinished& fact = services_->facts->AddSpan();
   span::SpanInput input{.connection = &profile_,
                         .resource = services_->resources->Of(open.extra.tgid),

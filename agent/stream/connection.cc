@@ -437,11 +437,18 @@ void Connection::Tick(StreamContext& context) {
 
 void Connection::Rest(StreamContext& context) {
   if (state_ != State::kActive || HasOpen() || is_waiting() || context.now_ns - last_event_ns < context.limits.rest_ns) return;
+  bool in_step = true;
   for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
-    if (step(dir) != Step::kInStep || !session_->AtBoundary(dir) || !stream(dir).Head().empty()) return;
+    in_step = in_step && step(dir) == Step::kInStep;
+    if (step(dir) == Step::kInStep && (!session_->AtBoundary(dir) || !stream(dir).Head().empty())) return;
   }
   context.sessions->Close(std::move(session_));
   state_ = State::kResting;
+  if (in_step) return;
+  // Where messages begin is not known anyway: the next turn begins anew.
+  hint_ = protocol_;
+  state_ = State::kGuessing;
+  steps_[0] = steps_[1] = Step::kWaiting;
 }
 
 void Connection::Clear(StreamContext& context) {

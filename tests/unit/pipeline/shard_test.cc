@@ -318,6 +318,66 @@ TEST(Shard, AnIdleConnectionGivesItsSessionBackAndGoesOnExactly) {
   EXPECT_EQ(h.facts.spans[2].path, "/3");
 }
 
+TEST(Shard, AConnectionOutOfStepGivesItsSessionBackTooAndBeginsAnewAtATurn) {
+  ShardHarness h;
+  EventMaker server(kInode, WS_ROLE_SERVER);
+  h.Feed({server.Opened(), server.Request(Get("/1")), server.Response("HTTP/1.1 200 OK\r\nContent-Le")});
+  server.Unseen(WS_SEND, 100);
+  h.Feed(server.Response("lost its place"));
+  h.Settle();
+  h.Feed(server.Request("GARBAGE\x01\x02\x03\r\n"));
+  server.now += 5'000'000'000;
+  h.Settle();
+  h.Settle();
+  EXPECT_EQ(h.shard.sessions_in_use(), 0U);
+  h.Feed({server.Response("?"), server.Request(Get("/2")), server.Response(Ok("2"))});
+  h.Settle();
+  ASSERT_EQ(h.facts.spans.size(), 2U);
+  EXPECT_EQ(h.facts.spans[0].incomplete, Name(decoders::ExchangeEnd::kResponseNotSeen));
+  EXPECT_EQ(h.facts.spans[1].path, "/2");
+  EXPECT_TRUE(h.facts.spans[1].complete());
+}
+
+TEST(Shard, ASlowClientIsNotForgottenInMidRequest) {
+  ShardHarness h;
+  EventMaker server(kInode, WS_ROLE_SERVER);
+  h.Feed(server.Opened());
+  for (const char c : Get("/slowly")) {
+    h.Feed(server.Request(std::string(1, c)));
+    server.now += 3'000'000'000;
+    h.Tick(server.now);
+  }
+  h.Feed(server.Response(Ok("x")));
+  h.Tick(server.now);
+  ASSERT_EQ(h.facts.spans.size(), 1U);
+  EXPECT_EQ(h.facts.spans[0].path, "/slowly");
+  EXPECT_TRUE(h.facts.spans[0].complete());
+}
+
+TEST(Shard, BothEndsOfAUnixConnectionHaveTheSameJoinKey) {
+  ShardHarness h;
+  EventMaker client(11, WS_ROLE_CLIENT);
+  EventMaker server(12, WS_ROLE_SERVER);
+  client.position[WS_SEND] = server.position[WS_RECEIVE] = 0;
+  const auto unix_opened = [](EventMaker& end, uint64_t peer) {
+    Record record = end.Opened();
+    ws_connection_event wire;
+    std::memcpy(&wire, record.data(), sizeof(wire));
+    wire.address = {};
+    wire.address.family = WS_FAMILY_UNIX;
+    wire.address.path_length = 6;
+    std::memcpy(wire.path, "/run/x", 6);
+    wire.peer_inode = peer;
+    std::memcpy(record.data(), &wire, sizeof(wire));
+    return record;
+  };
+  h.Feed({unix_opened(client, 12), unix_opened(server, 11), client.Request(Get("/u")), server.Request(Get("/u"))});
+  h.shard.Tick(client.now);
+  ASSERT_EQ(h.facts.requests.size(), 2U);
+  EXPECT_TRUE(h.facts.requests[0].join.known());
+  EXPECT_EQ(h.facts.requests[0].join, h.facts.requests[1].join);
+}
+
 TEST(Shard, AnInodeUsedAgainIsANewConnection) {
   ShardHarness h;
   EventMaker first(kInode, WS_ROLE_SERVER);
