@@ -16,7 +16,7 @@
 namespace wirespan::config {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1024 * 1024;
+constexpr size_t kMaxFileBytes = size_t{1024} * 1024;
 
 void AddFlags(CLI::App& app, FlagValues& values, bool selectors) {
   for (const Option& option : Options()) {
@@ -42,7 +42,7 @@ Result<std::string> ReadConfigFile(const std::string& path) {
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno("read configuration " + path, errno);
   if (!S_ISREG(status.st_mode)) return Error("read configuration " + path + ": not a regular file");
   std::string text;
-  std::array<char, 16 * 1024> block;
+  std::array<char, size_t{16} * 1024> block;
   while (text.size() <= kMaxFileBytes) {
     const ssize_t size = read(fd.get(), block.data(), block.size());
     if (size < 0) return Error::FromErrno("read configuration " + path, errno);

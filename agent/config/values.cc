@@ -7,7 +7,7 @@
 namespace wirespan::config {
 namespace {
 
-constexpr size_t kMaxTextBytes = 64 * 1024;
+constexpr size_t kMaxTextBytes = size_t{64} * 1024;
 constexpr uint64_t kMaxMilliseconds = 366ULL * 24 * 3600 * 1000;
 
 struct Unit {
@@ -17,12 +17,12 @@ struct Unit {
 constexpr std::array<Unit, 8> kByteUnits = {{{"", 1},
                                              {"B", 1},
                                              {"KiB", 1024},
-                                             {"MiB", 1024 * 1024},
-                                             {"GiB", 1024 * 1024 * 1024},
+                                             {"MiB", 1024UL * 1024},
+                                             {"GiB", 1024UL * 1024 * 1024},
                                              {"kB", 1000},
-                                             {"MB", 1000 * 1000},
-                                             {"GB", 1000 * 1000 * 1000}}};
-constexpr std::array<Unit, 4> kTimeUnits = {{{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}}};
+                                             {"MB", 1000UL * 1000},
+                                             {"GB", 1000UL * 1000 * 1000}}};
+constexpr std::array<Unit, 4> kTimeUnits = {{{"ms", 1}, {"s", 1000}, {"m", 60UL * 1000}, {"h", 3600UL * 1000}}};
 
 std::string Quoted(std::string_view text) { return "'" + OneLine(text.substr(0, 100)) + (text.size() > 100 ? "...'" : "'"); }
 

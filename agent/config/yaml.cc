@@ -12,7 +12,7 @@
 namespace wirespan::config {
 namespace {
 
-constexpr size_t kMaxYamlBytes = 1024 * 1024;
+constexpr size_t kMaxYamlBytes = size_t{1024} * 1024;
 constexpr size_t kMaxListValues = 10'000;
 
 std::string Place(const std::string& name, const YAML::Mark& mark) {

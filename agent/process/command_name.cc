@@ -107,7 +107,7 @@ std::string OptionValue(Arguments arguments, std::initializer_list<std::string_v
 }
 
 // `program`: a script's or module's name that Python runs, `arguments` what follows it.
-std::string PythonProgram(std::string program, Arguments arguments) {
+std::string PythonProgram(const std::string& program, Arguments arguments) {
   std::string served;
   if (IsOneOf(program, {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress-serve", "waitress"})) {
     served = ServedApplication(arguments);

@@ -16,7 +16,7 @@ namespace wirespan::process {
 namespace {
 
 constexpr size_t kMaxSections = 4096;
-constexpr size_t kMaxNames = 256 * 1024;
+constexpr size_t kMaxNames = size_t{256} * 1024;
 
 bool ReadAt(int fd, void* out, size_t size, uint64_t offset) {
   if (offset > uint64_t{1} << 62U) return false;

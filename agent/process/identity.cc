@@ -73,7 +73,7 @@ std::string ArchitectureOf(std::string_view machine) {
 }
 
 uint64_t BootTimeNs(const ProcFs& proc) {
-  const std::optional<std::string> stat = proc.ReadRoot("stat", 4 * 1024 * 1024);
+  const std::optional<std::string> stat = proc.ReadRoot("stat", size_t{4} * 1024 * 1024);
   if (!stat) return 0;
   constexpr std::string_view kLine = "\nbtime ";
   const size_t place = stat->find(kLine);
@@ -167,7 +167,7 @@ std::optional<std::vector<std::pair<std::string, std::string>>> ParseResourceAtt
 
 std::string ServiceName(const ProcessFacts& facts) {
   if (!facts.service_name.empty()) return facts.service_name;
-  const std::string named = Printable(FindVariable(facts.environment, "OTEL_SERVICE_NAME"));
+  std::string named = Printable(FindVariable(facts.environment, "OTEL_SERVICE_NAME"));
   if (!named.empty()) return named;
   const auto attributes = ParseResourceAttributes(FindVariable(facts.environment, "OTEL_RESOURCE_ATTRIBUTES"));
   if (attributes) {

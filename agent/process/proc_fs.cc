@@ -35,7 +35,7 @@ std::optional<std::string> ReadFile(const std::string& path, size_t limit) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.ok()) return std::nullopt;
   std::string text;
-  std::array<char, 16 * 1024> block;
+  std::array<char, size_t{16} * 1024> block;
   while (text.size() < limit) {
     const ssize_t size = read(fd.get(), block.data(), std::min(block.size(), limit - text.size()));
     if (size < 0 && errno == EINTR) continue;

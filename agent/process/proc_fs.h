@@ -16,9 +16,9 @@ namespace wirespan::process {
 
 class ProcFs {
  public:
-  static constexpr size_t kMaxRead = 256 * 1024;    // of one file, where the caller says nothing less
-  static constexpr size_t kMaxFds = 65'536;         // entries of one fd directory
-  static constexpr size_t kMaxProcesses = 131'072;  // entries of /proc itself
+  static constexpr size_t kMaxRead = size_t{256} * 1024;  // of one file, where the caller says nothing less
+  static constexpr size_t kMaxFds = 65'536;               // entries of one fd directory
+  static constexpr size_t kMaxProcesses = 131'072;        // entries of /proc itself
 
   explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
 

@@ -11,9 +11,9 @@ namespace wirespan::process {
 namespace {
 
 constexpr size_t kMaxArguments = 1024;
-constexpr size_t kMaxEnvironment = 1024 * 1024;  // read; far less is kept
-constexpr size_t kMaxMountInfo = 256 * 1024;
-constexpr size_t kMaxPasswd = 1024 * 1024;
+constexpr size_t kMaxEnvironment = size_t{1024} * 1024;  // read; far less is kept
+constexpr size_t kMaxMountInfo = size_t{256} * 1024;
+constexpr size_t kMaxPasswd = size_t{1024} * 1024;
 constexpr size_t kMaxKeptArgument = 4096;
 constexpr int kLooks = 3;
 
@@ -22,7 +22,7 @@ void KeepVariable(std::string_view environment, std::string_view name, std::stri
   if (value.empty()) return;
   out += name;
   out += '=';
-  out += value.substr(0, 16 * 1024);
+  out += value.substr(0, size_t{16} * 1024);
   out += '\0';
 }
 

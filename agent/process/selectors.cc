@@ -18,7 +18,7 @@ namespace wirespan::process {
 namespace {
 
 // Listening sockets stand before all others in these tables, so that a bound loses connections first.
-constexpr size_t kMaxSocketTable = 8 * 1024 * 1024;
+constexpr size_t kMaxSocketTable = size_t{8} * 1024 * 1024;
 constexpr size_t kLeastContainerPrefix = 4;
 constexpr std::string_view kCgroupRoot = "/sys/fs/cgroup";
 

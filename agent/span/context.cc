@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kTraceparentBytes = 55;
 // What 32 of the longest members need, with room for the white space around them; more is no tracestate that anybody may keep.
-constexpr size_t kMaxJoinedBytes = 64 * 1024;
+constexpr size_t kMaxJoinedBytes = size_t{64} * 1024;
 
 bool IsOws(char c) { return c == ' ' || c == '\t'; }
 

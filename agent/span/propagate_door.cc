@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxLineBytes = 1024 * 1024;
+constexpr size_t kMaxLineBytes = size_t{1024} * 1024;
 constexpr std::array<std::string_view, 6> kLaterFormats = {"b3", "jaeger", "xray", "datadog", "baggage", "any"};
 
 enum class LineRead : uint8_t { kLine, kTooLong, kEnd };
