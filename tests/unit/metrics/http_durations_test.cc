@@ -2,26 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
-#include <new>
 #include <random>
 
-namespace {
-
-thread_local size_t allocations = 0;
-
-}  // namespace
-
-// Counts this binary's allocations, so that "allocates nothing" is a test and no promise.
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }
+#include "tests/unit/span/allocation_counter.h"
 
 namespace wirespan::metrics {
 namespace {
@@ -154,11 +138,11 @@ TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
   };
   record_all();
   durations.Reset();
-  const size_t before = allocations;
+  testing::ResetAllocationCount();
   for (int round = 0; round < 100; ++round) record_all();
   durations.Reset();
   record_all();
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(testing::AllocationCount(), 0U);
 }
 
 TEST(HttpDurations, SeriesPastTheLimitGoToTheResourcesOverflowSeries) {
