@@ -1,9 +1,13 @@
 // wirespan: reads the command line, opens the door it names, ends with its exit code: 0, 1 for a failure, 2 for wrong usage.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/base/log.h"
@@ -63,7 +67,7 @@ struct CommandLine {
     app.require_subcommand(1);
     run = app.add_subcommand("run", "start a command and trace it and its children: wirespan run [OPTIONS] -- CMD ARG...");
     config::AddCaptureFlags(*run, run_flags);
-    run->add_option("command", command, "the command and its arguments, after --")->required();
+    run->footer("Everything after -- is the command and its arguments; its exit code becomes that of wirespan.");
     attach = app.add_subcommand("attach", "trace running processes and their children");
     config::AddSelectorFlags(*attach, attach_flags);
     config::AddCaptureFlags(*attach, attach_flags);
@@ -86,6 +90,7 @@ int Trace(CommandLine& line) {
   const bool is_run = line.run->parsed();
   const std::optional<config::Config> config = Load(is_run ? line.run_flags : line.attach_flags);
   if (!config) return kUsage;
+  if (is_run && line.command.empty()) return Usage("run: no command; write it after --: wirespan run -- CMD ARG...");
   if (is_run) return live::RunCommand(*config, line.command);
   if (config->targets.empty()) {
     return Usage("attach: no process selected; give --pid N, --exe GLOB, --port P, --cgroup PATH or --container ID");
@@ -108,14 +113,48 @@ int Open(CommandLine& line) {
   return cli::RunDecode(line.decode, std::cin, std::cout, std::cerr);
 }
 
+// The words of the command line up to a "--", and those behind it, which are the traced command's own business.
+struct Words {
+  std::vector<std::string> own;
+  std::vector<std::string> command;
+  bool has_command = false;
+};
+
+Words Split(int argc, char** argv) {
+  Words words;
+  for (int i = 1; i < argc; ++i) {
+    if (!words.has_command && std::string_view(argv[i]) == "--") {
+      words.has_command = true;
+    } else {
+      (words.has_command ? words.command : words.own).emplace_back(argv[i]);
+    }
+  }
+  return words;
+}
+
+// A first word that is no command, said by name; nullopt where it is one, or an option.
+std::optional<std::string> UnknownCommand(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty() || words[0].starts_with("-")) return std::nullopt;
+  std::string known;
+  for (const CLI::App* door : app.get_subcommands({})) {
+    if (door->get_name() == words[0]) return std::nullopt;
+    known += (known.empty() ? "" : ", ") + door->get_name();
+  }
+  return "unknown command '" + words[0] + "'; known: " + known;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     std::ios::sync_with_stdio(false);
     CommandLine line;
+    Words words = Split(argc, argv);
+    if (const std::optional<std::string> unknown = UnknownCommand(line.app, words.own)) return Usage(*unknown);
+    line.command = std::move(words.command);
     try {
-      line.app.parse(argc, argv);
+      std::reverse(words.own.begin(), words.own.end());  // CLI11 takes words from the back
+      line.app.parse(std::move(words.own));
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return line.app.exit(error);  // --help, --version
       return Usage(std::string(error.what()) + "; see wirespan --help");

@@ -305,6 +305,8 @@ std::string_view KernelCountName(uint32_t count) {
       return "moved_bytes";
     case WS_COUNT_OFF_CALLS:
       return "off_calls";
+    case WS_COUNT_FURTHER_PIECES:
+      return "further_pieces";
     case WS_COUNT_TRACED_CALLS:
       return "traced_calls";
     default:

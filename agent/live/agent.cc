@@ -228,6 +228,14 @@ void Agent::FinishRecording() {
   if (Result<void> done = recorder_->Finish(counters, clock_.BootNs()); !done.ok()) spdlog::error("{}", done.error().message());
 }
 
+bool Agent::wrote_everything() const {
+  if (recorder_ && recorder_->error()) return false;
+  for (const auto& loop : outputs_->loops()) {
+    if (loop->name() != "otlp" && loop->counts().gave_up != 0) return false;
+  }
+  return true;
+}
+
 Summary Agent::MakeSummary() const {
   Summary summary;
   summary.kernel = tracer_->Losses();

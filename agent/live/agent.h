@@ -46,6 +46,8 @@ class Agent {
 
   const kernel::Tracer& tracer() const { return *tracer_; }
   const Outputs& outputs() const { return *outputs_; }
+  // After Stop: whether the local outputs (standard output, --output, --record) took all they were given.
+  bool wrote_everything() const;
   // What happened, after Stop.
   Summary MakeSummary() const;
 

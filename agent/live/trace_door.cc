@@ -46,6 +46,9 @@ void SayReady(const Agent& agent) {
 
 void SaySummary(const Agent& agent) { std::fprintf(stderr, "summary: %s\n", agent.MakeSummary().ToJson().c_str()); }
 
+// 0 where everything that was asked for could be written. A collector that is away is no failure of the run: its losses are counted.
+int OutcomeOf(const Agent& agent) { return agent.wrote_everything() ? 0 : 1; }
+
 // What the main thread does while the others work.
 class Waiting {
  public:
@@ -116,7 +119,8 @@ int RunCommand(const config::Config& config, const std::vector<std::string>& com
   const int status = AwaitCommand(waiting, child->pid());
   (*agent)->Stop();
   SaySummary(**agent);
-  return ExitCodeOf(status);
+  const int code = ExitCodeOf(status);
+  return code != 0 ? code : OutcomeOf(**agent);
 }
 
 int RunAttach(const config::Config& config) {
@@ -136,7 +140,7 @@ int RunAttach(const config::Config& config) {
   }
   (*agent)->Stop();
   SaySummary(**agent);
-  return 0;
+  return OutcomeOf(**agent);
 }
 
 }  // namespace wirespan::live

@@ -3,6 +3,7 @@
 #pragma once
 #include "lib/stamp.bpf.h"
 
+#define MAX_PIECES 18 /* records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest */
 #define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
 
 static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread, struct ws_target *target,
@@ -22,7 +23,7 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	event->position_high = operation->position_high;
 	event->original_size = (__u32)operation->total;
 	event->captured_size = captured;
-	event->skipped_size = 0;
+	event->skipped_size = (__u32)operation->skipped;
 	event->flags = operation->data_flags;
 	event->turn = connection->turn;
 	event->direction = (__u16)operation->direction;
@@ -65,7 +66,7 @@ static __always_inline void classify(struct thread_state *thread, struct ws_targ
 static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
 {
 	__u32 copied = 0;
-	__u64 skip = operation->offset;
+	__u64 skip = operation->offset + operation->skipped;
 
 	for (__u32 i = 0; i < MAX_SEGMENTS; i++) {
 		struct iovec segment = {};
@@ -104,7 +105,7 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 {
 	if (wanted > size)
 		wanted = size;
-	if (bpf_probe_read_user(payload, wanted, (const void *)(operation->base + operation->offset))) {
+	if (bpf_probe_read_user(payload, wanted, (const void *)(operation->base + operation->offset + operation->skipped))) {
 		operation->data_flags |= WS_DATA_COPY_FAULT;
 		add_loss(WS_LOSS_COPY_FAULT, 1);
 		return 0;
@@ -143,7 +144,8 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                                \
 		fill_event(&record->event, thread, target, connection, sk, captured);                                        \
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                                \
-		connection->captured += captured;                                                                            \
+		if (thread->operation.skipped == 0)                                                                          \
+			connection->captured += captured;                                                                    \
 		add_count(WS_COUNT_DATA_EVENTS, 1);                                                                          \
 		add_count(WS_COUNT_CAPTURED_BYTES, captured);                                                                \
 		return 0;                                                                                                    \
@@ -179,12 +181,84 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	return 0;
 }
 
+/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends. */
+#define TAIL_BYTES 8
+
+static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+				     struct sock *sk)
+{
+	struct operation *operation = &thread->operation;
+
+	if (operation->memory == MEMORY_NONE)
+		return emit_empty(thread, target, connection, sk);
+	operation->skipped = operation->total > TAIL_BYTES ? operation->total - TAIL_BYTES : 0;
+	if (operation->memory == MEMORY_BUFFER)
+		emit_buffer_256(thread, target, connection, sk, TAIL_BYTES);
+	else
+		emit_segments_1024(thread, target, connection, sk, TAIL_BYTES);
+	operation->skipped = 0;
+	return 0;
+}
+
+static __always_inline int emit_bytes(struct thread_state *thread, struct ws_target *target, struct connection *connection,
+				      struct sock *sk, __u32 wanted)
+{
+	if (thread->operation.memory != MEMORY_BUFFER) {
+		if (wanted <= 1024)
+			return emit_segments_1024(thread, target, connection, sk, wanted);
+		return emit_segments_4096(thread, target, connection, sk, wanted);
+	}
+	if (wanted <= 256)
+		return emit_buffer_256(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_buffer_1024(thread, target, connection, sk, wanted);
+	return emit_buffer_4096(thread, target, connection, sk, wanted);
+}
+
+/* One piece of a call that does not fit into one record or into the turn's budget. A global function: the verifier walks it once.
+ * Weak, because two units carry it and the linker keeps one. */
+__weak __noinline int emit_next_piece(__u32 number)
+{
+	struct ws_target *target = current_target();
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection;
+	struct operation *operation;
+	__u32 left;
+	__u64 key;
+
+	if (!target || !thread)
+		return 0;
+	operation = &thread->operation;
+	key = operation->sock;
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection || !operation->rest)
+		return 0;
+	if (number) { /* only the first piece begins a turn */
+		operation->data_flags &= ~(WS_DATA_FIRST_OF_TURN | WS_DATA_FIRST_OF_RESPONSE);
+		add_count(WS_COUNT_FURTHER_PIECES, 1);
+	}
+	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
+	if (left > WS_MAX_PAYLOAD)
+		left = WS_MAX_PAYLOAD;
+	if (operation->memory == MEMORY_NONE || number >= MAX_PIECES - 1)
+		left = 0;
+	operation->total = left && left < operation->rest ? left : operation->rest;
+	operation->rest -= operation->total;
+	if (left == 0)
+		emit_tail(thread, target, connection, (struct sock *)key);
+	else
+		emit_bytes(thread, target, connection, (struct sock *)key, (__u32)operation->total & (2 * WS_MAX_PAYLOAD - 1));
+	operation->offset += operation->total;
+	operation->position += (__u32)operation->total;
+	return 0;
+}
+
 /* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
 static __noinline int emit_data(struct thread_state *thread, struct ws_target *target, struct connection *connection,
 				struct sock *sk)
 {
 	struct operation *operation;
-	__u32 wanted, left;
+	__u32 left;
 
 	if (!thread || !target || !connection)
 		return 0;
@@ -202,21 +276,18 @@ static __noinline int emit_data(struct thread_state *thread, struct ws_target *t
 		return 0;
 	}
 	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
-	wanted = operation->total < left ? (__u32)operation->total : left;
-	if (wanted > WS_MAX_PAYLOAD)
-		wanted = WS_MAX_PAYLOAD;
-	if (wanted == 0 || operation->memory == MEMORY_NONE)
-		return emit_empty(thread, target, connection, sk);
-	if (operation->memory != MEMORY_BUFFER) {
-		if (wanted <= 1024)
-			return emit_segments_1024(thread, target, connection, sk, wanted);
-		return emit_segments_4096(thread, target, connection, sk, wanted);
+	operation->skipped = 0;
+	operation->rest = 0;
+	if (operation->total <= left && operation->total <= WS_MAX_PAYLOAD && operation->memory != MEMORY_NONE)
+		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
+	operation->sock = (__u64)sk;
+	operation->rest = operation->total;
+	for (__u32 number = 0; number < MAX_PIECES; number++) {
+		if (!operation->rest)
+			break;
+		emit_next_piece(number);
 	}
-	if (wanted <= 256)
-		return emit_buffer_256(thread, target, connection, sk, wanted);
-	if (wanted <= 1024)
-		return emit_buffer_1024(thread, target, connection, sk, wanted);
-	return emit_buffer_4096(thread, target, connection, sk, wanted);
+	return 0;
 }
 
 /* Return of a send that moved operation->total bytes. */

@@ -39,7 +39,9 @@ struct operation {
 	__u64 run_delay_ns;
 	__u64 stored;        /* the connection's stored token before this call took it */
 	__u64 time_ns;       /* of the event: start of a send, end of a receive */
-	__u64 total;         /* bytes the call moved, or of the message being emitted */
+	__u64 total;         /* bytes of the piece being emitted: all that the call moved, or a part */
+	__u64 rest;          /* bytes of the call behind that piece */
+	__u64 skipped;       /* bytes of the piece before the first one that is copied */
 	__u64 messages;      /* sendmmsg, recvmmsg: the array of mmsghdr */
 	__u64 trailing;      /* bytes of later messages of the same call (recvmmsg) */
 	__u32 kind;

@@ -199,7 +199,8 @@ enum ws_count {
 	WS_COUNT_MOVED_BYTES = 3,       /* bytes the traced calls moved */
 	WS_COUNT_OFF_CALLS = 4,         /* calls on connections that user space switched off */
 	WS_COUNT_TRACED_CALLS = 5,
-	WS_COUNT_COUNT = 6,
+	WS_COUNT_FURTHER_PIECES = 6,    /* records for one call beyond its first: traced_calls + these = data_events + off_calls + lost */
+	WS_COUNT_COUNT = 7,
 };
 
 WS_STATIC_ASSERT(sizeof(struct ws_event_header) == 16, "ws_event_header");

@@ -52,7 +52,7 @@ def flood(workspace, **load):
     check(capture.dropped.get("ring_full", 0) > 0, "the ring was not flooded")
     capture.check_books()
     kernel = capture.summary["kernel"]
-    check_equal(kernel["traced_calls"], kernel["data_events"] + kernel["off_calls"] + capture.dropped["ring_full"],
+    check_equal(kernel["traced_calls"] + kernel["further_pieces"], kernel["data_events"] + kernel["off_calls"] + capture.dropped["ring_full"],
                 "traced calls = data events + calls switched off + ring_full")
     whole = [span for span in capture.of_kind("SERVER") if "wirespan.incomplete" not in span["attributes"]]
     paths = {path_of(span) for span in whole}
