@@ -5,8 +5,11 @@
 
 namespace wirespan::trace {
 
+namespace {
+constexpr size_t kFirstCapacity = 64;
+}  // namespace
+
 void FactQueue::Lane::Grow() {
-  constexpr size_t kFirstCapacity = 64;
   std::vector<QueuedFact> larger(ring.empty() ? kFirstCapacity : ring.size() * 2);
   for (size_t i = 0; i < count; ++i) larger[i] = std::move(At(i));
   ring.swap(larger);

@@ -8,6 +8,10 @@ namespace wirespan::trace {
 using exporters::LinkConfidence;
 using exporters::LinkEvidence;
 
+namespace {
+constexpr uint32_t kReclaimLooks = 64;
+}  // namespace
+
 LinkResolver::LinkResolver(const LinkLimits& limits) : limits_(limits) {}
 
 // ---- Slots ----
@@ -86,8 +90,7 @@ uint32_t LinkResolver::TakeProcess(uint32_t tgid) {
 
 // Gives up a process that no slot refers to (its end was not reported). Looks at a few only, so that a full table stays cheap.
 bool LinkResolver::ReclaimProcess() {
-  constexpr uint32_t kLooks = 64;
-  for (uint32_t i = 0; i < std::min(kLooks, processes_.size()); ++i) {
+  for (uint32_t i = 0; i < std::min(kReclaimLooks, processes_.size()); ++i) {
     reclaim_hand_ = (reclaim_hand_ + 1) % processes_.size();
     const Process& process = processes_[reclaim_hand_];
     if (!process.live || process.slots > 0) continue;

@@ -301,8 +301,8 @@ TEST(Link, ReuseAmongOthersIsBelievedOnceProven) {
     out[i] = &world.NewEnd();
     out[i]->fresh = false;
   }
-  constexpr int kRounds = 20;
-  for (int round = 0; round < kRounds; ++round) {
+  constexpr int rounds = 20;
+  for (int round = 0; round < rounds; ++round) {
     world.Pass(1'000 * kMs);
     std::array<int, 3> root{};
     for (size_t i = 0; i < 3; ++i) {
@@ -329,7 +329,7 @@ TEST(Link, ReuseAmongOthersIsBelievedOnceProven) {
   const Verdict verdict = outcome.Judge();
   EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
   EXPECT_TRUE(assembler.TrustOf(10).reuse_proven);
-  const int middle = (kRounds - 1) * 12 + 6;  // the second call of the last round's first exchange
+  const int middle = (rounds - 1) * 12 + 6;  // the second call of the last round's first exchange
   EXPECT_EQ(outcome.ParentOf("c6"), "");
   EXPECT_EQ(outcome.ReasonOf("c6"), "queued-reuse");
   EXPECT_EQ(outcome.ParentOf("c" + std::to_string(middle)), "s" + std::to_string(middle - 6));
