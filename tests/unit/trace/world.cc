@@ -275,10 +275,12 @@ Verdict Outcome::Judge() const {
 std::vector<std::string> Outcome::Lines() const {
   std::vector<std::string> lines;
   for (const exporters::Span& span : spans_) {
-    lines.push_back(span.name + " " + exporters::ToHex(span.trace_id) + " " + exporters::ToHex(span.span_id) + " " +
-                    exporters::ToHex(span.parent_span_id) + " " + std::to_string(span.flags) + " " + span.trace_state + " " +
-                    std::string(exporters::Name(span.link_evidence)) + " " + std::string(exporters::Name(span.link_confidence)) +
-                    " " + ReasonOf(span.name));
+    std::string line = span.name;
+    line.append(" ").append(exporters::ToHex(span.trace_id)).append(" ").append(exporters::ToHex(span.span_id));
+    line.append(" ").append(exporters::ToHex(span.parent_span_id)).append(" ").append(std::to_string(span.flags));
+    line.append(" ").append(span.trace_state).append(" ").append(exporters::Name(span.link_evidence));
+    line.append(" ").append(exporters::Name(span.link_confidence)).append(" ").append(ReasonOf(span.name));
+    lines.push_back(std::move(line));
   }
   std::sort(lines.begin(), lines.end());
   return lines;
