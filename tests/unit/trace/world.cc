@@ -262,9 +262,10 @@ Verdict Outcome::Judge() const {
     ++verdict.links;
     if (parent != truth) {
       ++verdict.wrong;
-      if (verdict.first_wrong.empty())
-        verdict.first_wrong =
-            span.name + " -> " + parent + " (" + std::string(exporters::Name(span.link_evidence)) + "), truly " + truth;
+      if (verdict.first_wrong.empty()) {
+        verdict.first_wrong.append(span.name).append(" -> ").append(parent).append(" (");
+        verdict.first_wrong.append(exporters::Name(span.link_evidence)).append("), truly ").append(truth);
+      }
     }
     const exporters::Span* above = Find(parent);
     if (above != nullptr && above->trace_id != span.trace_id) ++verdict.split;
