@@ -73,8 +73,8 @@ void ExportLoop::LogOutcome(const exporters::ExportOutcome& outcome, size_t span
   if (outcome.message.empty()) {
     spdlog::info("export to {}: works again", options_.name);
   } else if (failing) {
-    spdlog::warn("export to {}: {} of {} spans not delivered: {}", options_.name, spans - outcome.accepted, spans,
-                 outcome.message);
+    spdlog::warn("export to {}: {} of {} spans not delivered: {} ({} batches before were not told of)", options_.name,
+                 spans - outcome.accepted, spans, outcome.message, suppressed_);
   } else {
     spdlog::warn("export to {}: {}", options_.name, outcome.message);
   }

@@ -6,7 +6,11 @@
 namespace wirespan::exporters::otlp {
 
 Sender::Sender(const OtlpOptions& options, std::unique_ptr<Transport> transport)
-    : gzip_(options.gzip), retry_(options.retry), transport_(std::move(transport)), seed_(std::random_device()()) {}
+    : gzip_(options.gzip),
+      on_retry_(options.on_retry),
+      retry_(options.retry),
+      transport_(std::move(transport)),
+      seed_(std::random_device()()) {}
 
 std::string_view Sender::Compress(std::string_view body, bool& is_gzip) {
   is_gzip = gzip_ && !transport_->compresses() && gzip_encoder_.Encode(body, compressed_);
@@ -29,6 +33,7 @@ void Sender::Send(std::string_view body, uint64_t items, ExportOutcome& outcome)
     Attempt attempt = transport_->Send(wire, is_gzip);
     switch (attempt.result) {
       case Attempt::Result::kDelivered: {
+        outage_told_ = false;
         const auto rejected = std::min(items, static_cast<uint64_t>(attempt.rejected));
         outcome.accepted += items - rejected;
         outcome.rejected += rejected;
@@ -46,6 +51,8 @@ void Sender::Send(std::string_view body, uint64_t items, ExportOutcome& outcome)
     }
     const auto wait = backoff.Next(Clock::now(), attempt.server_minimum);
     if (!wait) return give_up("gave up after " + std::to_string(outcome.attempts) + " attempts: " + attempt.message);
+    if (!outage_told_ && on_retry_) on_retry_(attempt.message);
+    outage_told_ = true;
     if (!WaitBeforeRetry(*wait)) return give_up("gave up at the end of the agent: " + attempt.message);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,8 @@ class Sender {
   std::string_view Compress(std::string_view body, bool& is_gzip);
 
   const bool gzip_;
+  const std::function<void(const std::string&)> on_retry_;
+  bool outage_told_ = false;
   const RetryOptions retry_;
   const std::unique_ptr<Transport> transport_;
   GzipEncoder gzip_encoder_;

@@ -79,6 +79,22 @@ TEST(Sender, SendsTheSameRequestAgainUntilItIsTaken) {
   EXPECT_EQ(rig.transport->bodies, std::vector<std::string>(3, "body"));
 }
 
+TEST(Sender, TellsOfAnOutageOnce) {
+  const Attempt busy{Result::kRetry, 0, std::nullopt, "503"};
+  const Attempt taken{Result::kDelivered, 0, std::nullopt, ""};
+  std::vector<std::string> told;
+  OtlpOptions options = Rig::FastOptions();
+  options.on_retry = [&told](const std::string& why) { told.push_back(why); };
+  Rig rig({taken, busy, busy, taken, taken, busy, taken}, options);
+  rig.Send(1);
+  EXPECT_TRUE(told.empty());
+  rig.Send(1);
+  EXPECT_EQ(told, std::vector<std::string>{"503"});
+  rig.Send(1);
+  rig.Send(1);
+  EXPECT_EQ(told.size(), 2U);
+}
+
 TEST(Sender, PartialSuccessIsCountedAndNeverSentAgain) {
   Rig rig({{Result::kDelivered, 4, std::nullopt, "four are too old"}});
   const auto outcome = rig.Send(10);
