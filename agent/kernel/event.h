@@ -96,6 +96,7 @@ struct DataChunk {
   bool first_of_response = false;
   bool active_open = false;
   bool queued_reuse = false;
+  bool several_reads = false;
   bool copy_fault = false;
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`
 };

@@ -49,6 +49,7 @@ void CopyFlags(uint32_t flags, DataChunk& out) {
   out.first_of_response = has(WS_DATA_FIRST_OF_RESPONSE);
   out.active_open = has(WS_DATA_ACTIVE_OPEN);
   out.queued_reuse = has(WS_DATA_QUEUED_REUSE);
+  out.several_reads = has(WS_DATA_SEVERAL_READS);
   out.copy_fault = has(WS_DATA_COPY_FAULT);
 }
 

@@ -149,6 +149,7 @@ Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
       found_more = true;
     }
   }
+  met_in_mid_life_.store(true, std::memory_order_release);
   return tracer_->ScanExisting();
 }
 
@@ -181,6 +182,22 @@ void Agent::Housekeep() {
   if (Result<size_t> swept = tracer_->Sweep(); !swept.ok()) spdlog::warn("{}", swept.error().message());
 }
 
+// Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in mid-life.
+void Agent::WatchLosses(uint64_t now_ns) {
+  constexpr uint64_t kIntervalNs = 500'000'000;
+  if (met_in_mid_life_.exchange(false, std::memory_order_acq_rel)) assembler_->NoteLosses(now_ns);
+  if (now_ns - losses_watched_ns_ < kIntervalNs) return;
+  losses_watched_ns_ = now_ns;
+  uint64_t lost = mailbox_->dropped_facts();
+  for (const uint64_t count : tracer_->Losses().by_reason) lost += count;
+  for (const auto& loop : loops_) {
+    const Losses losses = loop->losses();
+    for (const uint64_t count : losses.counts) lost += count;
+  }
+  if (lost > losses_seen_) assembler_->NoteLosses(now_ns);
+  losses_seen_ = lost;
+}
+
 void Agent::Assemble() {
   std::vector<FactMailbox::Letter> letters;
   exporters::SpanBatch ready;
@@ -192,6 +209,7 @@ void Agent::Assemble() {
     mailbox_->Collect(letters, kAssemblePatience);
     for (FactMailbox::Letter& letter : letters) assembler_->Add(std::move(letter.facts), letter.shard);
     mailbox_->Return(letters);
+    WatchLosses(progress_ns);
     if (stopping) {
       assembler_->Flush(ready);
     } else {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -15,6 +16,8 @@
 
 namespace wirespan::live {
 namespace {
+
+constexpr std::chrono::milliseconds kConsoleDelay{200};  // somebody looks at it
 
 using exporters::ValueOr;
 namespace otlp = exporters::otlp;
@@ -60,7 +63,23 @@ std::optional<std::string> Lookup(const config::OtlpConfig& otlp_config, std::st
   return std::nullopt;
 }
 
+ValueOr<otlp::OtlpOptions> OptionsOf(const config::Config& config, otlp::Signal signal, std::vector<std::string>& warnings) {
+  otlp::OptionSource source;
+  source.environment = [&](std::string_view name) { return Lookup(config.otlp, name); };
+  source.read_file = ReadFile;
+  return otlp::OtlpOptionsFromEnvironment(signal, source, warnings);
+}
+
 }  // namespace
+
+Result<void> Outputs::Check(const config::Config& config) {
+  if (config.sdk_disabled || !config.otlp.wanted()) return {};
+  std::vector<std::string> warnings;  // told when the outputs are opened
+  for (const otlp::Signal signal : {otlp::Signal::kTraces, otlp::Signal::kMetrics}) {
+    if (const ValueOr<otlp::OtlpOptions> options = OptionsOf(config, signal, warnings); !options.ok()) return Error(options.error());
+  }
+  return {};
+}
 
 Result<std::unique_ptr<Outputs>> Outputs::Open(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock) {
   std::unique_ptr<Outputs> outputs(new Outputs());
@@ -84,7 +103,7 @@ Result<void> Outputs::AddText(const config::Config& config) {
   if (as_tree) {
     const exporters::ConsoleOptions options =
         exporters::ConsoleOptionsFor(file, [](const char* name) -> const char* { return std::getenv(name); });
-    Add("console", config, exporters::NewConsoleExporter(std::move(file), options));
+    Add("console", config, exporters::NewConsoleExporter(std::move(file), options), kConsoleDelay);
     Describe("waterfalls to " + where);
   } else {
     Add("json", config, exporters::NewJsonLinesExporter(std::move(file)));
@@ -95,23 +114,22 @@ Result<void> Outputs::AddText(const config::Config& config) {
 
 Result<void> Outputs::AddOtlp(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock) {
   if (config.sdk_disabled || !config.otlp.wanted()) return {};
-  otlp::OptionSource source;
-  source.environment = [&](std::string_view name) { return Lookup(config.otlp, name); };
-  source.read_file = ReadFile;
   std::vector<std::string> warnings;
   if (!config.otlp.traces_exporter || *config.otlp.traces_exporter == "otlp") {
-    ValueOr<otlp::OtlpOptions> options = otlp::OtlpOptionsFromEnvironment(otlp::Signal::kTraces, source, warnings);
+    ValueOr<otlp::OtlpOptions> options = OptionsOf(config, otlp::Signal::kTraces, warnings);
     if (!options.ok()) return Error(options.error());
     options->scope.version = WIRESPAN_VERSION;
+    options->on_retry = [](const std::string& why) { spdlog::warn("spans by OTLP: {}; trying again", why); };
     Describe("spans by OTLP " + std::string(otlp::Name(options->protocol)) + " to " + options->endpoint.target);
     ValueOr<std::unique_ptr<exporters::SpanExporter>> exporter = otlp::NewOtlpSpanExporter(*std::move(options));
     if (!exporter.ok()) return Error(exporter.error());
     Add("otlp", config, *std::move(exporter));
   }
   if (!config.otlp.metrics_exporter || *config.otlp.metrics_exporter == "otlp") {
-    ValueOr<otlp::OtlpOptions> options = otlp::OtlpOptionsFromEnvironment(otlp::Signal::kMetrics, source, warnings);
+    ValueOr<otlp::OtlpOptions> options = OptionsOf(config, otlp::Signal::kMetrics, warnings);
     if (!options.ok()) return Error(options.error());
     options->scope.version = WIRESPAN_VERSION;
+    options->on_retry = [](const std::string& why) { spdlog::warn("metrics by OTLP: {}; trying again", why); };
     ValueOr<std::unique_ptr<exporters::MetricExporter>> exporter = otlp::NewOtlpMetricExporter(*std::move(options));
     if (!exporter.ok()) return Error(exporter.error());
     metrics_ = std::make_unique<exporting::MetricLoop>(config.bounds.metric_interval, totals, clock, *std::move(exporter));
@@ -120,10 +138,11 @@ Result<void> Outputs::AddOtlp(const config::Config& config, metrics::MetricTotal
   return {};
 }
 
-void Outputs::Add(std::string name, const config::Config& config, std::unique_ptr<exporters::SpanExporter> exporter) {
+void Outputs::Add(std::string name, const config::Config& config, std::unique_ptr<exporters::SpanExporter> exporter,
+                  std::chrono::milliseconds longest_delay) {
   exporting::ExportLoopOptions options;
   options.name = std::move(name);
-  options.schedule_delay = config.bounds.batch_delay;
+  options.schedule_delay = std::min(config.bounds.batch_delay, longest_delay);
   options.queue.max_spans = config.bounds.queue_spans;
   options.queue.batch_spans = config.bounds.batch_spans;
   loops_.push_back(std::make_unique<exporting::ExportLoop>(std::move(options), std::move(exporter)));

@@ -19,6 +19,8 @@ namespace wirespan::live {
 
 class Outputs {
  public:
+  // Whether the options make sense together: endpoints, headers, certificates. Opens and connects nothing.
+  static Result<void> Check(const config::Config& config);
   // Opens files, reads certificates, resolves endpoints. Connects to nothing yet; starts the threads.
   static Result<std::unique_ptr<Outputs>> Open(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock);
 
@@ -36,7 +38,8 @@ class Outputs {
   Outputs() = default;
   Result<void> AddText(const config::Config& config);
   Result<void> AddOtlp(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock);
-  void Add(std::string name, const config::Config& config, std::unique_ptr<exporters::SpanExporter> exporter);
+  void Add(std::string name, const config::Config& config, std::unique_ptr<exporters::SpanExporter> exporter,
+           std::chrono::milliseconds longest_delay = std::chrono::hours(1));
   void Describe(const std::string& text) { description_ += (description_.empty() ? "" : "; ") + text; }
 
   std::vector<std::unique_ptr<exporting::ExportLoop>> loops_;

@@ -23,9 +23,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kHousekeepingInterval{15'000};
 constexpr int kForwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
 
-int Fail(const Error& error) {
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+int Fail(const Error& error, int code = kFailure) {
   std::fprintf(stderr, "wirespan: %s\n", error.message().c_str());
-  return 1;
+  return code;
 }
 
 // Blocks the signals that are waited for, in this thread and in every thread started later.
@@ -102,6 +105,7 @@ int AwaitCommand(Waiting& waiting, pid_t child) {
 }  // namespace
 
 int RunCommand(const config::Config& config, const std::vector<std::string>& command) {
+  if (Result<void> done = Outputs::Check(config); !done.ok()) return Fail(done.error(), kUsage);
   // The child is made before any thread is, and before the signals are blocked for good.
   Result<ChildProcess> child = ChildProcess::Prepare(command);
   if (!child.ok()) return Fail(child.error());
@@ -124,6 +128,7 @@ int RunCommand(const config::Config& config, const std::vector<std::string>& com
 }
 
 int RunAttach(const config::Config& config) {
+  if (Result<void> done = Outputs::Check(config); !done.ok()) return Fail(done.error(), kUsage);
   const sigset_t signals = BlockSignals();
   const Result<std::vector<uint32_t>> targets =
       process::Resolve(config.targets, process::ProcFs(), static_cast<uint32_t>(::getpid()));

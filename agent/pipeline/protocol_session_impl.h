@@ -159,6 +159,7 @@ void ProtocolSession<Protocol>::StartResponse(const DataChunk& chunk) {
   fact.active_open = chunk.active_open;
   fact.timer_due = chunk.timer_due;
   fact.loop_thread = chunk.loop_thread;
+  fact.several_reads = chunk.several_reads;
 }
 
 template <typename Protocol>
@@ -307,6 +308,8 @@ bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
   fact.role = facts_->role;
   fact.tgid = open.extra.tgid;
   fact.join = open.extra.join;
+  fact.last_tid = open.exchange.response_facts.last.tid;
+  fact.last_turn = open.exchange.response_facts.last.turn;
   services_->measurements->Record(measurement);
   return true;
 }

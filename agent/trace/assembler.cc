@@ -70,6 +70,8 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard) {
                        .role = finished->role != ConnectionRole::kUnknown ? finished->role : RoleOf(spans_[span].kind),
                        .tgid = finished->tgid,
                        .join = finished->join,
+                       .last_tid = finished->last_tid,
+                       .last_turn = finished->last_turn,
                        .span = span};
     } else if (auto* wake = std::get_if<CompletionWake>(&fact)) {
       queue_.Push(shard, wake->time_ns).fact = *wake;

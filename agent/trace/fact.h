@@ -60,6 +60,7 @@ struct ResponseStarted {
   bool active_open = false;
   bool timer_due = false;
   bool loop_thread = false;
+  bool several_reads = false;  // the thread read other connections too since it last sent: which of them led here is not known
 };
 
 // An exchange or call is over, and its span is whole but for ids and parent.
@@ -71,6 +72,8 @@ struct SpanFinished {
   ConnectionRole role = ConnectionRole::kUnknown;
   uint32_t tgid = 0;
   JoinKey join;
+  uint32_t last_tid = 0;   // thread that moved the last byte of the response, and its turn then
+  uint32_t last_turn = 0;
   exporters::Span span;
 };
 

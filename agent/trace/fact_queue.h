@@ -21,6 +21,8 @@ struct FinishedFact {
   ConnectionRole role = ConnectionRole::kUnknown;
   uint32_t tgid = 0;
   JoinKey join;
+  uint32_t last_tid = 0;
+  uint32_t last_turn = 0;
   uint32_t span = UINT32_MAX;
 };
 

@@ -165,6 +165,10 @@ Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t /*now_ns*/) {
   if (!slot.request_seen) slot.opened_ns = finished.start_ns;
   if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
   slot.finished = true;
+  if (slot.role == ConnectionRole::kClient && Alive(slot.parent)) {
+    slots_[slot.parent.slot].read_tid = finished.last_tid;
+    slots_[slot.parent.slot].read_turn = finished.last_turn;
+  }
   Uncharge(slot);
   Close(at);
   return RefOf(at);
@@ -406,6 +410,9 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
       ++counters_.agreements;
       Note(call, TrustMeter::Sign::kAgreement, now_ns);
       Verify(at, response.token, now_ns);
+    } else if (response.several_reads && !names_forward && HasReadInTurn(exchange, response.thread)) {
+      // The answer follows from a response of its own that the thread read before; the one read last waits for its turn.
+      if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kOtherUnresolved;
     } else if (!names_forward || Doubtful(call)) {
       LinkBack(at, exchange, response.timer_due, now_ns);
     } else if (!call.contradicted) {
@@ -415,6 +422,10 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   if (exchange == kNone) return;
   if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
   Close(exchange);
+}
+
+bool LinkResolver::HasReadInTurn(uint32_t exchange, const ThreadStamp& thread) const {
+  return exchange != kNone && slots_[exchange].read_tid == thread.tid && slots_[exchange].read_turn == thread.turn;
 }
 
 // Another exchange was answered in the turn of the call's response. Where the call's own exchange was still open that is a sign

@@ -120,6 +120,7 @@ class LinkResolver {
     uint64_t order = 0;   // in its process's list. Client: exchanges from this order on are too young to be its parent
     uint64_t opened_ns = 0;
     uint64_t answered_ns = 0;                 // 0: not seen
+    uint32_t read_tid = 0, read_turn = 0;     // server: where the response of a call of its own was read last
     uint32_t previous = kNone, next = kNone;  // server: open exchanges of the process. Client: ring of siblings
     // Client.
     Token forward = 0;  // the candidate
@@ -186,6 +187,7 @@ class LinkResolver {
   bool Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const;
   void Charge(Slot& call, uint32_t exchange);
   void Uncharge(Slot& call);
+  bool HasReadInTurn(uint32_t exchange, const ThreadStamp& thread) const;
   void Contradict(Slot& call, bool parent_open, uint64_t now_ns);
   void Join(uint32_t call, uint32_t sibling);
   void LeaveRing(uint32_t at);

@@ -56,6 +56,12 @@ bool World::OtherUnresolved(const WorldThread& thread) {
   return thread.unacted > (active != nullptr && !active->has_acted ? 1 : 0);
 }
 
+void World::CountRead(WorldThread& thread, const WorldEnd& end) {
+  if (thread.reads > 0 && thread.read_inode == end.inode) return;
+  thread.read_inode = end.inode;
+  ++thread.reads;
+}
+
 void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   Tick();
   ++end.turn;
@@ -84,6 +90,7 @@ void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   ++thread.unacted;
   thread.active = end.current;
   thread.source = ActiveSource::kRead;
+  CountRead(thread, end);
 }
 
 void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
@@ -95,6 +102,7 @@ void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
   started.thread = Stamp(thread);
   started.timer_due = thread.timer_due;
   started.loop_thread = thread.loop;
+  started.several_reads = std::exchange(thread.reads, 0) > 1;
   facts.emplace_back(started);
   MarkActed(end, thread);
   end.open = false;
@@ -139,6 +147,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.timer_due = thread.timer_due;
   seen.loop_thread = thread.loop;
   seen.queued_reuse = reuse;
+  thread.reads = 0;
   facts.emplace_back(std::move(seen));
 
   Token parent = active_open && !thread.timer_due ? thread.active : 0;
@@ -157,6 +166,7 @@ void World::ClientReads(WorldThread& thread, WorldEnd& end, bool finish) {
   thread.last_call = end.current;
   thread.active = end.parent != 0 ? end.parent : end.current;
   thread.source = ActiveSource::kResponse;
+  CountRead(thread, end);
   if (finish) ClientFinishes(thread, end);
 }
 
@@ -172,6 +182,8 @@ void World::Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role) {
   finished.role = role;
   finished.tgid = thread.tgid;
   finished.join = record.join;
+  finished.last_tid = thread.tid;
+  finished.last_turn = thread.turn;
   finished.span.name = NameOf(role, record.number);
   finished.span.kind = role == ConnectionRole::kClient ? exporters::SpanKind::kClient : exporters::SpanKind::kServer;
   facts.emplace_back(std::move(finished));
@@ -183,6 +195,7 @@ void World::Wait(WorldThread& thread) {
   thread.last_call = 0;
   thread.timer_due = false;
   thread.unacted = 0;
+  thread.reads = 0;
   ++thread.turn;
 }
 

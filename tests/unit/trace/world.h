@@ -37,6 +37,8 @@ struct WorldThread {
   uint32_t sequence = 0;
   Token active = 0;
   Token last_call = 0;
+  ConnectionId read_inode = 0;  // read last, and how many connections since the thread last sent in this turn
+  int reads = 0;
   ActiveSource source = ActiveSource::kNone;
 };
 
@@ -95,6 +97,7 @@ class World {
   bool OtherUnresolved(const WorldThread& thread);
   void MarkActed(WorldEnd& exchange, WorldThread& thread);
   ThreadStamp Stamp(WorldThread& thread);
+  static void CountRead(WorldThread& thread, const WorldEnd& end);
   void Tick();
   void Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role);
 
