@@ -152,12 +152,13 @@ int main(int argc, char** argv) {
     Words words = Split(argc, argv);
     if (const std::optional<std::string> unknown = UnknownCommand(line.app, words.own)) return Usage(*unknown);
     line.command = std::move(words.command);
+    const std::string door = words.own.empty() ? "" : words.own[0] + ": ";
     try {
       std::reverse(words.own.begin(), words.own.end());  // CLI11 takes words from the back
       line.app.parse(std::move(words.own));
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return line.app.exit(error);  // --help, --version
-      return Usage(std::string(error.what()) + "; see wirespan --help");
+      return Usage(door + error.what() + "; see wirespan --help");
     }
     return Open(line);
   } catch (const std::exception& error) {
