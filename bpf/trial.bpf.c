@@ -1,5 +1,5 @@
-/* Programs that do nothing: user space attaches one for a moment to learn whether a kind of hook works here at all, before it has the
- * verifier walk the real ones; and one that user space runs to read the kernel's clock of ticks. */
+/* Programs that do nothing: user space attaches one for a moment to learn whether a kind of hook works here at all,
+ * before it has the verifier walk the real ones; and one that user space runs to read the kernel's clock of ticks. */
 #include "lib/kernel_types.bpf.h"
 #include <bpf/bpf_helpers.h>
 

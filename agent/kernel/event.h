@@ -72,9 +72,9 @@ struct DataChunk {
   Token exchange = 0;
   Token stored = 0;
   ThreadStamp thread;
-  uint32_t position = 0;        // of the first byte of the call; low 32 bits of the stream position
+  uint32_t position = 0;  // of the first byte of the call; low 32 bits of the stream position
   uint32_t reverse_position = 0;
-  uint32_t position_high = 0;   // approximate bytes so far / 2^20
+  uint32_t position_high = 0;  // approximate bytes so far / 2^20
   uint32_t original_size = 0;
   uint32_t skipped_size = 0;
   uint32_t turn = 0;
@@ -141,7 +141,7 @@ struct CompletionWake {
   uint32_t wakee_tgid = 0;
 };
 
-using Event = std::variant<ConnectionOpened, DataChunk, StreamEnded, ConnectionClosed, ProcessForked, ProcessExeced, ProcessExited,
-                           CompletionWake>;
+using Event = std::variant<ConnectionOpened, DataChunk, StreamEnded, ConnectionClosed, ProcessForked, ProcessExeced,
+                           ProcessExited, CompletionWake>;
 
 }  // namespace wirespan

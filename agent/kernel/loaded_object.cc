@@ -25,19 +25,19 @@ struct WatchedCall {
   bool io;
 };
 constexpr WatchedCall kWatchedCalls[] = {
-    {"read", true},        {"readv", true},       {"recvfrom", true},     {"recvmsg", true},  {"recvmmsg", true},
-    {"write", true},       {"writev", true},      {"sendto", true},       {"sendmsg", true},  {"sendmmsg", true},
-    {"sendfile64", true},  {"epoll_wait", false}, {"epoll_pwait", false}, {"epoll_pwait2", false}, {"poll", false},
-    {"ppoll", false},      {"select", false},     {"pselect6", false},    {"futex", false},   {"accept", false},
-    {"accept4", false},    {"close", false},
+    {"read", true},       {"readv", true},       {"recvfrom", true},     {"recvmsg", true},       {"recvmmsg", true},
+    {"write", true},      {"writev", true},      {"sendto", true},       {"sendmsg", true},       {"sendmmsg", true},
+    {"sendfile64", true}, {"epoll_wait", false}, {"epoll_pwait", false}, {"epoll_pwait2", false}, {"poll", false},
+    {"ppoll", false},     {"select", false},     {"pselect6", false},    {"futex", false},        {"accept", false},
+    {"accept4", false},   {"close", false},
 };
 
 struct BtfDeleter {
   void operator()(btf* b) const { btf__free(b); }
 };
 
-// tcp_recvmsg lost its `nonblock` parameter in 5.19 (kernel commit ec095263a965): the return value of an fexit program lies behind
-// the parameters, so their number decides.
+// tcp_recvmsg lost its `nonblock` parameter in 5.19 (kernel commit ec095263a965): the return value of an fexit program lies
+// behind the parameters, so their number decides.
 int ParameterCount(const char* function) {
   const std::unique_ptr<btf, BtfDeleter> kernel(btf__load_vmlinux_btf());
   if (!kernel) return -1;
@@ -62,9 +62,12 @@ std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism) {
 
 std::vector<bpf_program*> CallPrograms(const tracer& t, Mechanism mechanism) {
   switch (mechanism) {
-    case Mechanism::kBtfTracepoint: return {t.progs.on_sys_enter_btf, t.progs.on_sys_exit_btf};
-    case Mechanism::kRawTracepoint: return {t.progs.on_sys_enter_raw, t.progs.on_sys_exit_raw};
-    default: return {t.progs.on_sys_enter_tracepoint, t.progs.on_sys_exit_tracepoint};
+    case Mechanism::kBtfTracepoint:
+      return {t.progs.on_sys_enter_btf, t.progs.on_sys_exit_btf};
+    case Mechanism::kRawTracepoint:
+      return {t.progs.on_sys_enter_raw, t.progs.on_sys_exit_raw};
+    default:
+      return {t.progs.on_sys_enter_tracepoint, t.progs.on_sys_exit_tracepoint};
   }
 }
 
@@ -94,11 +97,16 @@ Error LoadError(int error_number) {
 
 std::string_view Name(Mechanism mechanism) {
   switch (mechanism) {
-    case Mechanism::kFentry: return "fentry/fexit";
-    case Mechanism::kKprobe: return "kprobe/kretprobe";
-    case Mechanism::kBtfTracepoint: return "tp_btf";
-    case Mechanism::kRawTracepoint: return "raw tracepoints";
-    case Mechanism::kTracepoint: return "tracepoints";
+    case Mechanism::kFentry:
+      return "fentry/fexit";
+    case Mechanism::kKprobe:
+      return "kprobe/kretprobe";
+    case Mechanism::kBtfTracepoint:
+      return "tp_btf";
+    case Mechanism::kRawTracepoint:
+      return "raw tracepoints";
+    case Mechanism::kTracepoint:
+      return "tracepoints";
   }
   return "";
 }
@@ -147,7 +155,8 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   if (plan.source == CaptureSource::kSocket) {
     for (bpf_program* program : SocketPrograms(t, plan.io)) programs_.push_back(program);
   }
-  for (bpf_program* program : {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state}) {
+  for (bpf_program* program :
+       {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state}) {
     programs_.push_back(program);
   }
   if (options.completion_wakes) programs_.push_back(t.progs.on_waking);
@@ -215,8 +224,7 @@ Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
   for (const WatchedCall& call : kWatchedCalls) {
     if (call.io && plan.source != CaptureSource::kSyscall) continue;
     for (const bool exit : {false, true}) {
-      const Result<uint64_t> id =
-          tracefs->TracepointId("syscalls", std::string(exit ? "sys_exit_" : "sys_enter_") + call.name);
+      const Result<uint64_t> id = tracefs->TracepointId("syscalls", std::string(exit ? "sys_exit_" : "sys_enter_") + call.name);
       if (!id.ok()) {
         if (std::string_view(call.name) == "read") return id.error();
         break;  // a call that this kernel or architecture does not have

@@ -62,7 +62,7 @@ class LoadedObject {
   Result<void> AttachTracepoints(const Plan& plan);
 
   std::unique_ptr<tracer, SkeletonDeleter> skeleton_;
-  std::vector<bpf_program*> programs_;      // selected; attached by their section, but for the tracepoint pair
+  std::vector<bpf_program*> programs_;  // selected; attached by their section, but for the tracepoint pair
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
   std::vector<UniqueFd> rings_;
 };

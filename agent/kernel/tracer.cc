@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <optional>
 
@@ -217,7 +217,8 @@ Result<std::unique_ptr<LoadedObject>> TryThenOpen(const Plan& plan, const Tracer
 // What stops every plan, said before any is tried; nullopt where nothing does.
 std::optional<Error> Obstacle() {
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
-    return Error::FromErrno("read the kernel's types in /sys/kernel/btf/vmlinux", errno, "use a kernel built with CONFIG_DEBUG_INFO_BTF");
+    return Error::FromErrno("read the kernel's types in /sys/kernel/btf/vmlinux", errno,
+                            "use a kernel built with CONFIG_DEBUG_INFO_BTF");
   }
   if (!HasCapabilityToTrace()) {
     return Error("load BPF programs: this user may not; run as root, or with CAP_BPF and CAP_PERFMON");
@@ -245,9 +246,12 @@ uint64_t EffectiveCapabilities() {
 
 std::string_view Name(CaptureSource source) {
   switch (source) {
-    case CaptureSource::kAuto: return "auto";
-    case CaptureSource::kSocket: return "socket";
-    case CaptureSource::kSyscall: return "syscall";
+    case CaptureSource::kAuto:
+      return "auto";
+    case CaptureSource::kSocket:
+      return "socket";
+    case CaptureSource::kSyscall:
+      return "syscall";
   }
   return "";
 }

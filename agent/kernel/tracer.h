@@ -1,5 +1,6 @@
-// Tracer: the loaded and attached BPF programs. Chooses how to attach by trying, owns every map, link and ring, and lets go of all of
-// them when it is destroyed: nothing is pinned, so nothing outlives the process. One thread, but for the methods that say otherwise.
+// Tracer: the loaded and attached BPF programs. Chooses how to attach by trying, owns every map, link and ring, and lets go of
+// all of them when it is destroyed: nothing is pinned, so nothing outlives the process. One thread, but for the methods that say
+// otherwise.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct Attempt {
   CaptureSource source = CaptureSource::kAuto;
   std::string mechanism;  // "fentry/fexit", "kprobe/kretprobe", "tp_btf", "raw tracepoints", "tracepoints"
   bool works = false;
-  std::string reason;     // why it does not
+  std::string reason;  // why it does not
 };
 
 struct KernelLosses {
@@ -60,7 +61,8 @@ class Tracer {
   virtual void RemoveTarget(uint32_t tgid) = 0;
   virtual void RemoveAllTargets() = 0;
   virtual bool IsTarget(uint32_t tgid) const = 0;
-  // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each batch.
+  // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each
+  // batch.
   virtual Result<void> ScanExisting() = 0;
 
   // Forgets unix connections whose socket is gone (TCP's go by themselves): a process that is killed closes them without a call.

@@ -81,7 +81,8 @@ Result<uint32_t> JiffiesMeter::PerSecond() {
     if (bss.read_ns - first_->ns >= kDistanceNs) break;
     std::this_thread::sleep_for(std::chrono::nanoseconds(kDistanceNs - (bss.read_ns - first_->ns)));  // the measured interval
   }
-  const double rate = static_cast<double>(bss.read_jiffies - first_->jiffies) * 1e9 / static_cast<double>(bss.read_ns - first_->ns);
+  const double rate =
+      static_cast<double>(bss.read_jiffies - first_->jiffies) * 1e9 / static_cast<double>(bss.read_ns - first_->ns);
   uint32_t nearest = 100;
   for (const uint32_t hz : {250U, 300U, 1000U}) {  // kernel/Kconfig.hz
     if (std::abs(rate - hz) < std::abs(rate - nearest)) nearest = hz;

@@ -21,9 +21,15 @@ constexpr size_t kMailboxFacts = 262'144;
 kernel::TracerOptions TracerOptionsOf(const config::Config& config) {
   kernel::TracerOptions options;
   switch (config.capture_source) {
-    case config::CaptureSource::kAuto: options.source = kernel::CaptureSource::kAuto; break;
-    case config::CaptureSource::kSocket: options.source = kernel::CaptureSource::kSocket; break;
-    case config::CaptureSource::kSyscall: options.source = kernel::CaptureSource::kSyscall; break;
+    case config::CaptureSource::kAuto:
+      options.source = kernel::CaptureSource::kAuto;
+      break;
+    case config::CaptureSource::kSocket:
+      options.source = kernel::CaptureSource::kSocket;
+      break;
+    case config::CaptureSource::kSyscall:
+      options.source = kernel::CaptureSource::kSyscall;
+      break;
   }
   const config::Bounds& bounds = config.bounds;
   const uint32_t by_cpus = std::clamp(std::thread::hardware_concurrency() / 4, 1U, 8U);
@@ -45,7 +51,8 @@ trace::AssemblerConfig AssemblerConfigOf(const config::Config& config) {
   return options;
 }
 
-pipeline::ShardConfig ShardConfigOf(const config::Config& config, int64_t unix_minus_boot_ns, uint32_t hz, const span::IdKey& key) {
+pipeline::ShardConfig ShardConfigOf(const config::Config& config, int64_t unix_minus_boot_ns, uint32_t hz,
+                                    const span::IdKey& key) {
   pipeline::ShardConfig options;
   options.max_connections = config.bounds.max_connections;
   options.max_open_per_connection = config.bounds.max_open_exchanges;
@@ -117,14 +124,13 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
 
   agent->mailbox_ = std::make_unique<FactMailbox>(kMailboxFacts);
   agent->assembler_ = std::make_unique<trace::TraceAssembler>(AssemblerConfigOf(config), *key);
-  const LoopParts parts{*agent->tracer_,  *agent->processes_,     *agent->mailbox_,     *agent->totals_,
-                        agent->clock_,    agent->recorder_.get(), agent->live_targets_,
-                        [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); }};
+  const LoopParts parts{
+      *agent->tracer_, *agent->processes_,     *agent->mailbox_,     *agent->totals_,
+      agent->clock_,   agent->recorder_.get(), agent->live_targets_, [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); }};
   for (uint32_t i = 0; i < agent->tracer_->ring_count(); ++i) {
     metrics::CardinalityLimits limits;
     limits.series = config.bounds.max_series;
-    agent->loops_.push_back(
-        std::make_unique<EventLoop>(i, ShardConfigOf(config, unix_minus_boot_ns, *hz, *key), limits, parts));
+    agent->loops_.push_back(std::make_unique<EventLoop>(i, ShardConfigOf(config, unix_minus_boot_ns, *hz, *key), limits, parts));
   }
   agent->AddSelfMetrics();
   return agent;
@@ -182,7 +188,8 @@ void Agent::Housekeep() {
   if (Result<size_t> swept = tracer_->Sweep(); !swept.ok()) spdlog::warn("{}", swept.error().message());
 }
 
-// Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in mid-life.
+// Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in
+// mid-life.
 void Agent::WatchLosses(uint64_t now_ns) {
   constexpr uint64_t kIntervalNs = 500'000'000;
   if (met_in_mid_life_.exchange(false, std::memory_order_acq_rel)) assembler_->NoteLosses(now_ns);

@@ -1,6 +1,6 @@
-// Agent: the composition root of live tracing. Owns every long-lived object; Open, Start and Stop say the order. Threads: events-N (one
-// per ring: ring -> Shard), assemble (facts -> spans -> queues), export-* (one per way out); the caller's thread selects processes and
-// waits. Methods are for the main thread unless they say otherwise.
+// Agent: the composition root of live tracing. Owns every long-lived object; Open, Start and Stop say the order. Threads:
+// events-N (one per ring: ring -> Shard), assemble (facts -> spans -> queues), export-* (one per way out); the caller's thread
+// selects processes and waits. Methods are for the main thread unless they say otherwise.
 #pragma once
 
 #include <atomic>

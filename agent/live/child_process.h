@@ -1,5 +1,5 @@
-// ChildProcess: the command of `wirespan run`, held back before its exec until it is selected, so that not one byte of it is missed.
-// Main thread.
+// ChildProcess: the command of `wirespan run`, held back before its exec until it is selected, so that not one byte of it is
+// missed. Main thread.
 #pragma once
 
 #include <sys/types.h>

@@ -41,14 +41,15 @@ void PrintMachine(std::ostream& out) {
   struct stat btf {};
   const bool has_btf = ::stat("/sys/kernel/btf/vmlinux", &btf) == 0;
   out << "kernel types      "
-      << (has_btf ? "/sys/kernel/btf/vmlinux" : "MISSING: /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF") << "\n";
+      << (has_btf ? "/sys/kernel/btf/vmlinux" : "MISSING: /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF")
+      << "\n";
   const std::string lockdown = FirstLine("/sys/kernel/security/lockdown");
   out << "lockdown          " << (lockdown.empty() ? "not known" : lockdown) << "\n";
   char pid_namespace[64] = {};
   const ssize_t size = ::readlink("/proc/self/ns/pid", pid_namespace, sizeof(pid_namespace) - 1);
   const bool is_initial = size > 0 && std::string(pid_namespace) == "pid:[4026531836]";
-  out << "pid namespace     " << (is_initial ? "the host's" : "not the host's: start the agent with the host's pid namespace (hostPID)")
-      << "\n";
+  out << "pid namespace     "
+      << (is_initial ? "the host's" : "not the host's: start the agent with the host's pid namespace (hostPID)") << "\n";
 }
 
 void PrintPrivileges(std::ostream& out) {
@@ -69,7 +70,8 @@ std::string Advice(const kernel::Attempt& attempt) {
     if (::geteuid() != 0) return "run as root or with CAP_BPF and CAP_PERFMON";
     return "this kernel refuses it (lockdown, or built without it)";
   }
-  if (attempt.reason.find("No such file") != std::string::npos) return "this kernel is built without kprobes, or without the function";
+  if (attempt.reason.find("No such file") != std::string::npos)
+    return "this kernel is built without kprobes, or without the function";
   return {};
 }
 

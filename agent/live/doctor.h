@@ -1,5 +1,5 @@
-// The `wirespan doctor` door: what this kernel and these privileges allow, what would be used, and what to change. Attaches every way
-// of capturing for a moment, with no process selected: nothing is observed. Main thread.
+// The `wirespan doctor` door: what this kernel and these privileges allow, what would be used, and what to change. Attaches every
+// way of capturing for a moment, with no process selected: nothing is observed. Main thread.
 #pragma once
 
 #include <iosfwd>

@@ -1,5 +1,5 @@
-// EventLoop: the thread events-N. Polls one ring on an adaptive timer (nothing in the kernel wakes it), feeds its Shard, and tells how
-// far it is. Start and Stop are called by the main thread; counters may be read by any.
+// EventLoop: the thread events-N. Polls one ring on an adaptive timer (nothing in the kernel wakes it), feeds its Shard, and
+// tells how far it is. Start and Stop are called by the main thread; counters may be read by any.
 #pragma once
 
 #include <atomic>
@@ -28,14 +28,15 @@ struct LoopParts {
   FactMailbox& mailbox;
   metrics::MetricTotals& totals;
   const Clock& clock;
-  recording::RecordingWriter* recorder; // null: no recording
-  std::atomic<uint32_t>& live_targets;  // forks add, exits take
+  recording::RecordingWriter* recorder;  // null: no recording
+  std::atomic<uint32_t>& live_targets;   // forks add, exits take
   std::function<void(uint32_t tgid)> on_exec;
 };
 
 class EventLoop {
  public:
-  EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits, const LoopParts& parts);
+  EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits,
+            const LoopParts& parts);
   ~EventLoop();
 
   void Start();

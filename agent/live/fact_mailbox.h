@@ -1,5 +1,5 @@
-// FactMailbox: facts from the shard threads to the assemble thread. Any shard delivers, one thread collects. Batches change hands by
-// swapping and come back spent, so the steady state allocates nothing. Bounded; what finds no room is counted.
+// FactMailbox: facts from the shard threads to the assemble thread. Any shard delivers, one thread collects. Batches change hands
+// by swapping and come back spent, so the steady state allocates nothing. Bounded; what finds no room is counted.
 #pragma once
 
 #include <atomic>

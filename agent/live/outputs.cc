@@ -76,7 +76,8 @@ Result<void> Outputs::Check(const config::Config& config) {
   if (config.sdk_disabled || !config.otlp.wanted()) return {};
   std::vector<std::string> warnings;  // told when the outputs are opened
   for (const otlp::Signal signal : {otlp::Signal::kTraces, otlp::Signal::kMetrics}) {
-    if (const ValueOr<otlp::OtlpOptions> options = OptionsOf(config, signal, warnings); !options.ok()) return Error(options.error());
+    if (const ValueOr<otlp::OtlpOptions> options = OptionsOf(config, signal, warnings); !options.ok())
+      return Error(options.error());
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// Outputs: the ways out that a Config asks for, each with its queue and thread, and the metrics. Owned by the Agent; Put is called by
-// the assemble thread, everything else by the main thread.
+// Outputs: the ways out that a Config asks for, each with its queue and thread, and the metrics. Owned by the Agent; Put is
+// called by the assemble thread, everything else by the main thread.
 #pragma once
 
 #include <chrono>

@@ -43,13 +43,15 @@ sigset_t BlockSignals() {
 }
 
 void SayReady(const Agent& agent) {
-  std::fprintf(stderr, "ready: source=%s targets=%zu output=\"%s\" (%s)\n", std::string(kernel::Name(agent.tracer().source())).c_str(),
-               agent.live_targets(), agent.outputs().description().c_str(), agent.tracer().Explanation().c_str());
+  std::fprintf(stderr, "ready: source=%s targets=%zu output=\"%s\" (%s)\n",
+               std::string(kernel::Name(agent.tracer().source())).c_str(), agent.live_targets(),
+               agent.outputs().description().c_str(), agent.tracer().Explanation().c_str());
 }
 
 void SaySummary(const Agent& agent) { std::fprintf(stderr, "summary: %s\n", agent.MakeSummary().ToJson().c_str()); }
 
-// 0 where everything that was asked for could be written. A collector that is away is no failure of the run: its losses are counted.
+// 0 where everything that was asked for could be written. A collector that is away is no failure of the run: its losses are
+// counted.
 int OutcomeOf(const Agent& agent) { return agent.wrote_everything() ? 0 : 1; }
 
 // What the main thread does while the others work.

@@ -13,13 +13,13 @@ struct Measurement {
   const exporters::Resource* resource = nullptr;
   exporters::SpanKind kind = exporters::SpanKind::kServer;
   uint64_t duration_ns = 0;
-  std::string_view request_method;    // as in http.request.method
-  std::string_view url_scheme;        // empty: absent, as for every view here
+  std::string_view request_method;  // as in http.request.method
+  std::string_view url_scheme;      // empty: absent, as for every view here
   std::string_view protocol_version;
   std::string_view error_type;
-  std::string_view server_address;    // client side only
-  int64_t server_port = 0;            // client side only; 0: absent
-  int64_t status_code = 0;            // 0: no response
+  std::string_view server_address;  // client side only
+  int64_t server_port = 0;          // client side only; 0: absent
+  int64_t status_code = 0;          // 0: no response
 };
 
 }  // namespace wirespan::metrics

@@ -1,5 +1,5 @@
-// ResourceSource: who a process is, as an OpenTelemetry resource. Live it is the process table (/proc), in a replay the recording.
-// Called by shard threads once per process and exec, never per event; implementations are thread-safe.
+// ResourceSource: who a process is, as an OpenTelemetry resource. Live it is the process table (/proc), in a replay the
+// recording. Called by shard threads once per process and exec, never per event; implementations are thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -72,7 +72,7 @@ struct SpanFinished {
   ConnectionRole role = ConnectionRole::kUnknown;
   uint32_t tgid = 0;
   JoinKey join;
-  uint32_t last_tid = 0;   // thread that moved the last byte of the response, and its turn then
+  uint32_t last_tid = 0;  // thread that moved the last byte of the response, and its turn then
   uint32_t last_turn = 0;
   exporters::Span span;
 };

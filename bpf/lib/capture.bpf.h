@@ -1,13 +1,16 @@
-/* Capture: one data event for what one call moved. The record is reserved in one of a few sizes, the bytes are copied straight into
- * it, and the rest of the call is only counted. */
+/* Capture: one data event for what one call moved. The record is reserved in one of a few sizes, the bytes are copied
+ * straight into it, and the rest of the call is only counted. */
 #pragma once
 #include "lib/stamp.bpf.h"
 
-#define MAX_PIECES 18 /* records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest */
+#define MAX_PIECES                                                                                                     \
+	18 /* records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest  \
+	    */
 #define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
 
-static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread, struct ws_target *target,
-				       struct connection *connection, struct sock *sk, __u32 captured)
+static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread,
+				       struct ws_target *target, struct connection *connection, struct sock *sk,
+				       __u32 captured)
 {
 	struct operation *operation = &thread->operation;
 
@@ -39,10 +42,10 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	event->call_ns = operation->call_ns;
 }
 
-/* Who began, told by the first bytes: only for connections whose role is not known (older than the agent, no listener seen). The
- * token rules that depend on the role are made up for. */
-static __always_inline void classify(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				     struct sock *sk, const __u8 *bytes)
+/* Who began, told by the first bytes: only for connections whose role is not known (older than the agent, no listener
+ * seen). The token rules that depend on the role are made up for. */
+static __always_inline void classify(struct thread_state *thread, struct ws_target *target,
+				     struct connection *connection, struct sock *sk, const __u8 *bytes)
 {
 	int is_send = thread->operation.direction == WS_SEND;
 	int is_response = bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P';
@@ -61,8 +64,8 @@ static __always_inline void classify(struct thread_state *thread, struct ws_targ
 		connection->current = WS_TOKEN(connection->inode, connection->turn);
 }
 
-/* Copies up to `size` bytes of the segments into `payload`, which has room for twice as many: the verifier cannot relate the
- * offset to what is left. Returns the bytes copied. */
+/* Copies up to `size` bytes of the segments into `payload`, which has room for twice as many: the verifier cannot
+ * relate the offset to what is left. Returns the bytes copied. */
 static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
 {
 	__u32 copied = 0;
@@ -105,7 +108,8 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 {
 	if (wanted > size)
 		wanted = size;
-	if (bpf_probe_read_user(payload, wanted, (const void *)(operation->base + operation->offset + operation->skipped))) {
+	if (bpf_probe_read_user(payload, wanted,
+				(const void *)(operation->base + operation->offset + operation->skipped))) {
 		operation->data_flags |= WS_DATA_COPY_FAULT;
 		add_loss(WS_LOSS_COPY_FAULT, 1);
 		return 0;
@@ -113,42 +117,42 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 	return wanted;
 }
 
-/* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need twice the
- * room: the verifier cannot relate an offset to what is left behind it. */
-#define DEFINE_EMIT(NAME, SIZE, ROOM, COPY)                                                                                  \
-	struct record_##NAME {                                                                                               \
-		struct ws_data_event event;                                                                                  \
-		__u8 payload[ROOM];                                                                                          \
-	};                                                                                                                   \
-	static __noinline int emit_##NAME(struct thread_state *thread, struct ws_target *target,                             \
-					  struct connection *connection, struct sock *sk, __u32 wanted)                      \
-	{                                                                                                                    \
-		struct record_##NAME *record;                                                                                \
-		__u32 captured;                                                                                              \
-		void *ring;                                                                                                  \
-                                                                                                                             \
-		if (!thread || !target || !connection)                                                                       \
-			return 0;                                                                                            \
-		ring = ring_of(connection->inode);                                                                           \
-		if (!ring)                                                                                                   \
-			return 0;                                                                                            \
-		record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);                                                      \
-		if (!record) {                                                                                               \
-			add_loss(WS_LOSS_RING_FULL, 1);                                                                      \
-			return 0;                                                                                            \
-		}                                                                                                            \
-		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                          \
-		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                                    \
-			classify(thread, target, connection, sk, record->payload);                                           \
-		if (captured < thread->operation.total)                                                                      \
-			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                                \
-		fill_event(&record->event, thread, target, connection, sk, captured);                                        \
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                                \
-		if (thread->operation.skipped == 0)                                                                          \
-			connection->captured += captured;                                                                    \
-		add_count(WS_COUNT_DATA_EVENTS, 1);                                                                          \
-		add_count(WS_COUNT_CAPTURED_BYTES, captured);                                                                \
-		return 0;                                                                                                    \
+/* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need
+ * twice the room: the verifier cannot relate an offset to what is left behind it. */
+#define DEFINE_EMIT(NAME, SIZE, ROOM, COPY)                                                                            \
+	struct record_##NAME {                                                                                         \
+		struct ws_data_event event;                                                                            \
+		__u8 payload[ROOM];                                                                                    \
+	};                                                                                                             \
+	static __noinline int emit_##NAME(struct thread_state *thread, struct ws_target *target,                       \
+					  struct connection *connection, struct sock *sk, __u32 wanted)                \
+	{                                                                                                              \
+		struct record_##NAME *record;                                                                          \
+		__u32 captured;                                                                                        \
+		void *ring;                                                                                            \
+                                                                                                                       \
+		if (!thread || !target || !connection)                                                                 \
+			return 0;                                                                                      \
+		ring = ring_of(connection->inode);                                                                     \
+		if (!ring)                                                                                             \
+			return 0;                                                                                      \
+		record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);                                                \
+		if (!record) {                                                                                         \
+			add_loss(WS_LOSS_RING_FULL, 1);                                                                \
+			return 0;                                                                                      \
+		}                                                                                                      \
+		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                    \
+		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                              \
+			classify(thread, target, connection, sk, record->payload);                                     \
+		if (captured < thread->operation.total)                                                                \
+			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                          \
+		fill_event(&record->event, thread, target, connection, sk, captured);                                  \
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                          \
+		if (thread->operation.skipped == 0)                                                                    \
+			connection->captured += captured;                                                              \
+		add_count(WS_COUNT_DATA_EVENTS, 1);                                                                    \
+		add_count(WS_COUNT_CAPTURED_BYTES, captured);                                                          \
+		return 0;                                                                                              \
 	}
 
 DEFINE_EMIT(buffer_256, 256, 256, copy_buffer)
@@ -157,7 +161,8 @@ DEFINE_EMIT(buffer_4096, 4096, 4096, copy_buffer)
 DEFINE_EMIT(segments_1024, 1024, 2048, copy_segments)
 DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
 
-/* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size. */
+/* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size.
+ */
 static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection,
 				 struct sock *sk)
 {
@@ -184,8 +189,8 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 /* The last bytes of a call are copied even where its budget is spent: there a chunked body ends. */
 #define TAIL_BYTES 8
 
-static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				     struct sock *sk)
+static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target,
+				     struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 
@@ -200,8 +205,8 @@ static __always_inline int emit_tail(struct thread_state *thread, struct ws_targ
 	return 0;
 }
 
-static __always_inline int emit_bytes(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				      struct sock *sk, __u32 wanted)
+static __always_inline int emit_bytes(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, __u32 wanted)
 {
 	if (thread->operation.memory != MEMORY_BUFFER) {
 		if (wanted <= 1024)
@@ -215,8 +220,8 @@ static __always_inline int emit_bytes(struct thread_state *thread, struct ws_tar
 	return emit_buffer_4096(thread, target, connection, sk, wanted);
 }
 
-/* One piece of a call that does not fit into one record or into the turn's budget. A global function: the verifier walks it once.
- * Weak, because two units carry it and the linker keeps one. */
+/* One piece of a call that does not fit into one record or into the turn's budget. A global function: the verifier
+ * walks it once. Weak, because two units carry it and the linker keeps one. */
 __weak __noinline int emit_next_piece(__u32 number)
 {
 	struct ws_target *target = current_target();
@@ -247,7 +252,8 @@ __weak __noinline int emit_next_piece(__u32 number)
 	if (left == 0)
 		emit_tail(thread, target, connection, (struct sock *)key);
 	else
-		emit_bytes(thread, target, connection, (struct sock *)key, (__u32)operation->total & (2 * WS_MAX_PAYLOAD - 1));
+		emit_bytes(thread, target, connection, (struct sock *)key,
+			   (__u32)operation->total & (2 * WS_MAX_PAYLOAD - 1));
 	operation->offset += operation->total;
 	operation->position += (__u32)operation->total;
 	return 0;
@@ -291,8 +297,8 @@ static __noinline int emit_data(struct thread_state *thread, struct ws_target *t
 }
 
 /* Return of a send that moved operation->total bytes. */
-static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-					struct sock *sk)
+static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target,
+					struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 
@@ -317,8 +323,8 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 }
 
 /* Return of a receive that moved operation->total > 0 bytes. */
-static __always_inline void finish_receive(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-					   struct sock *sk)
+static __always_inline void finish_receive(struct thread_state *thread, struct ws_target *target,
+					   struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 	__u64 now_ns = bpf_ktime_get_boot_ns();
@@ -341,13 +347,15 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 		operation->reverse_position = send_position_of(sk);
 		operation->position_high = receive_total_mib(sk);
 		if (connection->last_direction != WS_RECEIVE)
-			operation->queue_wait_jiffies = (__u32)bpf_jiffies64() -
+			operation->queue_wait_jiffies =
+				(__u32)bpf_jiffies64() -
 				BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
 	}
 	emit_data(thread, target, connection, sk);
 }
 
-/* A send that another thread's send on the same socket overlapped has an uncertain position. `moved` is the whole call's. */
+/* A send that another thread's send on the same socket overlapped has an uncertain position. `moved` is the whole
+ * call's. */
 static __always_inline void check_position(struct operation *operation, struct connection *connection, struct sock *sk,
 					   __u64 moved)
 {
@@ -358,7 +366,8 @@ static __always_inline void check_position(struct operation *operation, struct c
 }
 
 /* What every send records on entry, whichever hook sees it. */
-static __always_inline void start_send(struct thread_state *thread, struct ws_target *target, struct sock *sk, __u64 inode)
+static __always_inline void start_send(struct thread_state *thread, struct ws_target *target, struct sock *sk,
+				       __u64 inode)
 {
 	struct operation *operation = &thread->operation;
 	struct connection *connection = connection_of(sk, inode, operation->fd);

@@ -1,5 +1,6 @@
-/* The forward token: which exchange, or which call, a thread works for (docs/linking.md has the whole algorithm; this is its kernel
- * half). Each function is one rule; all state is the thread's or the connection's, nothing blocks, nothing loops. */
+/* The forward token: which exchange, or which call, a thread works for (docs/linking.md has the whole algorithm; this
+ * is its kernel half). Each function is one rule; all state is the thread's or the connection's, nothing blocks,
+ * nothing loops. */
 #pragma once
 #include "lib/connection.bpf.h"
 #include "lib/target.bpf.h"
@@ -18,7 +19,8 @@ static __always_inline struct connection *open_exchange(__u64 token, __u64 sock)
 }
 
 /* An exchange calls or answers for the first time. */
-static __always_inline void mark_acted(struct connection *connection, struct thread_state *thread, struct ws_target *target)
+static __always_inline void mark_acted(struct connection *connection, struct thread_state *thread,
+				       struct ws_target *target)
 {
 	if (connection->has_acted)
 		return;
@@ -87,7 +89,8 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 }
 
 /* SEND C, new turn: a call begins; its parent is the open exchange the thread works for. */
-static __always_inline void begin_call(struct thread_state *thread, struct ws_target *target, struct connection *connection)
+static __always_inline void begin_call(struct thread_state *thread, struct ws_target *target,
+				       struct connection *connection)
 {
 	struct operation *operation = &thread->operation;
 	struct connection *exchange = NULL;
@@ -108,7 +111,8 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 			parent_sock = connection->stored_sock;
 		}
 	}
-	if (thread->active_source == WS_ACTIVE_RESPONSE && thread->is_loop && thread->response_inode == connection->inode) {
+	if (thread->active_source == WS_ACTIVE_RESPONSE && thread->is_loop &&
+	    thread->response_inode == connection->inode) {
 		operation->data_flags |= WS_DATA_QUEUED_REUSE;
 		if (target->unacted_exchanges > 0)
 			parent = 0;
@@ -122,7 +126,8 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 }
 
 /* Entry of a send. Runs before the bytes go: the answer may be read by another thread before this call returns. */
-static __always_inline void begin_send(struct thread_state *thread, struct ws_target *target, struct connection *connection)
+static __always_inline void begin_send(struct thread_state *thread, struct ws_target *target,
+				       struct connection *connection)
 {
 	stamp_thread(thread, thread->operation.start_ns);
 	thread->reads = 0;
@@ -140,7 +145,8 @@ static __always_inline void begin_send(struct thread_state *thread, struct ws_ta
 	}
 }
 
-/* RECV S makes the exchange active; RECV C the exchange behind the call again, or the call itself where that is not known. */
+/* RECV S makes the exchange active; RECV C the exchange behind the call again, or the call itself where that is not
+ * known. */
 static __always_inline void activate_receive(struct thread_state *thread, struct ws_target *target,
 					     struct connection *connection, struct sock *sk)
 {
@@ -184,8 +190,8 @@ static __always_inline void count_read(struct thread_state *thread, __u64 inode)
 }
 
 /* Return of a receive, before its bytes are emitted. */
-static __always_inline void begin_receive(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-					  struct sock *sk)
+static __always_inline void begin_receive(struct thread_state *thread, struct ws_target *target,
+					  struct connection *connection, struct sock *sk)
 {
 	thread->operation.is_new_turn = begin_turn(connection, WS_RECEIVE);
 	if (thread->operation.is_new_turn)

@@ -132,7 +132,8 @@ static __always_inline void end_stream(__u64 inode, __u32 direction, __u32 posit
 /* The number of the sweep under way or last done (user space): entries that it did not find are removed. */
 extern volatile __u32 sweep_number;
 
-/* Makes the entry of a socket that is new to us. A role that is not known is taken from the listeners of the targets. */
+/* Makes the entry of a socket that is new to us. A role that is not known is taken from the listeners of the targets.
+ */
 static __noinline struct connection *make_connection(struct sock *sk, __u64 inode, __s32 fd, __u32 role, __u32 flags)
 {
 	struct connection fresh = {};
@@ -171,7 +172,8 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	return connection;
 }
 
-/* A receive that returned no byte: the end of the stream, unless nothing was asked for or this end shut it down itself. */
+/* A receive that returned no byte: the end of the stream, unless nothing was asked for or this end shut it down itself.
+ */
 static __always_inline void finish_empty_receive(struct sock *sk, __u64 inode)
 {
 	__u64 key = (__u64)sk;

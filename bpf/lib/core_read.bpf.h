@@ -1,16 +1,17 @@
-/* Accessors of kernel structures: file descriptor -> socket, socket -> identity, addresses and positions, message iterators across
- * kernel versions. They read through bpf_probe_read_kernel, so that every program type may use them. */
+/* Accessors of kernel structures: file descriptor -> socket, socket -> identity, addresses and positions, message
+ * iterators across kernel versions. They read through bpf_probe_read_kernel, so that every program type may use them.
+ */
 #pragma once
 #include "lib/kernel_types.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-#define S_IFIFO 0010000
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
+#define S_IFMT	    0170000
+#define S_IFSOCK    0140000
+#define S_IFIFO	    0010000
+#define AF_UNIX	    1
+#define AF_INET	    2
+#define AF_INET6    10
 #define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 
@@ -130,8 +131,8 @@ static __always_inline __u32 receive_position_of(struct sock *sk)
 	return BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
 }
 
-/* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in which
- * 4 GiB of the stream a position lies. */
+/* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in
+ * which 4 GiB of the stream a position lies. */
 static __always_inline __u32 send_total_mib(struct sock *sk)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;

@@ -1,5 +1,6 @@
-/* The kernel structures that are read, and of each only the fields that are read; CO-RE relocates every access against the running
- * kernel's BTF. In place of a generated vmlinux.h (3 MB, one architecture). Flavours (name___suffix) cover drift between kernels.
+/* The kernel structures that are read, and of each only the fields that are read; CO-RE relocates every access against
+ * the running kernel's BTF. In place of a generated vmlinux.h (3 MB, one architecture). Flavours (name___suffix) cover
+ * drift between kernels.
  */
 #pragma once
 #define __VMLINUX_H__ /* libbpf's headers then use the kernel's own register names */
@@ -104,7 +105,8 @@ struct file {
 	void *private_data;
 } ws_core;
 
-/* References to an open file: a plain counter up to 6.12, from 6.13 (commit 90ee6ed776c0) a file_ref_t that is 0 for one. */
+/* References to an open file: a plain counter up to 6.12, from 6.13 (commit 90ee6ed776c0) a file_ref_t that is 0 for
+ * one. */
 typedef struct {
 	long counter;
 } atomic_long_t;
@@ -252,7 +254,8 @@ struct mmsghdr {
 	unsigned int padding;
 };
 
-/* iov_iter: 5.10 has `type` bits and `iov`; 5.14 `iter_type` and `iov`; 6.0 adds ITER_UBUF and `ubuf`; 6.4 renames to `__iov`. */
+/* iov_iter: 5.10 has `type` bits and `iov`; 5.14 `iter_type` and `iov`; 6.0 adds ITER_UBUF and `ubuf`; 6.4 renames to
+ * `__iov`. */
 enum iter_type { ITER_IOVEC_ANY };
 enum iter_type___core {
 	ITER_IOVEC = 0,

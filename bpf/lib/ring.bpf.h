@@ -1,5 +1,5 @@
-/* The rings. A connection's records are always on one ring, so that they stay in order; nothing wakes user space (a wake-up costs a
- * hundred times the capture), which polls. */
+/* The rings. A connection's records are always on one ring, so that they stay in order; nothing wakes user space (a
+ * wake-up costs a hundred times the capture), which polls. */
 #pragma once
 #include "lib/loss.bpf.h"
 

@@ -18,7 +18,8 @@ static __always_inline __u64 runtime_word(__u32 offset)
 	return word;
 }
 
-static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct thread_state *thread, struct ws_target *target)
+static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct thread_state *thread,
+					struct ws_target *target)
 {
 	struct operation *operation = &thread->operation;
 	__u64 id = bpf_get_current_pid_tgid();

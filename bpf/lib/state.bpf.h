@@ -1,6 +1,6 @@
-/* The state the kernel side keeps: per thread the forward token and the call in flight, per connection its turn and token. Both live
- * in preallocated hashes. A thread's entry stays from its first traced call to its exit, so that a call costs one look-up and no
- * insertion (docs/adr/0002). */
+/* The state the kernel side keeps: per thread the forward token and the call in flight, per connection its turn and
+ * token. Both live in preallocated hashes. A thread's entry stays from its first traced call to its exit, so that a
+ * call costs one look-up and no insertion (docs/adr/0002). */
 #pragma once
 #include "lib/kernel_types.bpf.h"
 #include "shared/config.h"
@@ -10,107 +10,110 @@ enum operation_kind {
 	OPERATION_SEND = 1,
 	OPERATION_RECEIVE = 2,
 	OPERATION_ACCEPT = 3,
-	OPERATION_WAIT = 4,  /* multiplexed wait: ends the thread's turn */
+	OPERATION_WAIT = 4, /* multiplexed wait: ends the thread's turn */
 	OPERATION_FUTEX = 5,
-	OPERATION_MOVE = 6,  /* sendfile, splice: bytes that are counted only */
+	OPERATION_MOVE = 6, /* sendfile, splice: bytes that are counted only */
 };
 
 /* Where the bytes of a call lie. */
 enum memory_kind {
-	MEMORY_BUFFER = 0,        /* base, length in user memory */
-	MEMORY_USER_IOVEC = 1,    /* base is an array of `segments` iovecs in user memory */
-	MEMORY_KERNEL_IOVEC = 2,  /* the same, the array itself in kernel memory */
-	MEMORY_MESSAGE = 3,       /* base is a user_msghdr */
-	MEMORY_MESSAGES = 4,      /* base is an array of mmsghdr */
-	MEMORY_NONE = 5,          /* not user memory: counted only */
+	MEMORY_BUFFER = 0,	 /* base, length in user memory */
+	MEMORY_USER_IOVEC = 1,	 /* base is an array of `segments` iovecs in user memory */
+	MEMORY_KERNEL_IOVEC = 2, /* the same, the array itself in kernel memory */
+	MEMORY_MESSAGE = 3,	 /* base is a user_msghdr */
+	MEMORY_MESSAGES = 4,	 /* base is an array of mmsghdr */
+	MEMORY_NONE = 5,	 /* not user memory: counted only */
 };
 
 /* The system call or socket call in flight on a thread: filled on entry, used on return. */
 struct operation {
 	__u64 start_ns;
 	__u64 base;
-	__u64 offset;        /* bytes of the first segments to skip */
+	__u64 offset; /* bytes of the first segments to skip */
 	__u64 segments;
-	__u64 sock;          /* struct sock *, 0 where the walk is left to the return */
+	__u64 sock; /* struct sock *, 0 where the walk is left to the return */
 	__u64 inode;
-	__u64 active;        /* the thread's token and its source at entry */
+	__u64 active; /* the thread's token and its source at entry */
 	__u64 cpu_ns;
 	__u64 exec_start_ns;
 	__u64 run_delay_ns;
-	__u64 stored;        /* the connection's stored token before this call took it */
-	__u64 time_ns;       /* of the event: start of a send, end of a receive */
-	__u64 total;         /* bytes of the piece being emitted: all that the call moved, or a part */
-	__u64 rest;          /* bytes of the call behind that piece */
-	__u64 skipped;       /* bytes of the piece before the first one that is copied */
-	__u64 messages;      /* sendmmsg, recvmmsg: the array of mmsghdr */
-	__u64 trailing;      /* bytes of later messages of the same call (recvmmsg) */
+	__u64 stored;	/* the connection's stored token before this call took it */
+	__u64 time_ns;	/* of the event: start of a send, end of a receive */
+	__u64 total;	/* bytes of the piece being emitted: all that the call moved, or a part */
+	__u64 rest;	/* bytes of the call behind that piece */
+	__u64 skipped;	/* bytes of the piece before the first one that is copied */
+	__u64 messages; /* sendmmsg, recvmmsg: the array of mmsghdr */
+	__u64 trailing; /* bytes of later messages of the same call (recvmmsg) */
 	__u32 kind;
 	__u32 memory;
 	__s32 fd;
-	__u32 position;      /* sends: write_seq; receives: copied_seq, both at entry */
+	__u32 position; /* sends: write_seq; receives: copied_seq, both at entry */
 	__u32 reverse_position;
 	__u32 position_high;
-	__u32 data_flags;    /* enum ws_data_flag known at entry */
+	__u32 data_flags; /* enum ws_data_flag known at entry */
 	__u32 active_source;
 	__u32 is_peek;
 	__u32 call_ns;
 	__u32 queue_wait_jiffies;
 	__u32 direction;
 	__u32 is_new_turn;
-	__u32 activations;   /* the thread's, at entry */
+	__u32 activations; /* the thread's, at entry */
 	__u64 last_call;
-	__s64 timeout_ns;    /* OPERATION_WAIT: -1 never, 0 at once */
+	__s64 timeout_ns; /* OPERATION_WAIT: -1 never, 0 at once */
 };
 
 struct thread_state {
-	__u64 active;        /* token the thread works for */
-	__u64 active_sock;   /* struct sock * of that token's connection */
+	__u64 active;	   /* token the thread works for */
+	__u64 active_sock; /* struct sock * of that token's connection */
 	__u64 last_call;
-	__u64 response_inode;/* connection whose response was read last in this turn */
-	__u64 deadline_ns;   /* user-space timers cannot fire before; ~0: never */
+	__u64 response_inode; /* connection whose response was read last in this turn */
+	__u64 deadline_ns;    /* user-space timers cannot fire before; ~0: never */
 	__u32 sequence;
 	__u32 turn;
 	__u32 active_source;
 	__u32 active_is_call;
 	__u32 is_loop;
-	__u16 activations;   /* exchanges read in this turn */
-	__u16 unacted;       /* of them, those that have neither called nor answered */
-	__u64 read_inode;    /* connection read last, and how many were read since the thread last sent in this turn */
+	__u16 activations; /* exchanges read in this turn */
+	__u16 unacted;	   /* of them, those that have neither called nor answered */
+	__u64 read_inode;  /* connection read last, and how many were read since the thread last sent in this turn */
 	__u32 reads;
 	__u32 reserved;
 	struct operation operation;
 };
 
 struct connection {
-	__u64 inode;         /* these three as in struct ws_connection_life, which user space reads */
-	__u32 sweep;         /* number of the last sweep that found it open */
+	__u64 inode; /* these three as in struct ws_connection_life, which user space reads */
+	__u32 sweep; /* number of the last sweep that found it open */
 	__u32 is_unix;
-	__u64 current;       /* token of the exchange or call of the current turn */
-	__u64 parent;        /* client: the open exchange behind the current call, 0 unknown */
+	__u64 current; /* token of the exchange or call of the current turn */
+	__u64 parent;  /* client: the open exchange behind the current call, 0 unknown */
 	__u64 parent_sock;
-	__u64 stored;        /* client: token at connect(), until the first turn */
+	__u64 stored; /* client: token at connect(), until the first turn */
 	__u64 stored_sock;
-	__u64 sent_bytes;    /* unix: no sequence number, so bytes are counted */
+	__u64 sent_bytes; /* unix: no sequence number, so bytes are counted */
 	__u64 received_bytes;
 	__u32 turn;
-	__u32 captured;      /* bytes copied in this turn */
-	__u32 budget;        /* bytes that may be copied in this turn */
+	__u32 captured; /* bytes copied in this turn */
+	__u32 budget;	/* bytes that may be copied in this turn */
 	__u32 owner_tgid;
-	__u32 reader_tid;    /* server: thread that read the current request, and its turn */
+	__u32 reader_tid; /* server: thread that read the current request, and its turn */
 	__u32 reader_turn;
-	__u8 role;           /* enum ws_role */
+	__u8 role;	     /* enum ws_role */
 	__u8 last_direction; /* enum ws_direction, 2 before the first byte */
-	__u8 is_fresh;       /* client: nothing sent yet */
+	__u8 is_fresh;	     /* client: nothing sent yet */
 	__u8 turn_unsent;    /* a send turn has begun but no byte has gone out (EAGAIN) */
 	__u8 response_started;
-	__u8 has_acted;      /* server: the current exchange has called or answered */
-	__u8 is_off;         /* user space does not want its bytes */
+	__u8 has_acted; /* server: the current exchange has called or answered */
+	__u8 is_off;	/* user space does not want its bytes */
 	__u8 reserved;
-	__u32 is_announced;  /* its CONNECTION_OPENED record is on the ring */
+	__u32 is_announced; /* its CONNECTION_OPENED record is on the ring */
 	__u32 reserved2;
 };
-_Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode), "inode");
-_Static_assert(__builtin_offsetof(struct connection, sweep) == __builtin_offsetof(struct ws_connection_life, sweep), "sweep");
-_Static_assert(__builtin_offsetof(struct connection, is_unix) == __builtin_offsetof(struct ws_connection_life, is_unix), "is_unix");
+_Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode),
+	       "inode");
+_Static_assert(__builtin_offsetof(struct connection, sweep) == __builtin_offsetof(struct ws_connection_life, sweep),
+	       "sweep");
+_Static_assert(__builtin_offsetof(struct connection, is_unix) == __builtin_offsetof(struct ws_connection_life, is_unix),
+	       "is_unix");
 
 #define NO_DIRECTION 2

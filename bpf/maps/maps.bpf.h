@@ -1,10 +1,12 @@
-/* Every map: key, value, who writes, who deletes, what happens when it is full. Sizes are set by user space before loading. */
+/* Every map: key, value, who writes, who deletes, what happens when it is full. Sizes are set by user space before
+ * loading. */
 #pragma once
 #include "lib/kernel_types.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include "lib/state.bpf.h"
 
-/* tgid -> how it is traced. Written by user space; a fork adds the child; exit deletes. Full: the child is not traced, counted. */
+/* tgid -> how it is traced. Written by user space; a fork adds the child; exit deletes. Full: the child is not traced,
+ * counted. */
 struct targets_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -20,8 +22,8 @@ struct threads_map {
 	__type(value, struct thread_state);
 };
 
-/* struct sock * -> connection. Written here at accept, connect, the first byte, or by the iterator; deleted when the socket dies.
- * Full: the connection is not traced, counted. */
+/* struct sock * -> connection. Written here at accept, connect, the first byte, or by the iterator; deleted when the
+ * socket dies. Full: the connection is not traced, counted. */
 struct connections_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
@@ -37,8 +39,8 @@ struct policies_map {
 	__type(value, struct ws_policy);
 };
 
-/* Listening (network namespace << 16 | port) of the targets: tells the role of a connection older than the agent. Written by the
- * iterator and at accept; oldest entries give way. */
+/* Listening (network namespace << 16 | port) of the targets: tells the role of a connection older than the agent.
+ * Written by the iterator and at accept; oldest entries give way. */
 struct listeners_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -51,7 +53,8 @@ struct ring_map {
 	__uint(max_entries, 4096);
 };
 
-/* index -> ring buffer; connection c is always on ring hash(c) % ring_count. Filled by user space before the programs attach. */
+/* index -> ring buffer; connection c is always on ring hash(c) % ring_count. Filled by user space before the programs
+ * attach. */
 struct rings_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 64);

@@ -1,5 +1,5 @@
-/* The life of TCP connections, from the kernel's own state machine: who connects, when a direction ends, when a socket is gone. It
- * also runs in softirq, where "current" means nothing: there the connection table is the filter. */
+/* The life of TCP connections, from the kernel's own state machine: who connects, when a direction ends, when a socket
+ * is gone. It also runs in softirq, where "current" means nothing: there the connection table is the filter. */
 #include "lib/causality.bpf.h"
 
 static __always_inline void on_connecting(struct sock *sk)
@@ -70,8 +70,8 @@ int on_socket_state(__u64 *ctx)
 	return 0;
 }
 
-/* Connections and listeners that existed before the agent, listeners first; and, now and then, which connections still exist: a
- * unix socket dies without a trace when its process does. */
+/* Connections and listeners that existed before the agent, listeners first; and, now and then, which connections still
+ * exist: a unix socket dies without a trace when its process does. */
 volatile __u32 iteration;
 
 SEC("iter/task_file")

@@ -1,5 +1,6 @@
-/* Processes: children of targets become targets, exec is told to user space (which decides again), exit cleans up; and the wake of a
- * thread that waits for another one's work (completion wake). Raw tracepoints: they need no tracefs and no fentry. */
+/* Processes: children of targets become targets, exec is told to user space (which decides again), exit cleans up; and
+ * the wake of a thread that waits for another one's work (completion wake). Raw tracepoints: they need no tracefs and
+ * no fentry. */
 #include "lib/stamp.bpf.h"
 
 static __always_inline void emit_process(__u32 type, __u32 tgid, __u32 parent_tgid, __u32 tid, __u32 code)
@@ -66,14 +67,15 @@ int on_process_exit(__u64 *ctx)
 		return 0;
 	bpf_map_delete_elem(&threads, &tid);
 	if (tid != tgid)
-		return 0; /* a leader that ends before its threads is seen as the process's end: rare, and user space looks again */
+		return 0; /* a leader that ends before its threads is seen as the process's end: rare, and user space
+			     looks again */
 	bpf_map_delete_elem(&targets, &tgid);
 	emit_process(WS_EVENT_PROCESS_EXITED, tgid, 0, tid, (__u32)BPF_CORE_READ(task, exit_code));
 	return 0;
 }
 
-/* A worker that has read a call's response wakes a thread that waits with an open exchange of its own: the backward hand-over of
- * blocking pools. Loop threads wake others for many reasons; theirs say nothing. */
+/* A worker that has read a call's response wakes a thread that waits with an open exchange of its own: the backward
+ * hand-over of blocking pools. Loop threads wake others for many reasons; theirs say nothing. */
 SEC("raw_tp/sched_waking")
 int on_waking(__u64 *ctx)
 {
@@ -86,7 +88,8 @@ int on_waking(__u64 *ctx)
 	if (!target)
 		return 0;
 	waker = find_current_thread();
-	if (!waker || waker->is_loop || !waker->active_is_call || waker->active_source != WS_ACTIVE_RESPONSE || !waker->active)
+	if (!waker || waker->is_loop || !waker->active_is_call || waker->active_source != WS_ACTIVE_RESPONSE ||
+	    !waker->active)
 		return 0;
 	tid = BPF_CORE_READ(wakee, pid);
 	waiting = bpf_map_lookup_elem(&threads, &tid);

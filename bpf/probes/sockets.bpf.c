@@ -1,5 +1,6 @@
-/* The `socket` source: the functions through which every byte of a TCP or unix stream socket passes, whatever system call or io_uring
- * request moved it. Each function has an fentry/fexit pair and a kprobe/kretprobe pair; user space attaches the first that it can. */
+/* The `socket` source: the functions through which every byte of a TCP or unix stream socket passes, whatever system
+ * call or io_uring request moved it. Each function has an fentry/fexit pair and a kprobe/kretprobe pair; user space
+ * attaches the first that it can. */
 #include "lib/capture.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -26,7 +27,8 @@ static __always_inline int enter_send(struct sock *sk, struct msghdr *message)
 		operation->kind = OPERATION_NONE;
 		return 0;
 	}
-	operation->memory = memory_of_iterator(&message->msg_iter, &operation->base, &operation->segments, &operation->offset);
+	operation->memory =
+		memory_of_iterator(&message->msg_iter, &operation->base, &operation->segments, &operation->offset);
 	start_send(thread, target, sk, inode);
 	return 0;
 }
@@ -48,8 +50,10 @@ static __always_inline int enter_receive(struct sock *sk, struct msghdr *message
 	operation->sock = (__u64)sk;
 	operation->trailing = 0;
 	operation->fd = -1;
-	operation->memory = memory_of_iterator(&message->msg_iter, &operation->base, &operation->segments, &operation->offset);
-	operation->position = receive_position_of(sk); /* TCP: unchanged on return after a peek; ignored for unix sockets */
+	operation->memory =
+		memory_of_iterator(&message->msg_iter, &operation->base, &operation->segments, &operation->offset);
+	operation->position =
+		receive_position_of(sk); /* TCP: unchanged on return after a peek; ignored for unix sockets */
 	return 0;
 }
 
@@ -115,7 +119,7 @@ static __always_inline struct sock *sock_of(struct socket *socket)
 	return BPF_CORE_READ(socket, sk);
 }
 
-#define FIRST(ctx) ((void *)(ctx)[0])
+#define FIRST(ctx)  ((void *)(ctx)[0])
 #define SECOND(ctx) ((void *)(ctx)[1])
 
 /* int tcp_sendmsg(struct sock *, struct msghdr *, size_t) */
@@ -131,7 +135,8 @@ int on_tcp_sendmsg_return(__u64 *ctx)
 	return leave_send_call((int)ctx[3]);
 }
 
-/* int tcp_recvmsg(struct sock *, struct msghdr *, size_t, int flags, int *addr_len); up to 5.18 with `int nonblock` before flags. */
+/* int tcp_recvmsg(struct sock *, struct msghdr *, size_t, int flags, int *addr_len); up to 5.18 with `int nonblock`
+ * before flags. */
 SEC("fentry/tcp_recvmsg")
 int on_tcp_recvmsg(__u64 *ctx)
 {

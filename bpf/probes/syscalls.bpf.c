@@ -1,15 +1,16 @@
-/* System calls: the `syscall` source (every call of the read and write families) and, for both sources, what ends a thread's turn
- * (multiplexed waits, eventfd and pipe reads, futex waits) and accept. One pair of functions behind three kinds of hook: tp_btf and
- * raw tracepoints on all calls (cheapest for the traced process, needs no tracefs), or tracepoints on single calls. */
+/* System calls: the `syscall` source (every call of the read and write families) and, for both sources, what ends a
+ * thread's turn (multiplexed waits, eventfd and pipe reads, futex waits) and accept. One pair of functions behind three
+ * kinds of hook: tp_btf and raw tracepoints on all calls (cheapest for the traced process, needs no tracefs), or
+ * tracepoints on single calls. */
 #include "lib/capture.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "lib/syscall_numbers.bpf.h"
 
-#define MSG_PEEK 2
+#define MSG_PEEK	   2
 #define FUTEX_COMMAND_MASK 0x7f
-#define FUTEX_WAIT 0
-#define FUTEX_WAIT_BITSET 9
-#define MAX_MESSAGES 8 /* of one sendmmsg or recvmmsg that are looked at; the rest becomes a gap */
+#define FUTEX_WAIT	   0
+#define FUTEX_WAIT_BITSET  9
+#define MAX_MESSAGES	   8 /* of one sendmmsg or recvmmsg that are looked at; the rest becomes a gap */
 
 struct call_arguments {
 	__u64 value[6];
@@ -85,7 +86,8 @@ static __always_inline __s64 milliseconds_ns(__s32 timeout)
 	return timeout < 0 ? -1 : (__s64)timeout * 1000000LL;
 }
 
-/* Fills the operation for what may end a turn. A poll of one descriptor is a blocking read in disguise and ends none. */
+/* Fills the operation for what may end a turn. A poll of one descriptor is a blocking read in disguise and ends none.
+ */
 static __always_inline __u32 describe_wait(struct operation *operation, long id, const struct call_arguments *arguments)
 {
 	const __u64 *a = arguments->value;
@@ -241,7 +243,8 @@ static __always_inline __u64 message_total(__u64 base, __u32 count)
 	return total;
 }
 
-/* One message of the sendmmsg or recvmmsg in flight. A global function: the verifier walks it once, not once per message. */
+/* One message of the sendmmsg or recvmmsg in flight. A global function: the verifier walks it once, not once per
+ * message. */
 __noinline int emit_message(__u32 index)
 {
 	struct ws_target *target = current_target();
@@ -347,8 +350,8 @@ static __always_inline void leave_other_read(struct thread_state *thread, const 
 		return;
 	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
 	bpf_probe_read_kernel(start, sizeof(start), name);
-	if (start[0] == '[' && start[1] == 'e' && start[2] == 'v' && start[3] == 'e' && start[4] == 'n' && start[5] == 't' &&
-	    start[6] == 'f')
+	if (start[0] == '[' && start[1] == 'e' && start[2] == 'v' && start[3] == 'e' && start[4] == 'n' &&
+	    start[5] == 't' && start[6] == 'f')
 		forget_token(thread);
 }
 

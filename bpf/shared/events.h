@@ -1,7 +1,8 @@
-/* The kernel/user contract: every struct and enum that crosses a ring buffer. Included by bpf/ and by agent/kernel/ only.
+/* The kernel/user contract: every struct and enum that crosses a ring buffer. Included by bpf/ and by agent/kernel/
+ * only.
  *
- * Layout rules: fixed-width integers, no pointers, no bool, no bitfields, no implied padding (-Wpadded -Werror in bpf/);
- * `header` first; payload, where there is one, follows the struct. A .wscap recording holds these same bytes.
+ * Layout rules: fixed-width integers, no pointers, no bool, no bitfields, no implied padding (-Wpadded -Werror in
+ * bpf/); `header` first; payload, where there is one, follows the struct. A .wscap recording holds these same bytes.
  */
 #pragma once
 #ifndef __bpf__ /* a BPF program gets these types from kernel_types.bpf.h */
@@ -15,14 +16,14 @@
 #endif
 
 /* Largest payload of one data event; a power of two, so that the verifier can bound it by a mask. */
-#define WS_MAX_PAYLOAD 4096
-#define WS_COMM_LENGTH 16
+#define WS_MAX_PAYLOAD	    4096
+#define WS_COMM_LENGTH	    16
 #define WS_UNIX_PATH_LENGTH 108
 
 enum ws_event_type {
 	WS_EVENT_CONNECTION_OPENED = 1,
 	WS_EVENT_DATA = 2,
-	WS_EVENT_STREAM_ENDED = 3,      /* one direction will carry no more bytes */
+	WS_EVENT_STREAM_ENDED = 3,	/* one direction will carry no more bytes */
 	WS_EVENT_CONNECTION_CLOSED = 4, /* the socket is gone, or its connect failed */
 	WS_EVENT_PROCESS_FORKED = 5,
 	WS_EVENT_PROCESS_EXECED = 6,
@@ -32,7 +33,7 @@ enum ws_event_type {
 	WS_RECORD_CAPTURE_STARTED = 256,
 	WS_RECORD_PROCESS = 257,
 	WS_RECORD_LOSSES = 258,
-	WS_RECORD_RING = 259,           /* the records after it came from that ring */
+	WS_RECORD_RING = 259, /* the records after it came from that ring */
 };
 
 enum ws_direction { WS_RECEIVE = 0, WS_SEND = 1 };
@@ -50,20 +51,21 @@ enum ws_active_source { WS_ACTIVE_NONE = 0, WS_ACTIVE_READ = 1, WS_ACTIVE_RESPON
 
 /* ws_data_event.flags */
 enum ws_data_flag {
-	WS_DATA_FIRST_OF_TURN = 1 << 0,      /* first bytes since the direction of the connection changed */
-	WS_DATA_FRESH = 1 << 1,              /* client connection that has sent no request before this turn */
-	WS_DATA_STORED_CONFLICT = 1 << 2,    /* the token stored at connect and the active one name different exchanges */
-	WS_DATA_OTHER_UNRESOLVED = 1 << 3,   /* this thread read another exchange in this thread turn that has not acted yet */
-	WS_DATA_TIMER_DUE = 1 << 4,          /* the deadline of the last multiplexed wait had passed: a timer may have acted */
-	WS_DATA_LOOP_THREAD = 1 << 5,        /* this thread has called a multiplexed wait */
-	WS_DATA_POSITION_RACED = 1 << 6,     /* another thread wrote to the same socket meanwhile: `position` may be off */
-	WS_DATA_FIRST_OF_RESPONSE = 1 << 7,  /* first bytes sent for the exchange on a server connection */
-	WS_DATA_BUDGET_SPENT = 1 << 8,       /* fewer bytes were copied because the turn's budget was used up */
-	WS_DATA_COPY_FAULT = 1 << 9,         /* user memory could not be read (paged out); nothing or less was copied */
-	WS_DATA_ACTIVE_OPEN = 1 << 10,       /* `active` names an exchange none of whose response bytes was sent yet */
-	WS_DATA_PREEXISTING = 1 << 11,       /* the connection was open before the agent looked */
-	WS_DATA_SEVERAL_READS = 1 << 13,     /* the thread read more than one connection since it last sent in this turn */
-	WS_DATA_QUEUED_REUSE = 1 << 12,      /* `active` came from the response of this very connection on a loop thread */
+	WS_DATA_FIRST_OF_TURN = 1 << 0,	  /* first bytes since the direction of the connection changed */
+	WS_DATA_FRESH = 1 << 1,		  /* client connection that has sent no request before this turn */
+	WS_DATA_STORED_CONFLICT = 1 << 2, /* the token stored at connect and the active one name different exchanges */
+	WS_DATA_OTHER_UNRESOLVED =
+		1 << 3,		      /* this thread read another exchange in this thread turn that has not acted yet */
+	WS_DATA_TIMER_DUE = 1 << 4,   /* the deadline of the last multiplexed wait had passed: a timer may have acted */
+	WS_DATA_LOOP_THREAD = 1 << 5, /* this thread has called a multiplexed wait */
+	WS_DATA_POSITION_RACED = 1 << 6, /* another thread wrote to the same socket meanwhile: `position` may be off */
+	WS_DATA_FIRST_OF_RESPONSE = 1 << 7, /* first bytes sent for the exchange on a server connection */
+	WS_DATA_BUDGET_SPENT = 1 << 8,	    /* fewer bytes were copied because the turn's budget was used up */
+	WS_DATA_COPY_FAULT = 1 << 9,	    /* user memory could not be read (paged out); nothing or less was copied */
+	WS_DATA_ACTIVE_OPEN = 1 << 10,	    /* `active` names an exchange none of whose response bytes was sent yet */
+	WS_DATA_PREEXISTING = 1 << 11,	    /* the connection was open before the agent looked */
+	WS_DATA_SEVERAL_READS = 1 << 13, /* the thread read more than one connection since it last sent in this turn */
+	WS_DATA_QUEUED_REUSE = 1 << 12,	 /* `active` came from the response of this very connection on a loop thread */
 };
 
 /* ws_connection_event.flags */
@@ -74,7 +76,8 @@ enum ws_connection_flag {
 
 /* Completion wakes and tokens: (socket inode << 24) | (connection turn & 0xffffff). 0 is "none". */
 #define WS_TOKEN_TURN_BITS 24
-#define WS_TOKEN(inode, turn) (((__u64)(inode) << WS_TOKEN_TURN_BITS) | ((__u64)(turn) & ((1u << WS_TOKEN_TURN_BITS) - 1)))
+#define WS_TOKEN(inode, turn)                                                                                          \
+	(((__u64)(inode) << WS_TOKEN_TURN_BITS) | ((__u64)(turn) & ((1u << WS_TOKEN_TURN_BITS) - 1)))
 
 struct ws_event_header {
 	__u32 type;    /* enum ws_event_type */
@@ -86,64 +89,66 @@ struct ws_event_header {
 struct ws_thread_stamp {
 	__u32 tgid;
 	__u32 tid;
-	__u32 sequence;        /* events and state changes of this thread so far; a hole is a lost event */
-	__u32 turn;            /* raised by every end of turn: multiplexed wait, blocking futex of a loop thread */
-	__u64 active;          /* token: the exchange or the call this thread works for */
-	__u64 last_call;       /* token of the call whose response this thread read last in this thread turn */
-	__u64 runtime_id;      /* goroutine id, or CPython context pointer; 0 where unknown */
-	__u64 runtime_parent;  /* parent goroutine id; 0 where unknown */
-	__u64 cpu_ns;          /* se.sum_exec_runtime: CPU time up to the scheduler's last update */
-	__u64 exec_start_ns;   /* se.exec_start: the scheduler clock at that update */
-	__u64 run_delay_ns;    /* sched_info.run_delay: time spent runnable but not running */
-	__u32 active_source;   /* enum ws_active_source */
+	__u32 sequence;	      /* events and state changes of this thread so far; a hole is a lost event */
+	__u32 turn;	      /* raised by every end of turn: multiplexed wait, blocking futex of a loop thread */
+	__u64 active;	      /* token: the exchange or the call this thread works for */
+	__u64 last_call;      /* token of the call whose response this thread read last in this thread turn */
+	__u64 runtime_id;     /* goroutine id, or CPython context pointer; 0 where unknown */
+	__u64 runtime_parent; /* parent goroutine id; 0 where unknown */
+	__u64 cpu_ns;	      /* se.sum_exec_runtime: CPU time up to the scheduler's last update */
+	__u64 exec_start_ns;  /* se.exec_start: the scheduler clock at that update */
+	__u64 run_delay_ns;   /* sched_info.run_delay: time spent runnable but not running */
+	__u32 active_source;  /* enum ws_active_source */
 	__u16 cpu;
-	__u16 activations;     /* exchanges this thread has read since its turn began, saturating */
+	__u16 activations; /* exchanges this thread has read since its turn began, saturating */
 };
 
 struct ws_data_event {
 	struct ws_event_header header;
 	struct ws_thread_stamp thread;
-	__u64 inode;           /* socket inode number: the connection's identity, the same through dup, fork, fd passing */
-	__u64 exchange;        /* token of the exchange (server) or call (client) that these bytes belong to */
-	__u64 stored;          /* token stored in a client connection by connect(); 0 after its first turn */
-	__u32 position;        /* TCP: sequence number of the first byte. Unix: low half of the byte counter */
+	__u64 inode;	/* socket inode number: the connection's identity, the same through dup, fork, fd passing */
+	__u64 exchange; /* token of the exchange (server) or call (client) that these bytes belong to */
+	__u64 stored;	/* token stored in a client connection by connect(); 0 after its first turn */
+	__u32 position; /* TCP: sequence number of the first byte. Unix: low half of the byte counter */
 	__u32 reverse_position; /* the other direction's position at the same moment */
-	__u32 position_high;   /* approximate bytes moved in this direction so far, in units of 2^20: resolves wrap-around */
-	__u32 original_size;   /* bytes the call moved */
-	__u32 captured_size;   /* bytes that follow this struct; <= original_size */
-	__u32 skipped_size;    /* bytes between `position` and the first captured byte */
-	__u32 flags;           /* enum ws_data_flag */
-	__u32 turn;            /* turns of the connection so far: raised when the direction changes */
-	__u16 direction;       /* enum ws_direction */
-	__u16 role;            /* enum ws_role */
-	__s32 fd;              /* -1 where the hook does not know it */
-	__u32 srtt_us;         /* smoothed round-trip time */
-	__u32 retransmits;     /* segments retransmitted over the connection's life */
+	__u32 position_high; /* approximate bytes moved in this direction so far, in units of 2^20: resolves wrap-around
+			      */
+	__u32 original_size; /* bytes the call moved */
+	__u32 captured_size; /* bytes that follow this struct; <= original_size */
+	__u32 skipped_size;  /* bytes between `position` and the first captured byte */
+	__u32 flags;	     /* enum ws_data_flag */
+	__u32 turn;	     /* turns of the connection so far: raised when the direction changes */
+	__u16 direction;     /* enum ws_direction */
+	__u16 role;	     /* enum ws_role */
+	__s32 fd;	     /* -1 where the hook does not know it */
+	__u32 srtt_us;	     /* smoothed round-trip time */
+	__u32 retransmits;   /* segments retransmitted over the connection's life */
 	__u32 queue_wait_jiffies; /* receive: jiffies between the last segment's arrival and this read */
-	__u32 call_ns;         /* time inside the system call, capped at 2^32-1; header.time_ns is its start for sends, its end for receives */
+	__u32 call_ns; /* time inside the system call, capped at 2^32-1; header.time_ns is its start for sends, its end
+			  for receives */
 };
 
 struct ws_address {
 	__u16 family; /* enum ws_family */
 	__u16 local_port;
 	__u16 peer_port;
-	__u16 path_length;    /* unix: bytes used of `path`, 0 where unnamed; a leading NUL is an abstract name */
-	__u8 local[16];       /* network order; IPv4 in the first four bytes */
+	__u16 path_length; /* unix: bytes used of `path`, 0 where unnamed; a leading NUL is an abstract name */
+	__u8 local[16];	   /* network order; IPv4 in the first four bytes */
 	__u8 peer[16];
 };
 
 struct ws_connection_event {
 	struct ws_event_header header;
 	__u64 inode;
-	__u64 peer_inode;     /* unix sockets: the other end's inode, 0 where unknown */
-	__u64 net_namespace;  /* inode of the network namespace */
-	__u64 opened_ns;      /* accept return or connect call; the time of discovery where PREEXISTING */
+	__u64 peer_inode;    /* unix sockets: the other end's inode, 0 where unknown */
+	__u64 net_namespace; /* inode of the network namespace */
+	__u64 opened_ns;     /* accept return or connect call; the time of discovery where PREEXISTING */
 	struct ws_address address;
-	__u32 tgid;           /* the process that was seen with it first */
+	__u32 tgid; /* the process that was seen with it first */
 	__s32 fd;
 	__u32 role;
-	__u32 flags;          /* enum ws_connection_flag */
-	__u32 send_position;  /* positions at this moment; a client's first request byte has send_position if FRESH */
+	__u32 flags;	     /* enum ws_connection_flag */
+	__u32 send_position; /* positions at this moment; a client's first request byte has send_position if FRESH */
 	__u32 receive_position;
 	char path[WS_UNIX_PATH_LENGTH]; /* the listening path of a unix connection */
 	__u32 reserved;
@@ -153,18 +158,19 @@ struct ws_connection_event {
 struct ws_close_event {
 	struct ws_event_header header;
 	__u64 inode;
-	__u32 tgid;       /* 0 where the kernel acted by itself (reset, time-out) */
-	__u32 direction;  /* STREAM_ENDED only */
-	__u32 position;   /* STREAM_ENDED: the position after the last byte */
-	__u32 error;      /* CONNECTION_CLOSED: errno of the socket (ECONNRESET, ETIMEDOUT, ECONNREFUSED), 0 for an orderly end */
+	__u32 tgid;	 /* 0 where the kernel acted by itself (reset, time-out) */
+	__u32 direction; /* STREAM_ENDED only */
+	__u32 position;	 /* STREAM_ENDED: the position after the last byte */
+	__u32 error; /* CONNECTION_CLOSED: errno of the socket (ECONNRESET, ETIMEDOUT, ECONNREFUSED), 0 for an orderly
+			end */
 };
 
 struct ws_process_event {
 	struct ws_event_header header;
 	__u32 tgid;
 	__u32 parent_tgid;
-	__u32 tid;        /* thread that exec'ed */
-	__u32 exit_code;  /* EXITED: as in wait(2) */
+	__u32 tid;	 /* thread that exec'ed */
+	__u32 exit_code; /* EXITED: as in wait(2) */
 	char comm[WS_COMM_LENGTH];
 };
 
@@ -172,34 +178,35 @@ struct ws_process_event {
 struct ws_wake_event {
 	struct ws_event_header header;
 	struct ws_thread_stamp thread; /* the waker */
-	__u64 token;                   /* the waker's active call */
+	__u64 token;		       /* the waker's active call */
 	__u64 wakee_exchange;
 	__u32 wakee_tid;
 	__u32 wakee_tgid;
 };
 
 enum ws_loss_reason {
-	WS_LOSS_RING_FULL = 0,          /* bpf_ringbuf_reserve failed: a data event was lost */
-	WS_LOSS_RING_FULL_CONTROL = 1,  /* the same for a connection, close, process or wake event */
-	WS_LOSS_CONNECTIONS_FULL = 2,   /* the connection table is full: the connection is not traced */
-	WS_LOSS_THREADS_FULL = 3,       /* the thread table is full: the call is not traced */
-	WS_LOSS_TARGETS_FULL = 4,       /* a forked child could not be added to the targets */
-	WS_LOSS_COPY_FAULT = 5,         /* user memory could not be read; the bytes become a gap */
-	WS_LOSS_IOVEC_LIMIT = 6,        /* more segments than are walked; the rest becomes a gap */
-	WS_LOSS_POSITION_RACED = 7,     /* two threads wrote to one socket at once; the position is uncertain */
-	WS_LOSS_NO_RING = 8,            /* the ring of a connection is not there (a bug) */
+	WS_LOSS_RING_FULL = 0,	       /* bpf_ringbuf_reserve failed: a data event was lost */
+	WS_LOSS_RING_FULL_CONTROL = 1, /* the same for a connection, close, process or wake event */
+	WS_LOSS_CONNECTIONS_FULL = 2,  /* the connection table is full: the connection is not traced */
+	WS_LOSS_THREADS_FULL = 3,      /* the thread table is full: the call is not traced */
+	WS_LOSS_TARGETS_FULL = 4,      /* a forked child could not be added to the targets */
+	WS_LOSS_COPY_FAULT = 5,	       /* user memory could not be read; the bytes become a gap */
+	WS_LOSS_IOVEC_LIMIT = 6,       /* more segments than are walked; the rest becomes a gap */
+	WS_LOSS_POSITION_RACED = 7,    /* two threads wrote to one socket at once; the position is uncertain */
+	WS_LOSS_NO_RING = 8,	       /* the ring of a connection is not there (a bug) */
 	WS_LOSS_REASON_COUNT = 9,
 };
 
 /* Counters that are no losses, for doctor, tests and the summary. */
 enum ws_count {
-	WS_COUNT_DATA_EVENTS = 0,       /* data events handed to a ring */
+	WS_COUNT_DATA_EVENTS = 0, /* data events handed to a ring */
 	WS_COUNT_CONTROL_EVENTS = 1,
 	WS_COUNT_CAPTURED_BYTES = 2,
-	WS_COUNT_MOVED_BYTES = 3,       /* bytes the traced calls moved */
-	WS_COUNT_OFF_CALLS = 4,         /* calls on connections that user space switched off */
+	WS_COUNT_MOVED_BYTES = 3, /* bytes the traced calls moved */
+	WS_COUNT_OFF_CALLS = 4,	  /* calls on connections that user space switched off */
 	WS_COUNT_TRACED_CALLS = 5,
-	WS_COUNT_FURTHER_PIECES = 6,    /* records for one call beyond its first: traced_calls + these = data_events + off_calls + lost */
+	WS_COUNT_FURTHER_PIECES =
+		6, /* records for one call beyond its first: traced_calls + these = data_events + off_calls + lost */
 	WS_COUNT_COUNT = 7,
 };
 

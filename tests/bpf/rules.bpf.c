@@ -1,5 +1,6 @@
-/* Entered only by BPF_PROG_TEST_RUN: one program that takes one step of the token rules or of the capture on connections that the test
- * made up. Addresses of sockets are plain numbers here: nothing behind them is read but through bpf_probe_read_kernel, which fails. */
+/* Entered only by BPF_PROG_TEST_RUN: one program that takes one step of the token rules or of the capture on connections that the
+ * test made up. Addresses of sockets are plain numbers here: nothing behind them is read but through bpf_probe_read_kernel, which
+ * fails. */
 #include "lib/capture.bpf.h"
 
 enum step_kind { STEP_RECEIVE, STEP_SEND, STEP_WAIT, STEP_EVENTFD, STEP_CONNECT, STEP_FUTEX, STEP_ADD, STEP_COPY, STEP_CLASSIFY };
@@ -17,9 +18,9 @@ volatile __u32 step_wanted;
 volatile __u32 step_memory;
 
 /* Filled here. */
-volatile __u64 seen_active;   /* the stamp: before the step */
+volatile __u64 seen_active; /* the stamp: before the step */
 volatile __u32 seen_flags;
-volatile __u64 left_active;   /* after it */
+volatile __u64 left_active; /* after it */
 volatile __u32 left_turn;
 volatile __u64 left_current;
 volatile __u64 left_parent;
@@ -30,73 +31,69 @@ volatile __u32 left_role;
 __u8 copied[2048];
 
 SEC("raw_tracepoint/test")
-int take_step(void *ctx __attribute__((unused)))
-{
-	struct ws_target *target = current_target();
-	struct thread_state *thread = current_thread();
-	struct connection *connection;
-	struct connection fresh = {};
-	__u64 key = step_sock;
+int take_step(void* ctx __attribute__((unused))) {
+  struct ws_target* target = current_target();
+  struct thread_state* thread = current_thread();
+  struct connection* connection;
+  struct connection fresh = {};
+  __u64 key = step_sock;
 
-	if (!target || !thread)
-		return -1;
-	thread->operation.start_ns = step_now_ns;
-	if (step == STEP_ADD) {
-		fresh.inode = key;
-		fresh.role = (__u8)step_role;
-		fresh.last_direction = NO_DIRECTION;
-		fresh.is_fresh = step_role == WS_ROLE_CLIENT;
-		bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
-		return 0;
-	}
-	connection = bpf_map_lookup_elem(&connections, &key);
-	seen_active = thread->active;
-	if (step == STEP_WAIT) {
-		thread->operation.timeout_ns = step_timeout_ns;
-		finish_wait(thread);
-	} else if (step == STEP_EVENTFD) {
-		forget_token(thread);
-	} else if (step == STEP_FUTEX) {
-		if (thread->is_loop)
-			end_turn(thread);
-	} else if (step == STEP_COPY) {
-		thread->operation.base = step_base;
-		thread->operation.segments = step_segments;
-		thread->operation.offset = step_offset;
-		thread->operation.memory = step_memory;
-		thread->operation.data_flags = 0;
-		if (step_memory == MEMORY_BUFFER)
-			left_copied = copy_buffer(&thread->operation, copied, step_wanted, 1024);
-		else
-			left_copied = copy_segments(&thread->operation, copied, step_wanted, 1024);
-		seen_flags = thread->operation.data_flags;
-	} else if (connection) {
-		stamp_thread(thread, step_now_ns);
-		if (step == STEP_CONNECT) {
-			store_token(thread, connection, step_now_ns);
-		} else if (step == STEP_RECEIVE) {
-			thread->operation.direction = WS_RECEIVE;
-			begin_receive(thread, target, connection, (struct sock *)key);
-		} else if (step == STEP_SEND) {
-			thread->operation.direction = WS_SEND;
-			begin_send(thread, target, connection);
-			connection->turn_unsent = 0;
-			connection->is_fresh = 0;
-			left_stored = thread->operation.stored;
-		} else if (step == STEP_CLASSIFY) {
-			classify(thread, target, connection, (struct sock *)key, copied);
-		}
-		seen_flags = thread->operation.data_flags;
-	}
-	left_active = thread->active;
-	left_turn = thread->turn;
-	left_unacted = target->unacted_exchanges;
-	if (connection) {
-		left_current = connection->current;
-		left_parent = connection->parent;
-		left_role = connection->role;
-		if (step == STEP_CONNECT)
-			left_stored = connection->stored;
-	}
-	return 0;
+  if (!target || !thread) return -1;
+  thread->operation.start_ns = step_now_ns;
+  if (step == STEP_ADD) {
+    fresh.inode = key;
+    fresh.role = (__u8)step_role;
+    fresh.last_direction = NO_DIRECTION;
+    fresh.is_fresh = step_role == WS_ROLE_CLIENT;
+    bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
+    return 0;
+  }
+  connection = bpf_map_lookup_elem(&connections, &key);
+  seen_active = thread->active;
+  if (step == STEP_WAIT) {
+    thread->operation.timeout_ns = step_timeout_ns;
+    finish_wait(thread);
+  } else if (step == STEP_EVENTFD) {
+    forget_token(thread);
+  } else if (step == STEP_FUTEX) {
+    if (thread->is_loop) end_turn(thread);
+  } else if (step == STEP_COPY) {
+    thread->operation.base = step_base;
+    thread->operation.segments = step_segments;
+    thread->operation.offset = step_offset;
+    thread->operation.memory = step_memory;
+    thread->operation.data_flags = 0;
+    if (step_memory == MEMORY_BUFFER)
+      left_copied = copy_buffer(&thread->operation, copied, step_wanted, 1024);
+    else
+      left_copied = copy_segments(&thread->operation, copied, step_wanted, 1024);
+    seen_flags = thread->operation.data_flags;
+  } else if (connection) {
+    stamp_thread(thread, step_now_ns);
+    if (step == STEP_CONNECT) {
+      store_token(thread, connection, step_now_ns);
+    } else if (step == STEP_RECEIVE) {
+      thread->operation.direction = WS_RECEIVE;
+      begin_receive(thread, target, connection, (struct sock*)key);
+    } else if (step == STEP_SEND) {
+      thread->operation.direction = WS_SEND;
+      begin_send(thread, target, connection);
+      connection->turn_unsent = 0;
+      connection->is_fresh = 0;
+      left_stored = thread->operation.stored;
+    } else if (step == STEP_CLASSIFY) {
+      classify(thread, target, connection, (struct sock*)key, copied);
+    }
+    seen_flags = thread->operation.data_flags;
+  }
+  left_active = thread->active;
+  left_turn = thread->turn;
+  left_unacted = target->unacted_exchanges;
+  if (connection) {
+    left_current = connection->current;
+    left_parent = connection->parent;
+    left_role = connection->role;
+    if (step == STEP_CONNECT) left_stored = connection->stored;
+  }
+  return 0;
 }

@@ -1,5 +1,6 @@
-// The kernel half of the causal rules, and the copying of user memory, step by step through BPF_PROG_TEST_RUN: nothing is attached and
-// nothing but this process is looked at. Needs the right to load BPF programs; skips with the reason where there is none.
+// The kernel half of the causal rules, and the copying of user memory, step by step through BPF_PROG_TEST_RUN: nothing is
+// attached and nothing but this process is looked at. Needs the right to load BPF programs; skips with the reason where there is
+// none.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gmock/gmock.h>
@@ -16,9 +17,8 @@
 #include <vector>
 
 // The skeleton names the structures of config.h, so that comes first.
-#include "bpf/shared/config.h"
-
 #include "bpf/rules.skel.h"
+#include "bpf/shared/config.h"
 
 namespace {
 
@@ -234,8 +234,11 @@ TEST_F(BpfRules, FirstBytesTellTheRoleOfAnOldConnection) {
     const char* bytes;
     Step direction;
     uint32_t role;
-  } cases[] = {{"GET /", kReceive, WS_ROLE_SERVER}, {"POST ", kSend, WS_ROLE_CLIENT},   {"HTTP/1.1", kSend, WS_ROLE_SERVER},
-               {"HTTP/1.0", kReceive, WS_ROLE_CLIENT}, {"\x16\x03\x01\x02", kReceive, WS_ROLE_UNKNOWN},
+  } cases[] = {{"GET /", kReceive, WS_ROLE_SERVER},
+               {"POST ", kSend, WS_ROLE_CLIENT},
+               {"HTTP/1.1", kSend, WS_ROLE_SERVER},
+               {"HTTP/1.0", kReceive, WS_ROLE_CLIENT},
+               {"\x16\x03\x01\x02", kReceive, WS_ROLE_UNKNOWN},
                {"get /", kSend, WS_ROLE_UNKNOWN}};
   uint64_t sock = 300;
   for (const auto& c : cases) {
@@ -256,9 +259,7 @@ class BpfCopy : public BpfRules {
     skeleton_->bss->step_offset = offset;
     return Take(kCopy);
   }
-  std::string Copied() const {
-    return {reinterpret_cast<const char*>(skeleton_->bss->copied), skeleton_->bss->left_copied};
-  }
+  std::string Copied() const { return {reinterpret_cast<const char*>(skeleton_->bss->copied), skeleton_->bss->left_copied}; }
 };
 
 constexpr uint32_t kBuffer = 0;

@@ -126,8 +126,8 @@ TEST(DecodeDoor, TimesAreThoseOfTheFirstAndTheLastByte) {
 
 TEST(DecodeDoor, UnansweredRequestsAreToldAtTheClose) {
   const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", R"(,"ts_us":5)") +
-                            R"({"dir":"s2c","close":true,"ts_us":9})"
-                            "\n");
+                                R"({"dir":"s2c","close":true,"ts_us":9})"
+                                "\n");
   ASSERT_EQ(answer.lines.size(), 4U);
   for (const size_t i : {size_t{2}, size_t{3}}) {
     EXPECT_EQ(answer.lines[i]["type"], "exchange");
@@ -139,7 +139,7 @@ TEST(DecodeDoor, UnansweredRequestsAreToldAtTheClose) {
 
 TEST(DecodeDoor, AnAnswerThatMayHaveBeenMissedIsNoFailure) {
   const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\n") + R"({"dir":"s2c","gap":100})"
-                                                                      "\n");
+                                                                          "\n");
   const Json& span = answer.lines.back()["span"];
   EXPECT_EQ(span["status"], "unset");
   EXPECT_EQ(span["attributes"]["wirespan.incomplete"], "response_not_seen");
@@ -147,8 +147,8 @@ TEST(DecodeDoor, AnAnswerThatMayHaveBeenMissedIsNoFailure) {
 
 TEST(DecodeDoor, ACutResponseIsToldWithItsStatus) {
   const Answer answer = RunDoor(Chunk("c2s", "GET /1 HTTP/1.1\r\n\r\n") + Chunk("s2c", "HTTP/1.1 200 OK\r\nContent-Le") +
-                            R"({"dir":"s2c","close":true})"
-                            "\n");
+                                R"({"dir":"s2c","close":true})"
+                                "\n");
   const Json& span = answer.lines.back()["span"];
   EXPECT_EQ(span["attributes"]["http.response.status_code"], 200);
   EXPECT_EQ(span["attributes"]["error.type"], "response_cut");
@@ -163,7 +163,7 @@ TEST(DecodeDoor, AmbiguousMessagesMakeNoExchange) {
 
 TEST(DecodeDoor, AnEarlyAnswerWaitsForItsRequest) {
   const Answer answer = RunDoor(Chunk("c2s", "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\na") +
-                            Chunk("s2c", "HTTP/1.1 413 x\r\nContent-Length: 0\r\n\r\n") + Chunk("c2s", "b"));
+                                Chunk("s2c", "HTTP/1.1 413 x\r\nContent-Length: 0\r\n\r\n") + Chunk("c2s", "b"));
   ASSERT_EQ(answer.lines.size(), 3U);
   EXPECT_EQ(answer.lines[2]["span"]["attributes"]["http.response.status_code"], 413);
 }
@@ -177,9 +177,9 @@ TEST(DecodeDoor, StopIsToldForBothDirections) {
 
 TEST(DecodeDoor, NewStartsAFreshConnection) {
   const Answer answer = RunDoor(Chunk("c2s", "GET / HTTP/1.1\r\n") +
-                            R"({"new":true})"
-                            "\n" +
-                            Chunk("c2s", "GET /n HTTP/1.1\r\n\r\n"));
+                                R"({"new":true})"
+                                "\n" +
+                                Chunk("c2s", "GET /n HTTP/1.1\r\n\r\n"));
   EXPECT_EQ(answer.lines.at(0)["complete"], false);
   EXPECT_EQ(answer.lines.at(2)["start"], 0);
   EXPECT_EQ(answer.lines.at(2)["fields"]["target"], "/n");
@@ -239,10 +239,10 @@ TEST(DecodeDoor, OutputThatCannotBeWrittenIsAFailure) {
 
 TEST(DecodeDoor, GapsOfManyGigabytes) {
   const Answer answer = RunDoor(Chunk("c2s", "PUT / HTTP/1.1\r\nContent-Length: 20000000000\r\n\r\n") +
-                            R"({"dir":"c2s","gap":20000000000})"
-                            "\n" +
-                            R"({"dir":"c2s","gap":18446744073709551615})"
-                            "\n");
+                                R"({"dir":"c2s","gap":20000000000})"
+                                "\n" +
+                                R"({"dir":"c2s","gap":18446744073709551615})"
+                                "\n");
   EXPECT_EQ(answer.lines.at(0)["fields"]["body_length"], 20000000000U);
   EXPECT_EQ(answer.lines.at(1)["reason"], "gap");
 }
