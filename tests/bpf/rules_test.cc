@@ -16,9 +16,10 @@
 #include <string>
 #include <vector>
 
-// The skeleton names the structures of config.h, so that comes first.
-#include "bpf/rules.skel.h"
+// clang-format off: the skeleton names the structures of config.h, so that comes first
 #include "bpf/shared/config.h"
+#include "bpf/rules.skel.h"
+// clang-format on
 
 namespace {
 
