@@ -16,7 +16,8 @@
 #include <string>
 #include <vector>
 
-// clang-format off: the skeleton names the structures of config.h, so that comes first
+// The skeleton names the structures of config.h, so that comes first.
+// clang-format off
 #include "bpf/shared/config.h"
 #include "bpf/rules.skel.h"
 // clang-format on
