@@ -106,6 +106,7 @@ static __always_inline __u32 copy_segments(struct operation *operation, __u8 *pa
 
 static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
 {
+	barrier_var(wanted); /* the register that is compared must be the one that is used (up to 6.1) */
 	if (wanted > size)
 		wanted = size;
 	if (bpf_probe_read_user(payload, wanted,
