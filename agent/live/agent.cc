@@ -124,9 +124,19 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
 
   agent->mailbox_ = std::make_unique<FactMailbox>(kMailboxFacts);
   agent->assembler_ = std::make_unique<trace::TraceAssembler>(AssemblerConfigOf(config), *key);
-  const LoopParts parts{
-      *agent->tracer_, *agent->processes_,     *agent->mailbox_,     *agent->totals_,
-      agent->clock_,   agent->recorder_.get(), agent->live_targets_, [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); }};
+  const LoopParts parts{*agent->tracer_,
+                        *agent->processes_,
+                        *agent->mailbox_,
+                        *agent->totals_,
+                        agent->clock_,
+                        agent->recorder_.get(),
+                        agent->live_targets_,
+                        [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); },
+                        [self = agent.get()](uint32_t from, std::span<const std::byte> record) {
+                          for (uint32_t i = 0; i < self->loops_.size(); ++i) {
+                            if (i != from) self->loops_[i]->Hand(record);
+                          }
+                        }};
   for (uint32_t i = 0; i < agent->tracer_->ring_count(); ++i) {
     metrics::CardinalityLimits limits;
     limits.series = config.bounds.max_series;
@@ -156,7 +166,11 @@ Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
     }
   }
   met_in_mid_life_.store(true, std::memory_order_release);
-  return tracer_->ScanExisting();
+  // Without the iterator, connections are found at their next byte, and their role is told by it.
+  if (Result<void> done = tracer_->ScanExisting(); !done.ok()) {
+    spdlog::warn("{}; open connections are found at their next byte", done.error().message());
+  }
+  return {};
 }
 
 Result<void> Agent::SelectOne(uint32_t tgid) {

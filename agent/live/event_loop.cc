@@ -71,8 +71,23 @@ void EventLoop::Run() {
   Publish();
 }
 
+void EventLoop::Hand(std::span<const std::byte> record) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  handed_.emplace_back(record.begin(), record.end());
+}
+
+void EventLoop::TakeHanded() {
+  std::vector<std::vector<std::byte>> records;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    records.swap(handed_);
+  }
+  for (const std::vector<std::byte>& record : records) shard_.Accept(record);
+}
+
 size_t EventLoop::Round() {
   const uint64_t now_ns = parts_.clock.BootNs();
+  TakeHanded();
   const size_t records = parts_.tracer.Consume(index_, on_record_);
   shard_.Tick(now_ns);
   progress_ns_.store(now_ns, std::memory_order_release);
@@ -106,7 +121,10 @@ void EventLoop::OnProcess(std::span<const std::byte> record) {
   } else if (const auto* exited = std::get_if<ProcessExited>(&process_event_)) {
     parts_.processes.Exited(exited->tgid);
     parts_.live_targets.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    return;
   }
+  parts_.share(index_, record);
 }
 
 void EventLoop::Publish() {

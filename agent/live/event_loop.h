@@ -8,7 +8,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/kernel/tracer.h"
@@ -31,6 +33,8 @@ struct LoopParts {
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
   std::function<void(uint32_t tgid)> on_exec;
+  // A process record, which comes on one ring, is every shard's business: `from` hands it to the other loops.
+  std::function<void(uint32_t from, std::span<const std::byte> record)> share;
 };
 
 class EventLoop {
@@ -42,6 +46,9 @@ class EventLoop {
   void Start();
   // Takes what the ring still holds, ends the shard, joins.
   void Stop();
+
+  // A record that another loop's ring brought. Any thread.
+  void Hand(std::span<const std::byte> record);
 
   // Every record written to the ring before this boot time has been taken. Any thread.
   uint64_t progress_ns() const { return progress_ns_.load(std::memory_order_acquire); }
@@ -67,6 +74,7 @@ class EventLoop {
   size_t Round();
   void OnRecord(std::span<const std::byte> record);
   void OnProcess(std::span<const std::byte> record);
+  void TakeHanded();
   void Publish();
   void Rest(size_t records);
 
@@ -79,9 +87,10 @@ class EventLoop {
   Event process_event_;
   std::function<void(std::span<const std::byte>)> on_record_;
   std::thread thread_;
-  mutable std::mutex mutex_;  // guards stopping_ and published_
+  mutable std::mutex mutex_;  // guards stopping_, handed_ and published_
   std::condition_variable wake_;
   bool stopping_ = false;
+  std::vector<std::vector<std::byte>> handed_;  // records of other loops' rings
   Losses published_;
   uint64_t published_ns_ = 0;
   uint64_t handed_over_ns_ = 0;
