@@ -41,6 +41,23 @@ def twenty_thousand_from_both_ends(workspace):
     capture.check_nothing_lost()
 
 
+@case(serial=True, timeout=240)
+def both_ends_over_three_rings(workspace):
+    """Three rings with a shard each: connections are spread over them, and the two ends of each still find each other."""
+    server = servers.cpp(workspace, "--threads", "2")
+    log = workspace.path("client.log")
+    client = GatedProcess(workspace, "client", [workspace.built("ws_test_load"), "--log", log, "--port", str(server.port), "--connections", "100",
+                                                "--requests", "10000", "--statuses", "200,404", "--seed", "5"])
+    tracer = Tracer.attach(workspace, [server.pid, client.pid], "--rings", "3")
+    client.open().finish(timeout=120)
+    sent = read_client_log(log)
+    capture = tracer.finish(server)
+    check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
+    check_same(sent, capture.of_kind("CLIENT"), "CLIENT spans")
+    check_joined(capture.spans)
+    capture.check_nothing_lost()
+
+
 def flood(workspace, **load):
     """30,000 requests through one ring of 64 KiB: events are lost, each is counted, and what is written is right."""
     server = servers.cpp(workspace, "--threads", "2")
