@@ -53,8 +53,9 @@ concept Decoder = requires(D d, const D c, std::span<const std::byte> bytes, Dir
   // After kInvalid or an unabsorbed gap: bytes to skip to the next plausible start of a message, which the decoder counts as
   // skipped; nullopt: none in `bytes` (the caller drops all but the last kResyncTail of them through Skip).
   { d.Resync(dir, bytes) } -> std::same_as<std::optional<size_t>>;
-  // `size` bytes were not seen. True: they lie inside a body of known framing and are absorbed. False: the open message, if there
-  // was one, has been appended to `out` as incomplete, and the direction needs Resync.
+  // `size` bytes were not seen. True: they lie inside a body of known framing and are absorbed; or the open message goes on
+  // without its framing (http1::Decoder::Adrift), or is over with it. False: the open message, if there was one, has been
+  // appended to `out` as incomplete, and the direction needs Resync. Messages of the other direction may be appended before.
   { d.OnGap(dir, size_t{}, out) } -> std::same_as<bool>;
   // The direction will carry no more bytes: ends a body that is delimited by the close; appends an open message as incomplete.
   { d.OnClose(dir, out) } -> std::same_as<void>;

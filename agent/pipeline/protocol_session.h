@@ -1,8 +1,9 @@
 // ProtocolSession: a connection's session for one entry of decoders/registry.h: its decoder, the pairing of its messages, and the
 // facts, spans and measurements that come of them. Shard's thread. Protocols that answer in order, like HTTP/1.
 //
-// Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced and Poisoned, and the message
-// is_request, incomplete, start, end and head_end (decoders/http1/ is the example).
+// Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced, Poisoned, Adrift, AnyAdrift,
+// EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/ is the
+// example).
 #pragma once
 
 #include <memory>
@@ -31,6 +32,16 @@ struct MessagePoolOf<decoders::Http1> {
 template <typename Message>
 bool IsInterim(const Message& message) {
   if constexpr (requires { message.status; }) return message.status >= 100 && message.status < 200 && message.status != 101;
+  return false;
+}
+
+// Whether enough of it was seen to say what it asks for, or what it answers with: all of its head, or its start line and then a
+// gap.
+template <typename Message>
+bool IsTold(const Message& message) {
+  if (message.head_end != 0) return true;
+  if constexpr (requires { message.has_start_line; })
+    return message.has_start_line && message.incomplete == decoders::Incomplete::kGap;
   return false;
 }
 
@@ -84,7 +95,7 @@ class ProtocolSession final : public stream::Session {
   // For the next connection. `facts` outlives the session's use.
   void Reset(const stream::ConnectionFacts& facts) {
     facts_ = &facts;
-    had_request_ = false;
+    had_request_ = head_was_cut_ = false;
     profile_.Clear();
     last_started_ = 0;
     Restart();
@@ -92,6 +103,8 @@ class ProtocolSession final : public stream::Session {
 
   stream::FeedResult Feed(Direction dir, stream::ByteStream& stream) override;
   stream::FeedResult Gap(Direction dir, uint64_t size, const stream::ByteStream& stream) override;
+  stream::FeedResult EndCall(Direction dir, const stream::ByteStream& stream) override;
+  void EndAdrift(Direction dir, bool is_whole) override;
   void End(Direction dir, const stream::ByteStream& stream, ExchangeEnd cut) override;
   void Restart() override;
   void FinishOpen(ExchangeEnd end, uint64_t now_ns) override;
@@ -101,6 +114,9 @@ class ProtocolSession final : public stream::Session {
   bool had_request() const override { return had_request_; }
   bool pipelined() const override { return matcher_.pipelined(); }
   bool AtBoundary(Direction dir) const override { return decoder_.Synced(dir) && !decoder_.OpenStart(dir).has_value(); }
+  bool Adrift(Direction dir) const override { return decoder_.Adrift(dir); }
+  bool InStep(Direction dir) const override { return decoder_.Synced(dir); }
+  bool head_was_cut() const override { return head_was_cut_; }
   decoders::ProtocolId protocol() const override { return decoders::IdOf<Protocol>(); }
 
  private:
@@ -110,6 +126,7 @@ class ProtocolSession final : public stream::Session {
     bool head_seen = false;  // and its head
     bool expected = true;    // responses: a request was open when it began
     uint64_t start = 0;      // decoder position
+    uint64_t noted = 0;      // stream position of the byte that `facts` says was the last
     match::MessageFacts facts;
     trace::RequestSeen seen;  // requests: what the first byte's chunk said
     Token last_token = 0;     // of the message before
@@ -121,9 +138,10 @@ class ProtocolSession final : public stream::Session {
   Origin OriginOf(Direction dir, const stream::ByteStream& stream) const { return stream.position() - decoder_.Position(dir); }
 
   void TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut);
+  void TakeMessage(Message& message, ExchangeEnd cut);
   void NoteOpen(Direction dir, Origin origin, const stream::ByteStream& stream, uint64_t last);
   void BeginSide(Direction dir, uint64_t start, Origin origin, const stream::ByteStream& stream);
-  void NoteLast(Side& s, const DataChunk* chunk);
+  void NoteLast(Side& s, uint64_t position, const stream::ByteStream& stream);
   bool TakeRequest(Message& message);
   bool TakeResponse(Message& message, ExchangeEnd cut);
   void BeginRequest(const Message& head, bool is_told);
@@ -146,6 +164,7 @@ class ProtocolSession final : public stream::Session {
   Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
   bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
   bool had_request_ = false;
+  bool head_was_cut_ = false;
   bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over
 };
 

@@ -8,9 +8,10 @@ namespace wirespan::pipeline {
 template <typename Protocol>
 stream::FeedResult ProtocolSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
   using decoders::ParseStatus;
+  const bool adrift = decoder_.AnyAdrift();  // only a gap sets one adrift
   while (true) {
     const std::span<const std::byte> head = stream.Head();
-    if (head.empty()) return stream::FeedResult::kFlowing;
+    if (head.empty()) return adrift ? stream::FeedResult::kAdrift : stream::FeedResult::kFlowing;
     const Origin origin = OriginOf(dir, stream);
     memory_->decoded.clear();
     const decoders::ParseStep step = decoder_.Decode(dir, head, memory_->decoded);
@@ -24,7 +25,7 @@ stream::FeedResult ProtocolSession<Protocol>::Feed(Direction dir, stream::ByteSt
         if (consumed == 0) return stream::FeedResult::kFlowing;  // not within the contract; never loop on it
         break;
       case ParseStatus::kNeedMore:
-        return stream::FeedResult::kFlowing;
+        return adrift ? stream::FeedResult::kAdrift : stream::FeedResult::kFlowing;
       case ParseStatus::kStop:
         return stream::FeedResult::kLeft;
       case ParseStatus::kInvalid:
@@ -40,14 +41,37 @@ stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, 
   const Origin origin = OriginOf(dir, stream);
   memory_->decoded.clear();
   // Undecided bytes before the gap cannot be told from it any more.
-  const bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
+  const bool was_adrift = decoder_.AnyAdrift();
+  bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
+  if (matcher_.pipelined() && decoder_.Adrift(dir)) {  // no turn would prove its end
+    decoder_.EndAdrift(dir, false, memory_->decoded);
+    absorbed = false;
+  }
   TakeMessages(dir, origin, stream, ExchangeEnd::kResponseNotSeen);
   NoteOpen(dir, origin, stream, stream.end() + size - 1);
   if (std::exchange(unmatched_, false)) return stream::FeedResult::kBroken;
-  if (absorbed) return stream::FeedResult::kFlowing;
+  const bool adrift = was_adrift || decoder_.AnyAdrift() || !decoder_.Synced(dir);
+  if (absorbed) return adrift ? stream::FeedResult::kAdrift : stream::FeedResult::kFlowing;
   if (decoder_.Poisoned(dir)) return stream::FeedResult::kAmbiguous;
   losses().Add(Loss::kStreamGap);
   return stream::FeedResult::kBroken;
+}
+
+template <typename Protocol>
+stream::FeedResult ProtocolSession<Protocol>::EndCall(Direction dir, const stream::ByteStream& stream) {
+  const Origin origin = OriginOf(dir, stream);
+  memory_->decoded.clear();
+  if (!decoder_.EndsHere(dir, memory_->decoded)) return stream::FeedResult::kFlowing;
+  TakeMessages(dir, origin, stream, ExchangeEnd::kResponseCut);
+  return std::exchange(unmatched_, false) ? stream::FeedResult::kBroken : stream::FeedResult::kAdrift;
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::EndAdrift(Direction dir, bool is_whole) {
+  memory_->decoded.clear();
+  decoder_.EndAdrift(dir, is_whole, memory_->decoded);
+  for (Message& message : memory_->decoded) TakeMessage(message, ExchangeEnd::kResponseCut);
+  memory_->decoded.clear();
 }
 
 template <typename Protocol>
@@ -69,17 +93,24 @@ void ProtocolSession<Protocol>::Restart() {
 template <typename Protocol>
 void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut) {
   for (Message& message : memory_->decoded) {
-    Side& s = side(dir);
-    if (!s.open || s.start != message.start) BeginSide(dir, message.start, origin, stream);
-    if (message.end > message.start) {
-      const std::optional<stream::Provenance> last = stream.TimeAt(origin + message.end - 1);
-      NoteLast(s, last ? last->chunk : nullptr);
+    // Of a message adrift in the other direction, which ended by what was decoded here, all is noted.
+    if (message.direction == dir) {
+      Side& s = side(dir);
+      if (!s.open || s.start != message.start) BeginSide(dir, message.start, origin, stream);
+      if (message.end > message.start) NoteLast(s, origin + message.end - 1, stream);
     }
-    const bool taken = message.is_request ? TakeRequest(message) : TakeResponse(message, cut);
-    s.open = s.head_seen = false;
-    if (!taken) memory_->messages.Give(std::move(message));
+    TakeMessage(message, cut);
   }
   memory_->decoded.clear();
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::TakeMessage(Message& message, ExchangeEnd cut) {
+  Side& s = side(message.direction);
+  head_was_cut_ |= message.head_end == 0 && message.incomplete == decoders::Incomplete::kGap;
+  const bool taken = message.is_request ? TakeRequest(message) : TakeResponse(message, cut);
+  s.open = s.head_seen = false;
+  if (!taken) memory_->messages.Give(std::move(message));
 }
 
 // A message that goes on beyond these bytes: when it began, and, as soon as that is known, what it asks for.
@@ -89,10 +120,11 @@ void ProtocolSession<Protocol>::NoteOpen(Direction dir, Origin origin, const str
   if (!start) return;
   Side& s = side(dir);
   if (!s.open || s.start != *start) BeginSide(dir, *start, origin, stream);
-  if (const auto now = stream.TimeAt(last)) NoteLast(s, now->chunk);
+  NoteLast(s, last, stream);
   const Message* head = decoder_.OpenMessage(dir);
   if (head == nullptr || s.head_seen) return;
   s.head_seen = true;
+  head_was_cut_ |= head->head_end == 0;
   if (dir == Direction::kClientToServer) BeginRequest(*head, true);
 }
 
@@ -102,6 +134,7 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.open = true;
   s.head_seen = false;
   s.start = start;
+  s.noted = 0;
   s.facts = {};
   s.facts.position = origin + start;
   std::optional<stream::Provenance> from = stream.TimeAt(origin + start);
@@ -135,13 +168,17 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
 }
 
 template <typename Protocol>
-void ProtocolSession<Protocol>::NoteLast(Side& s, const DataChunk* chunk) {
-  s.facts.last_byte_seen = chunk != nullptr;
-  if (chunk == nullptr) return;
-  s.facts.last_byte_ns = chunk->time_ns;
-  s.facts.last = chunk->thread;
-  s.facts.retransmits_last = chunk->retransmits;
-  s.facts.srtt_us = chunk->srtt_us;
+void ProtocolSession<Protocol>::NoteLast(Side& s, uint64_t position, const stream::ByteStream& stream) {
+  if (s.noted == position) return;  // by a call that is forgotten now
+  s.noted = position;
+  const std::optional<stream::Provenance> from = stream.TimeAt(position);
+  s.facts.last_byte_seen = from.has_value();
+  if (!from) return;
+  const DataChunk& chunk = *from->chunk;
+  s.facts.last_byte_ns = chunk.time_ns;
+  s.facts.last = chunk.thread;
+  s.facts.retransmits_last = chunk.retransmits;
+  s.facts.srtt_us = chunk.srtt_us;
 }
 
 // The response's first byte on a server connection, once per exchange: interim responses count.
@@ -205,7 +242,7 @@ bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
   Side& s = side(Direction::kClientToServer);
   const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
   if (!s.head_seen) {
-    if (message.head_end == 0 && !ambiguous) {
+    if (!IsTold(message) && !ambiguous) {
       losses().Add(Loss::kRequestCut);
       return false;
     }
@@ -231,7 +268,7 @@ bool ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) 
     ++losses().interim_responses;
     return false;
   }
-  if (message.head_end == 0 && !ambiguous) {
+  if (!ambiguous && (!IsTold(message) || IsInterim(message))) {
     losses().Add(Loss::kResponseCut);
     if (Open* open = matcher_.Oldest(); open != nullptr && s.expected && !open->response_complete) {
       open->extra.response_began = true;
@@ -258,9 +295,10 @@ decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::Exchange<Mes
   using decoders::Incomplete;
   if (exchange.response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
   if (exchange.response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
-  if constexpr (requires { exchange.response.close_delimited; }) {
+  if constexpr (requires { exchange.response.close_delimited || exchange.response.body_length_unknown; }) {
     // A body that the close should end, ended by a reset, is not known to be whole (RFC 9112 8).
-    if (exchange.response.close_delimited && cut == ExchangeEnd::kConnectionReset) return cut;
+    const bool by_close = exchange.response.close_delimited || exchange.response.body_length_unknown;
+    if (by_close && cut == ExchangeEnd::kConnectionReset) return cut;
   }
   if (exchange.request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
   return ExchangeEnd::kComplete;

@@ -16,6 +16,13 @@ constexpr uint64_t kLastPosition = uint64_t{1} << 62U;
 // Bytes of which the first is the first of a turn: where a message may begin.
 bool BeginsTurn(const DataChunk& chunk) { return chunk.first_of_turn && chunk.skipped_size == 0 && !chunk.bytes.empty(); }
 
+bool LooksLikeRequest(const DataChunk& chunk) {
+  return decoders::GuessProtocol(chunk.bytes, {}).likeness >= decoders::Likeness::kPossible;
+}
+bool LooksLikeResponse(const DataChunk& chunk) {
+  return decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible;
+}
+
 StreamSide Opposite(StreamSide side) { return side == StreamSide::kSend ? StreamSide::kReceive : StreamSide::kSend; }
 
 }  // namespace
@@ -33,7 +40,9 @@ StreamSide Connection::SideOf(Direction dir) const {
 // A client's thread may read a response before the kernel has told of the end of the call that wrote the request.
 bool Connection::ComesTooEarly(const DataChunk& chunk) const {
   if (facts.role != ConnectionRole::kClient || chunk.side != StreamSide::kReceive) return false;
-  if (HasOpen() && !stream(StreamSide::kSend).has_pending()) return false;
+  // The answer to a request that is not known to be written yet, while the response before has no end of its own.
+  const bool is_next = IsAdrift(Direction::kServerToClient) && chunk.first_of_turn && !SawAll(Direction::kClientToServer, chunk);
+  if (HasOpen() && !stream(StreamSide::kSend).has_pending() && !is_next) return false;
   return chunk.first_of_turn || stream(StreamSide::kReceive).has_pending();
 }
 
@@ -83,8 +92,8 @@ bool Connection::LearnRole(const DataChunk& chunk) {
     return true;
   }
   if (!BeginsTurn(chunk)) return false;
-  const bool is_request = decoders::GuessProtocol(chunk.bytes, {}).likeness >= decoders::Likeness::kPossible;
-  const bool is_response = decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible;
+  const bool is_request = LooksLikeRequest(chunk);
+  const bool is_response = LooksLikeResponse(chunk);
   if (is_request == is_response) return false;
   const bool is_server = is_request == (chunk.side == StreamSide::kReceive);
   facts.role = is_server ? ConnectionRole::kServer : ConnectionRole::kClient;
@@ -199,6 +208,7 @@ void Connection::Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& co
     PassOver(dir, bytes.size());
   }
   if (state_ != State::kOff && last > stream.end()) Missing(chunk.side, last - stream.end(), context);
+  if (IsAdrift(dir)) Judge(dir, session_->EndCall(dir, stream), context);
 }
 
 // `size` bytes at the end of the stream were not seen.
@@ -213,6 +223,10 @@ void Connection::Missing(StreamSide side, uint64_t size, StreamContext& context)
   FeedResult result = FeedResult::kFlowing;
   if (state_ == State::kActive && step(dir) == Step::kInStep) {
     result = session_->Gap(dir, size, stream);
+    if (!asked_budget_ && result != FeedResult::kFlowing && session_->head_was_cut()) {
+      asked_budget_ = true;
+      context.policy->Budget(facts.id, context.limits.cut_head_budget);
+    }
   } else if (state_ == State::kGuessing && candidate_ && dir == Direction::kClientToServer) {
     FailGuess(context);
     if (state_ == State::kOff) return;
@@ -236,8 +250,6 @@ void Connection::AtTurn(Direction dir, const DataChunk& chunk, StreamContext& co
 }
 
 void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
-  const Step requests = step(Direction::kClientToServer);
-  const Step responses = step(Direction::kServerToClient);
   if (state_ == State::kGuessing) {
     stream(Direction::kClientToServer).DropHead();
     candidate_ = true;
@@ -246,9 +258,8 @@ void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
     if (hint_ != decoders::kUnknownProtocol) Open(hint_, context);
     return;
   }
-  if (requests == Step::kLost || (requests == Step::kInStep && responses == Step::kInStep)) return;
-  // Not a new request: the body of one that was told to go on, or the rest of one whose head came in two turns.
-  if (requests == Step::kInStep && !session_->AtBoundary(Direction::kClientToServer)) return;
+  if (!MayBeginRequest(chunk)) return;
+  if (IsAdrift(Direction::kServerToClient)) session_->EndAdrift(Direction::kServerToClient, !session_->pipelined());
   if (session_->pipelined()) {
     session_->DropOpen(Loss::kPairingLost);
     SwitchOff(Loss::kPairingConnection, context);
@@ -256,8 +267,30 @@ void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
   }
   session_->FinishOpen(ExchangeEnd::kResponseNotSeen, context.now_ns);
   session_->Restart();
+  has_adrift_ = false;
   StartAnew(chunk, context);
   step(Direction::kClientToServer) = Step::kInStep;
+}
+
+// Whether a turn of requests is where decoding must begin anew.
+bool Connection::MayBeginRequest(const DataChunk& chunk) const {
+  const Step requests = steps_[decoders::Index(Direction::kClientToServer)];
+  const Step responses = steps_[decoders::Index(Direction::kServerToClient)];
+  if (requests == Step::kLost) return false;
+  const bool ends_response = IsAdrift(Direction::kServerToClient);
+  if (IsAdrift(Direction::kClientToServer)) {
+    // Its body goes on, as after an interim response, unless the answer to it went by unseen.
+    return !SawAll(Direction::kServerToClient, chunk) && LooksLikeRequest(chunk);
+  }
+  if (requests == Step::kInStep) {
+    if (responses == Step::kInStep && !ends_response) return false;
+    // Not a new request: the body of one that was told to go on, or the rest of one whose head came in two turns.
+    return session_->AtBoundary(Direction::kClientToServer);
+  }
+  // The rest of a body that is being answered already: a client that does not pipeline waits for the end of the answer.
+  if (ends_response) return LooksLikeRequest(chunk);
+  const bool is_answering = responses == Step::kInStep && !session_->AtBoundary(Direction::kServerToClient);
+  return !is_answering || !SawAll(Direction::kServerToClient, chunk);
 }
 
 // Responses wait for the turn that answers this one; on a new connection it is known where they begin.
@@ -276,6 +309,14 @@ void Connection::StartAnew(const DataChunk& chunk, StreamContext& context) {
 }
 
 void Connection::AtResponseTurn(const DataChunk& chunk, StreamContext& context) {
+  if (IsAdrift(Direction::kServerToClient)) {
+    // It goes on where all that the client sent meanwhile was seen, and no request. Else it has ended, and this answers another.
+    const bool in_request =
+        step(Direction::kClientToServer) == Step::kInStep && !session_->AtBoundary(Direction::kClientToServer);
+    if (in_request || SawAll(Direction::kClientToServer, chunk)) return;
+    session_->EndAdrift(Direction::kServerToClient, !session_->pipelined());
+    FollowAdrift();
+  }
   if (step(Direction::kServerToClient) != Step::kWaiting) return;
   if (state_ == State::kActive && awaits_response_ && HasOpen() && chunk.exchange == awaited_token_ &&
       chunk.time_ns >= awaited_since_ns_) {
@@ -283,9 +324,7 @@ void Connection::AtResponseTurn(const DataChunk& chunk, StreamContext& context) 
     awaits_response_ = false;
     return;
   }
-  if (decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible) {
-    context.losses->Add(Loss::kResponseWithoutRequest);
-  }
+  if (LooksLikeResponse(chunk)) context.losses->Add(Loss::kResponseWithoutRequest);
 }
 
 void Connection::Guess(StreamContext& context) {
@@ -312,7 +351,7 @@ void Connection::FailGuess(StreamContext& context) {
 void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
   protocol_ = protocol;
   session_ = context.sessions->Open(protocol, facts);
-  candidate_ = false;
+  candidate_ = has_adrift_ = false;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
 }
@@ -337,6 +376,9 @@ void Connection::Decode(Direction dir, StreamContext& context) {
 void Connection::Judge(Direction dir, FeedResult result, StreamContext& context) {
   switch (result) {
     case FeedResult::kFlowing:
+      return;
+    case FeedResult::kAdrift:
+      FollowAdrift();
       return;
     case FeedResult::kBroken:
       LoseStep(dir, context);
@@ -377,6 +419,34 @@ void Connection::LoseStep(Direction dir, StreamContext& context) {
   if (++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
 }
 
+bool Connection::IsAdrift(Direction dir) const {
+  return has_adrift_ && state_ == State::kActive && steps_[decoders::Index(dir)] == Step::kInStep && session_->Adrift(dir);
+}
+
+bool Connection::SawAll(Direction dir, const DataChunk& chunk) const {
+  const ByteStream& other = streams_[static_cast<size_t>(SideOf(dir))];
+  return other.started() && static_cast<uint32_t>(other.end()) == chunk.reverse_position;
+}
+
+void Connection::FollowAdrift() {
+  has_adrift_ = false;
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
+    if (step(dir) != Step::kInStep) continue;
+    has_adrift_ |= session_->Adrift(dir);
+    if (session_->InStep(dir)) continue;
+    stream(dir).DropHead();
+    step(dir) = Step::kWaiting;
+    if (dir == Direction::kServerToClient) awaits_response_ = false;
+  }
+}
+
+// The process that used the connection is gone: a response adrift is over, as at a close.
+void Connection::EndAdriftResponse(ExchangeEnd cut) {
+  if (!IsAdrift(Direction::kServerToClient)) return;
+  session_->End(Direction::kServerToClient, stream(Direction::kServerToClient), cut);
+  FollowAdrift();
+}
+
 void Connection::SwitchOff(Loss reason, StreamContext& context) {
   context.losses->Add(reason);
   if (session_ != nullptr) context.sessions->Close(std::move(session_));
@@ -415,12 +485,16 @@ void Connection::Close(ExchangeEnd end, uint64_t now_ns, StreamContext& context)
     for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
       if (step(dir) == Step::kInStep) session_->End(dir, stream(dir), cut);
     }
+  } else if (end == ExchangeEnd::kProcessExited) {
+    EndAdriftResponse(end);
   }
   session_->FinishOpen(end, now_ns);
 }
 
 void Connection::AbandonOpen(ExchangeEnd end, uint64_t now_ns) {
-  if (HasOpen()) session_->FinishOpen(end, now_ns);
+  if (!HasOpen()) return;
+  EndAdriftResponse(end);
+  session_->FinishOpen(end, now_ns);
 }
 
 void Connection::Tick(StreamContext& context) {

@@ -2,18 +2,24 @@
 // step when bytes are missing. Owned by the ConnectionTable, used by the shard's thread; takes no memory of its own while it is
 // idle.
 //
-// | state     | means                                    | leaves it | | kGuessing | the protocol is not known yet            | a
-// request that a decoder knows -> kActive; no decoder knows it -> kOff | | kActive   | a session decodes it                     |
-// at rest for a while -> kResting; another protocol, ambiguity -> kOff   | | kResting  | protocol known, nothing open, no session
-// | the next byte -> kActive                                               | | kOff      | not traced any more | never |
+// | state     | means                                      | leaves it                                                       |
+// | --------- | ------------------------------------------ | --------------------------------------------------------------- |
+// | kGuessing | the protocol is not known yet              | a request that a decoder knows -> kActive; too many others: kOff |
+// | kActive   | a session decodes it                       | at rest for a while -> kResting; another protocol, doubt -> kOff |
+// | kResting  | protocol known, nothing open, no session   | the next byte -> kActive                                        |
+// | kOff      | not traced any more                        | never                                                           |
 //
 // Each direction is in step, or waits. In step its bytes are decoded. It waits from the start, and again after a gap that the
 // decoder could not absorb or bytes it refused: its bytes are passed over until a point where a message certainly begins.
 // - Requests: the first captured byte of a turn (the direction changed), at a boundary of the decoder. All that is open is
-// finished
-//   as not seen, and decoding starts anew.
+//   finished as not seen, and decoding starts anew.
 // - Responses: the first byte of the turn that answers that request: same token, not earlier than the request.
 // On a connection that pipelines, a turn proves nothing: it is switched off, and its open exchanges are counted.
+//
+// What the turn's budget cuts off costs no step: a message whose framing a gap took is adrift (stream::Session), and absorbs what
+// follows until something proves that it ended: its own last bytes; for a request, the answer to it; for a response, the turn of
+// the next request, or of a response to one that was not seen; the close. The positions of the other direction tell whether all
+// of it was seen: then bytes that only look like a message at the beginning of a turn are not taken for one.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +32,11 @@
 namespace wirespan::stream {
 
 struct StreamLimits {
-  size_t undecided_bytes = 64 * 1024;  // per direction
-  uint32_t guesses = 4;                // turns that may be unlike every protocol before a connection is given up
-  uint64_t hold_ns = 10'000'000;       // how long a chunk waits for the hole before it, or for its request
-  uint64_t rest_ns = 1'000'000'000;    // quiet time before a session is given back
+  size_t undecided_bytes = 64 * 1024;    // per direction
+  uint32_t guesses = 4;                  // turns that may be unlike every protocol before a connection is given up
+  uint64_t hold_ns = 10'000'000;         // how long a chunk waits for the hole before it, or for its request
+  uint64_t rest_ns = 1'000'000'000;      // quiet time before a session is given back
+  uint32_t cut_head_budget = 64 * 1024;  // bytes per turn asked for on a connection of which a head was cut
 };
 
 // What the connections of one shard share. Outlives them.
@@ -81,6 +88,10 @@ class Connection {
   Step& step(decoders::Direction dir) { return steps_[decoders::Index(dir)]; }
   bool HasOpen() const { return session_ != nullptr && session_->open_count() > 0; }
   bool ComesTooEarly(const DataChunk& chunk) const;
+  // A message of that direction is in progress without its framing.
+  bool IsAdrift(decoders::Direction dir) const;
+  // Everything that moved in that direction before `chunk`, of the other one, was seen.
+  bool SawAll(decoders::Direction dir, const DataChunk& chunk) const;
 
   void ReleasePassed(const DataChunk& chunk, StreamContext& context);
   void Place(const DataChunk& chunk, StreamContext& context);
@@ -95,6 +106,7 @@ class Connection {
   bool LearnRole(const DataChunk& chunk);
   void AtTurn(decoders::Direction dir, const DataChunk& chunk, StreamContext& context);
   void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
+  bool MayBeginRequest(const DataChunk& chunk) const;
   void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
   void StartAnew(const DataChunk& chunk, StreamContext& context);
   void Guess(StreamContext& context);
@@ -103,6 +115,9 @@ class Connection {
   void Decode(decoders::Direction dir, StreamContext& context);
   void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);
   void LoseStep(decoders::Direction dir, StreamContext& context);
+  // After a message adrift: a direction in which one ended waits, and nothing was lost by that.
+  void FollowAdrift();
+  void EndAdriftResponse(decoders::ExchangeEnd cut);
   void SwitchOff(Loss reason, StreamContext& context);
 
   ByteStream streams_[2];  // by StreamSide
@@ -118,6 +133,8 @@ class Connection {
   bool first_turn_ = false;       // kGuessing: at the first turn of a connection whose opening was seen
   bool awaits_response_ = false;  // awaited_* are valid
   bool had_turn_ = false;         // a turn of requests was seen on this connection
+  bool has_adrift_ = false;       // false: no message is adrift
+  bool asked_budget_ = false;     // for heads; once per connection
 };
 
 }  // namespace wirespan::stream

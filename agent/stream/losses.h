@@ -27,8 +27,8 @@ enum class Loss : uint8_t {
   kUnknownRole,       // neither end's role could be told
   // kMessage
   kResponseWithoutRequest,
-  kRequestCut,          // a request whose head was not wholly seen
-  kResponseCut,         // a response whose head was not wholly seen
+  kRequestCut,          // a request of which not even the start line was wholly seen
+  kResponseCut,         // a response of which not even the start line was wholly seen, or an interim one whose head was not
   kRequestBeforeStart,  // a request in transit when the connection was first seen
   // kConnection
   kConnectionsFull,      // the table is full of busy connections: this one is not traced
@@ -64,7 +64,7 @@ struct Losses {
   uint64_t events = 0;          // accepted, of any type
   uint64_t chunks = 0;          // data events among them
   uint64_t ignored_chunks = 0;  // of connections that were switched off
-  uint64_t requests_seen = 0;   // requests whose head was wholly seen, or that an ambiguity made a request of
+  uint64_t requests_seen = 0;   // requests whose start line was seen, or that an ambiguity made a request of
   uint64_t spans_emitted = 0;
   uint64_t spans_incomplete = 0;   // of these, not ExchangeEnd::kComplete
   uint64_t interim_responses = 0;  // 1xx

@@ -33,6 +33,7 @@ struct ConnectionFacts {
 
 enum class FeedResult : uint8_t {
   kFlowing,    // what can be decoded was; the rest stays in the stream's head
+  kAdrift,     // as kFlowing, and a message went on without its framing, in either direction: ask Adrift and InStep
   kBroken,     // the direction's place in the protocol is lost: nothing more of it until Restart
   kAmbiguous,  // as kBroken, and never to be found again on this connection
   kLeft,       // every later byte of both directions is another protocol
@@ -45,6 +46,10 @@ class Session {
   virtual FeedResult Feed(decoders::Direction dir, ByteStream& stream) = 0;
   // `size` bytes at the stream's position were not seen (the stream has not skipped them yet).
   virtual FeedResult Gap(decoders::Direction dir, uint64_t size, const ByteStream& stream) = 0;
+  // The last byte that the direction was given ended a call of the program: there a message adrift may be seen to end.
+  virtual FeedResult EndCall(decoders::Direction dir, const ByteStream& stream) = 0;
+  // The message adrift in that direction is over. `is_whole` false: part of it was not seen.
+  virtual void EndAdrift(decoders::Direction dir, bool is_whole) = 0;
   // The direction carries no more bytes; a response that this cuts short ended for the reason `cut`.
   virtual void End(decoders::Direction dir, const ByteStream& stream, decoders::ExchangeEnd cut) = 0;
   // A new start in both directions at the streams' positions. No exchange may be open.
@@ -61,6 +66,12 @@ class Session {
   virtual bool pipelined() const = 0;
   // Between two messages of that direction.
   virtual bool AtBoundary(decoders::Direction dir) const = 0;
+  // The message in progress lost its framing to a gap: its own bytes cannot tell where it ends.
+  virtual bool Adrift(decoders::Direction dir) const = 0;
+  // False: the direction is passed over until Restart; after a message adrift has ended this is no fault.
+  virtual bool InStep(decoders::Direction dir) const = 0;
+  // A gap cut a head on this connection: it needs a larger budget.
+  virtual bool head_was_cut() const = 0;
   virtual decoders::ProtocolId protocol() const = 0;
 };
 

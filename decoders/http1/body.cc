@@ -1,4 +1,4 @@
-// Bodies, the end of messages, gaps, and which request a response answers (RFC 9112 6.3, 7.1, 9.3).
+// Bodies, the end of messages, gaps that framing absorbs, and which request a response answers (RFC 9112 6.3, 7.1, 9.3).
 #include <algorithm>
 
 #include "decoders/http1/characters.h"
@@ -166,6 +166,9 @@ bool Decoder::AbsorbGap(Side& s, size_t size, std::vector<Message>& out) {
   if (s.state == State::kUnknownBody) EnterBody(s, out);
   const uint64_t start = s.position;
   switch (s.state) {
+    case State::kAdrift:
+      s.tail_bytes = 0;
+      return true;
     case State::kCloseBody:
       s.open->body_length = AddBounded(s.open->body_length, size);
       return true;
@@ -190,6 +193,7 @@ bool Decoder::AbsorbGap(Side& s, size_t size, std::vector<Message>& out) {
     default:
       break;
   }
+  if (Drift(s, out)) return true;
   if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
   Lose(s, "gap");
   return false;
@@ -222,7 +226,7 @@ void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) 
   const bool doubtful = s.facts.malformed || s.facts.torn || !s.facts.doubt.empty();
   if (s.state == State::kStartLine) s.scan.Fill(*s.open);
   // A final response whose head was cut answers its request all the same.
-  if (!s.is_request && s.open->head_end == 0 && s.open->status >= 200) NextExpected(s.open->exchange);
+  if (!s.is_request && s.open->head_end == 0 && s.state != State::kAdrift && s.open->status >= 200) BeginAnswer(*s.open, out);
   s.open->incomplete = doubtful ? Incomplete::kAmbiguous : why;
   Append(s, out);
 }
@@ -245,10 +249,23 @@ void Decoder::Lose(Side& s, std::string_view reason) {
   s.state = State::kLost;
 }
 
-void Decoder::RequestBegins() {
-  const Side& response = side(Direction::kServerToClient);
+void Decoder::RequestBegins(std::vector<Message>& out) {
+  Side& response = side(Direction::kServerToClient);
+  if (response.state == State::kAdrift) EndAdrift(response, Incomplete::kNo, out);
   const bool between = response.open == nullptr || response.state == State::kUnknownBody;
   if (!aligned_ && expected_count_ == 0 && between) aligned_ = true;
+}
+
+void Decoder::ExpectAnswer(Message& request) {
+  const std::string_view method = request.method();
+  Expect(method == "HEAD" ? Expected::kHead : method == "CONNECT" ? Expected::kConnect : Expected::kOrdinary, request.exchange);
+}
+
+Decoder::Expected Decoder::BeginAnswer(Message& answer, std::vector<Message>& out) {
+  const Expected expected = NextExpected(answer.exchange);
+  Side& request = side(Direction::kClientToServer);
+  if (request.state == State::kAdrift) EndAdrift(request, Incomplete::kNo, out);
+  return expected;
 }
 
 void Decoder::Expect(Expected what, uint64_t& exchange) {

@@ -1,4 +1,4 @@
-// The states up to the end of a head, and what the caller may ask for between. Bodies: body.cc.
+// The states up to the end of a head, and what the caller may ask for between. Bodies: body.cc; lost framing: adrift.cc.
 #include "decoders/http1/decoder.h"
 
 #include <algorithm>
@@ -58,7 +58,9 @@ ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& o
     case State::kChunkDataLf:
       return InChunkData(s, bytes, out);
     case State::kCandidate:
-      return InCandidate(s, bytes);
+      return InCandidate(s, bytes, out);
+    case State::kAdrift:
+      return InAdrift(s, bytes);
     case State::kLost:
     case State::kPoisoned:
       if (stop_reason_.data() != nullptr) s.state = State::kStopped;
@@ -90,7 +92,7 @@ ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>
   }
   if (used == bytes.size()) return Advanced(used);
   const std::string_view rest = bytes.substr(used);
-  BeginMessage(s);
+  BeginMessage(s, out);
   size_t head = 0;
   if (TryPlainHead(s, rest, out, head)) return Advanced(used + head);
   ParseStep step = InStartLine(s, rest);
@@ -99,8 +101,8 @@ ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>
   return step;
 }
 
-void Decoder::BeginMessage(Side& s) {
-  if (s.is_request) RequestBegins();
+void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
+  if (s.is_request) RequestBegins(out);
   s.open = pool_ != nullptr ? pool_->Take() : std::make_unique<Message>();
   s.open->direction = s.is_request ? Direction::kClientToServer : Direction::kServerToClient;
   s.open->is_request = s.is_request;
@@ -120,6 +122,7 @@ bool Decoder::TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>
     s.facts = HeadFacts{};
     return false;
   }
+  message.has_start_line = true;
   message.head.assign(bytes.data(), used);
   s.position += used;
   EndHead(s, out);
@@ -145,6 +148,7 @@ ParseStep Decoder::InStartLine(Side& s, std::string_view bytes) {
 
 void Decoder::EndStartLine(Side& s) {
   s.scan.Fill(*s.open);
+  s.open->has_start_line = true;
   NoteLineEnd(!s.scan.bare_lf(), s.facts);
   s.line_start = static_cast<uint32_t>(s.open->head.size());
   s.spilling = s.spill_cut = false;
@@ -152,7 +156,7 @@ void Decoder::EndStartLine(Side& s) {
 }
 
 // A start that Resync thought possible. Its bytes stay with the caller until the line is whole.
-ParseStep Decoder::InCandidate(Side& s, std::string_view bytes) {
+ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Message>& out) {
   if (stop_reason_.data() != nullptr) {
     s.state = State::kStopped;
     return {ParseStatus::kStop, 0, stop_reason_};
@@ -172,7 +176,7 @@ ParseStep Decoder::InCandidate(Side& s, std::string_view bytes) {
     return {ParseStatus::kInvalid, 0, s.reason};
   }
   const StartLineScan scan = s.scan;
-  BeginMessage(s);
+  BeginMessage(s, out);
   s.scan = scan;
   s.open->head.assign(line);
   s.position += line.size();
@@ -244,7 +248,7 @@ void Decoder::EndHead(Side& s, std::vector<Message>& out) {
 void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
   const std::string_view method = s.open->method();
   s.framing = FramingOf(*s.open, s.facts);
-  Expect(method == "HEAD" ? Expected::kHead : method == "CONNECT" ? Expected::kConnect : Expected::kOrdinary, s.open->exchange);
+  ExpectAnswer(*s.open);
   if (s.facts.torn) return Poison(s, "torn_head", out);
   if (s.framing == Framing::kAmbiguous) return Poison(s, s.facts.doubt, out);
   // After these the client waits for the answer before it sends anything else (RFC 9110 7.8, 9.3.6).
@@ -257,7 +261,7 @@ void Decoder::EndResponseHead(Side& s, std::vector<Message>& out) {
   const uint16_t status = message.status;
   if (s.facts.torn) return Poison(s, "torn_head", out);
   if (status < 200 && status != 101) return Complete(s, out);
-  const Expected expected = NextExpected(message.exchange);
+  const Expected expected = BeginAnswer(message, out);
   const bool connected = expected == Expected::kConnect && status < 300 && status != 101;
   if (status == 101 || connected) {
     message.upgrade = true;
@@ -283,6 +287,7 @@ std::optional<size_t> Decoder::Resync(Direction dir, std::span<const std::byte> 
   if (s.state != State::kLost) return 0;
   const StartSearch search = FindStart(Text(bytes), s.is_request);
   if (search.outcome == StartOutcome::kNone) return std::nullopt;
+  if (s.is_request) LoseAlignment();  // requests may have been passed over
   s.position += search.offset;
   s.scan.Begin(s.is_request);
   s.looked_at = 0;
@@ -317,6 +322,10 @@ void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
         s.state == State::kCloseBody || s.state == State::kUnknownBody || (s.state == State::kLengthBody && s.remaining == 0);
     if (ends_so) {
       Complete(s, out);
+    } else if (s.state == State::kAdrift) {
+      // The end of every chunked message is an empty line: where other bytes came last, it is not whole.
+      const bool is_cut = s.tail_bytes > 2 && !TailEndsWith(s, "\n\r\n") && !TailEndsWith(s, "\n\n");
+      EndAdrift(s, is_cut ? Incomplete::kClosed : Incomplete::kNo, out);
     } else {
       EndIncomplete(s, Incomplete::kClosed, out);
     }
@@ -329,7 +338,7 @@ void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
 
 const Message* Decoder::OpenMessage(Direction dir) const {
   const Side& s = side(dir);
-  return s.open != nullptr && s.open->head_end != 0 ? s.open.get() : nullptr;
+  return s.open != nullptr && (s.open->head_end != 0 || s.state == State::kAdrift) ? s.open.get() : nullptr;
 }
 
 std::optional<uint64_t> Decoder::OpenStart(Direction dir) const {

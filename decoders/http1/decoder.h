@@ -12,6 +12,7 @@
 // | kLengthBody          | body bytes, `remaining` of them        | remaining == 0                                          |
 // | kChunk...            | chunk-size line, data, CRLF            | size 0 -> kTrailer                                      |
 // | kCloseBody           | body bytes to the direction's end      | OnClose                                                 |
+// | kAdrift              | what is left of a message, no framing  | what proves that it ended: see Adrift                   |
 // | kLost                | unknown: after a gap or kInvalid       | Resync                                                  |
 // | kCandidate           | perhaps a start line that Resync found | its LF -> kFields; kInvalid                             |
 // | kPoisoned            | unknown: the framing was ambiguous     | never: what follows could be the body of that message   |
@@ -56,7 +57,8 @@ class Decoder {
   void Skip(Direction dir, size_t size);
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
-  // The message in progress once its head is complete; null otherwise. Valid until the next call of a non-const function.
+  // The message in progress once its head is complete, or adrift; null otherwise. Valid until the next call of a non-const
+  // function.
   const Message* OpenMessage(Direction dir) const;
   // Where the message in progress began, even if only one byte of it was seen; nullopt between messages.
   std::optional<uint64_t> OpenStart(Direction dir) const;
@@ -64,6 +66,19 @@ class Decoder {
   bool Synced(Direction dir) const;
   // True where the direction can never be decoded again on this connection (kPoisoned): Resync always answers nullopt.
   bool Poisoned(Direction dir) const { return side(dir).state == State::kPoisoned; }
+
+  // A message is adrift where a gap took its framing: in a head, behind the start line, or over the end of a chunk. Whatever
+  // follows in its direction is passed over as part of it, in O(1), until something proves that it ended: the final response to
+  // it begins, a request begins after it, the direction closes, or one of the two calls below. Then the direction needs Resync.
+  // Not where several requests are open at once: there a turn proves nothing, and the gap ends the message at once.
+  bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
+  bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
+  // A call of the program ended with the last byte given. True: so did the message adrift, for the end of a chunked body stands
+  // there. After a response the next one may follow; after a request, Resync.
+  bool EndsHere(Direction dir, std::vector<Message>& out);
+  // The message adrift is over, as the caller knows from elsewhere. `is_whole` false: part of it was not seen.
+  void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);
+
   // Requests whose final response has not begun; 0 where that is not known.
   size_t Unanswered() const { return aligned_ ? expected_count_ : 0; }
 
@@ -83,6 +98,7 @@ class Decoder {
     kChunkDataLf,
     kTrailer,
     kCloseBody,
+    kAdrift,
     kLost,
     kCandidate,
     kPoisoned,
@@ -92,6 +108,7 @@ class Decoder {
   struct Side {
     uint64_t position = 0;
     uint64_t remaining = 0;  // of a body or chunk
+    uint64_t tail = 0;       // kAdrift: the last bytes since the last gap, the latest lowest
     std::unique_ptr<Message> open;
     std::string spill;          // a field line that is not stored, up to kMaxSpillBytes
     std::string_view reason{};  // of kLost and kPoisoned; a constant
@@ -102,6 +119,7 @@ class Decoder {
     State state = State::kStart;
     Framing framing = Framing::kNone;
     uint8_t chunk_digits = 0;
+    uint8_t tail_bytes = 0;  // of `tail`, at most 8
     bool saw_cr = false;     // kStart: a CR that must be followed by LF
     bool spilling = false;   // the line being gathered is in `spill`
     bool spill_cut = false;  // and is longer than that
@@ -118,16 +136,17 @@ class Decoder {
   ParseStep Step(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep AtStart(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InStartLine(Side& s, std::string_view bytes);
-  ParseStep InCandidate(Side& s, std::string_view bytes);
+  ParseStep InCandidate(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InFields(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InUnknownBody(Side& s, std::string_view bytes, std::vector<Message>& out);
   void SkipUnknownBody(Side& s, size_t size);
   ParseStep InBody(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InChunkHead(Side& s, std::string_view bytes, std::vector<Message>& out);
   ParseStep InChunkData(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InAdrift(Side& s, std::string_view bytes);
   bool TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used);
 
-  void BeginMessage(Side& s);
+  void BeginMessage(Side& s, std::vector<Message>& out);
   void EndStartLine(Side& s);
   void GatherLine(Side& s, std::string& text, size_t limit, std::string_view piece);
   // True: the line that was gathered is the empty one.
@@ -139,6 +158,12 @@ class Decoder {
   void EnterChunk(Side& s);
   bool TakeChunkHeadByte(Side& s, char c);
   bool AbsorbGap(Side& s, size_t size, std::vector<Message>& out);
+  // A gap took the framing of the open message. False: it cannot go on without.
+  bool Drift(Side& s, std::vector<Message>& out);
+  bool MayDrift(const Side& s) const;
+  void CutHead(Side& s, std::vector<Message>& out);
+  void EndAdrift(Side& s, Incomplete why, std::vector<Message>& out);
+  static bool TailEndsWith(const Side& s, std::string_view end);
   void Complete(Side& s, std::vector<Message>& out);
   void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
   void Append(Side& s, std::vector<Message>& out);
@@ -148,8 +173,11 @@ class Decoder {
   void Lose(Side& s, std::string_view reason);
   void LeaveHttp(std::string_view reason) { stop_reason_ = reason; }
 
-  void RequestBegins();
+  void RequestBegins(std::vector<Message>& out);
   // `exchange` becomes the number of the request, of the request that the response answers.
+  void ExpectAnswer(Message& request);
+  // The final response `answer` begins; what it answers. A request adrift has ended with that.
+  Expected BeginAnswer(Message& answer, std::vector<Message>& out);
   void Expect(Expected what, uint64_t& exchange);
   Expected NextExpected(uint64_t& exchange);
   void LoseAlignment();

@@ -28,16 +28,18 @@ struct FieldRef {
 struct Message {
   Direction direction = Direction::kClientToServer;
   bool is_request = true;
-  bool truncated = false;  // a stored part was cut at a limit
+  bool truncated = false;       // a stored part was cut at a limit, or the rest of the head was not seen
+  bool has_start_line = false;  // the start line is whole, whatever became of the rest
   bool chunked = false;
   bool has_content_length = false;
-  bool close_delimited = false;  // a response body that ended with the connection
-  bool upgrade = false;          // 101, or a 2xx to CONNECT: the connection left HTTP after this message
+  bool close_delimited = false;      // a response body that ended with the connection
+  bool body_length_unknown = false;  // a gap took the body's framing: `body_length` counts only what came before it
+  bool upgrade = false;              // 101, or a 2xx to CONNECT: the connection left HTTP after this message
   Incomplete incomplete = Incomplete::kNo;
   uint8_t major_version = 1;
   uint8_t minor_version = 1;
   uint16_t status = 0;  // responses
-  // Which exchange of the connection it belongs to. Requests whose head was seen whole count from 1; a final response has the
+  // Which exchange of the connection it belongs to. Requests whose start line was seen count from 1; a final response has the
   // number of the request it answers. 0: not known (bytes were lost, and answers cannot be counted off), or a 1xx.
   uint64_t exchange = 0;
   uint64_t start = 0;        // position of the first byte of the start line

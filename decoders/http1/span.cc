@@ -125,14 +125,15 @@ bool DescribeClient(const Message& request, const Target& target, const Exchange
 }
 
 void DescribeVersion(const Message* request, const Message* response, AttributeSink& sink) {
-  const Message& message = request != nullptr && request->head_end != 0 ? *request : response != nullptr ? *response : *request;
-  if (message.head_end == 0) return;
+  const bool by_request = request != nullptr && request->has_start_line;
+  const Message& message = by_request ? *request : response != nullptr ? *response : *request;
+  if (!message.has_start_line) return;
   const std::array<char, 3> version = {'1', '.', static_cast<char>('0' + message.minor_version % 10)};
   sink.String(semconv::kNetworkProtocolVersion, std::string_view(version.data(), version.size()));
 }
 
 void DescribeBody(const Message* message, bool may_have_body, const AttributeName& name, AttributeSink& sink) {
-  if (message == nullptr || !message->complete() || !may_have_body) return;
+  if (message == nullptr || !message->complete() || message->body_length_unknown || !may_have_body) return;
   const bool has_body = message->has_content_length || message->chunked || message->body_length > 0;
   if (has_body) sink.Int(name, static_cast<int64_t>(message->body_length));
 }

@@ -68,7 +68,8 @@ std::string Render(const Message& message) {
   }
   line.append(" 1.").append(std::to_string(message.minor_version));
   line.append(" #").append(std::to_string(message.exchange));
-  if (message.head_end != 0) line.append(" body=").append(std::to_string(message.body_length));
+  if (message.head_end != 0)
+    line.append(" body=").append(message.body_length_unknown ? "?" : std::to_string(message.body_length));
   if (message.chunked) line.append(" chunked");
   if (message.close_delimited) line.append(" to-close");
   if (message.upgrade) line.append(" upgrade");
@@ -150,6 +151,13 @@ void Wire::Close(Direction dir) {
   Keep();
 }
 
+void Wire::EndCall(Direction dir) {
+  const bool was_adrift = decoder_.Adrift(dir);
+  const bool ended = decoder_.EndsHere(dir, out_);
+  EXPECT_EQ(ended, was_adrift && !decoder_.Adrift(dir));
+  Keep();
+}
+
 void Wire::Drop(Direction dir) {
   std::string& rest = rest_[Index(dir)];
   if (!rest.empty()) decoder_.Skip(dir, rest.size());
@@ -193,6 +201,9 @@ std::string Run(const Script& script, FeedBytes&& feed) {
         break;
       case Happening::Kind::kClose:
         wire.Close(happening.direction);
+        break;
+      case Happening::Kind::kCallEnd:
+        wire.EndCall(happening.direction);
         break;
     }
   }

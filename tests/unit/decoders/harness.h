@@ -1,5 +1,5 @@
 // Feeds an http1::Decoder as a connection does and writes down what comes out, as lines of text that tests compare:
-//   message c2s 0-42 complete POST /a 1.1 body=3      (head lines follow, indented; trailers with '+')
+//   message c2s 0-42 complete POST /a 1.1 body=3      (head lines follow, indented; trailers with '+'; body=? where not known)
 //   error c2s 66 bad_chunk_size      resync c2s 70      stop s2c 90 upgrade
 #pragma once
 
@@ -31,6 +31,8 @@ class Wire {
   void Feed(Direction dir, std::string_view bytes);
   void Gap(Direction dir, size_t size);
   void Close(Direction dir);
+  // A call of the program ended with what was fed last.
+  void EndCall(Direction dir);
 
   const std::vector<std::string>& lines() const { return lines_; }
   std::string text() const;  // the lines, each with its newline
@@ -57,7 +59,7 @@ class Wire {
 
 // One thing that happens on a connection.
 struct Happening {
-  enum class Kind : uint8_t { kBytes, kGap, kClose };
+  enum class Kind : uint8_t { kBytes, kGap, kClose, kCallEnd };
   Kind kind = Kind::kBytes;
   Direction direction = kC2s;
   std::string bytes;
@@ -68,6 +70,7 @@ using Script = std::vector<Happening>;
 inline Happening Bytes(Direction dir, std::string bytes) { return {Happening::Kind::kBytes, dir, std::move(bytes), 0}; }
 inline Happening GapOf(Direction dir, size_t size) { return {Happening::Kind::kGap, dir, {}, size}; }
 inline Happening CloseOf(Direction dir) { return {Happening::Kind::kClose, dir, {}, 0}; }
+inline Happening CallEnd(Direction dir) { return {Happening::Kind::kCallEnd, dir, {}, 0}; }
 
 std::string RunWhole(const Script& script);
 // Every chunk in pieces of `size` bytes.

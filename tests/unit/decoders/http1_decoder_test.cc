@@ -356,10 +356,11 @@ TEST(Http1Decoder, GapInsideAChunkIsAbsorbed) {
          "message c2s 73-92 complete GET /n 1.1 #2 body=0\n");
 }
 
-TEST(Http1Decoder, GapBeyondAChunkEndsTheMessage) {
+TEST(Http1Decoder, GapBeyondAChunkTakesTheFramingAndTheMessageLastsUntilItsAnswer) {
   Expect({Bytes(kC2s, "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc"), GapOf(kC2s, 14),
-          Bytes(kC2s, "\n0\r\n\r\n"), Bytes(kC2s, "GET /n HTTP/1.1\r\n\r\n")},
-         "message c2s 0-53 gap PUT / 1.1 #1 body=3 chunked\n  Transfer-Encoding: chunked\nerror c2s 53 gap\nresync c2s 73\n"
+          Bytes(kC2s, "\n0\r\n\r\n"), Bytes(kS2c, "HTTP/1.1 204 a\r\n\r\n"), Bytes(kC2s, "GET /n HTTP/1.1\r\n\r\n")},
+         "message c2s 0-73 complete PUT / 1.1 #1 body=? chunked\n  Transfer-Encoding: chunked\n"
+         "message s2c 0-18 complete 204 a 1.1 #1 body=0\nerror c2s 73 gap\nresync c2s 73\n"
          "message c2s 73-92 complete GET /n 1.1 #2 body=0\n");
 }
 
@@ -370,10 +371,50 @@ TEST(Http1Decoder, GapOverTheEndOfABodyCompletesItAndLosesWhatFollows) {
          "message c2s 77-96 complete GET /n 1.1 #2 body=0\n");
 }
 
-TEST(Http1Decoder, GapInAHeadEndsTheMessage) {
-  Expect({Bytes(kC2s, "GET /a HTTP/1.1\r\nHost: h\r\nCoo"), GapOf(kC2s, 100), Bytes(kC2s, "xyz\r\n\r\nPOST /b HTTP/1.1\r\n\r\n")},
-         "message c2s 0-29 gap GET /a 1.1 #0\n  Host: h\nerror c2s 29 gap\nresync c2s 136\n"
-         "message c2s 136-156 complete POST /b 1.1 #1 body=0\n");
+TEST(Http1Decoder, GapInAHeadKeepsWhatWasSeenAndTheMessageLastsUntilItsAnswer) {
+  Expect({Bytes(kC2s, "GET /a HTTP/1.1\r\nHost: h\r\nCoo"), GapOf(kC2s, 100), Bytes(kC2s, "xyz\r\n\r\nPOST /b HTTP/1.1\r\n\r\n"),
+          Bytes(kS2c, "HTTP/1.1 204 a\r\n\r\n")},
+         "message c2s 0-156 gap GET /a 1.1 #1 truncated\n  Host: h\nmessage s2c 0-18 complete 204 a 1.1 #1 body=0\n");
+}
+
+TEST(Http1Decoder, AMessageAdriftIsOpenAndNoBoundaryUntilTheCallerEndsIt) {
+  for (const bool is_whole : {true, false}) {
+    Decoder decoder;
+    std::vector<Message> out;
+    const std::string head = "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc";
+    decoder.Decode(kC2s, AsBytes(head), out);
+    EXPECT_FALSE(decoder.AnyAdrift());
+    EXPECT_TRUE(decoder.OnGap(kC2s, 1000, out));
+    EXPECT_TRUE(decoder.Adrift(kC2s));
+    EXPECT_TRUE(decoder.Synced(kC2s));
+    ASSERT_NE(decoder.OpenMessage(kC2s), nullptr);
+    EXPECT_EQ(decoder.OpenMessage(kC2s)->target(), "/a");
+    EXPECT_EQ(decoder.OpenStart(kC2s), 0U);
+    decoder.EndAdrift(kS2c, is_whole, out);  // of the other direction: nothing
+    EXPECT_TRUE(out.empty());
+    decoder.EndAdrift(kC2s, is_whole, out);
+    ASSERT_EQ(out.size(), 1U);
+    EXPECT_EQ(out[0].incomplete, is_whole ? Incomplete::kNo : Incomplete::kGap);
+    EXPECT_TRUE(out[0].body_length_unknown);
+    EXPECT_EQ(out[0].end, head.size() + 1000);
+    EXPECT_FALSE(decoder.Synced(kC2s));
+    EXPECT_FALSE(decoder.EndsHere(kC2s, out));
+  }
+}
+
+TEST(Http1Decoder, OfALostHeadItIsKnownBeforeItsEndWhatItAsksFor) {
+  Decoder decoder;
+  std::vector<Message> out;
+  decoder.Decode(kC2s, AsBytes("GET /a HTTP/1.1\r\nHost: h\r\nCoo"), out);
+  EXPECT_EQ(decoder.OpenMessage(kC2s), nullptr);
+  decoder.OnGap(kC2s, 1, out);
+  const Message* open = decoder.OpenMessage(kC2s);
+  ASSERT_NE(open, nullptr);
+  EXPECT_TRUE(open->truncated);
+  EXPECT_TRUE(open->has_start_line);
+  EXPECT_EQ(open->head_end, 0U);
+  EXPECT_EQ(open->Header("host"), "h");
+  EXPECT_EQ(open->head, "GET /a HTTP/1.1\r\nHost: h\r\n");
 }
 
 TEST(Http1Decoder, GapInAStartLineKeepsOnlyItsWholeParts) {

@@ -150,7 +150,7 @@ std::map<Loss, Case> Cases() {
        }},
       {Loss::kStreamGap,
        [](auto& h, auto& s) {
-         h.Feed({s.Opened(), s.Request("GET / HTTP/1.1\r\nHo")});
+         h.Feed({s.Opened(), s.Request("GET / HT")});
          s.Unseen(WS_RECEIVE, 10);
          h.Feed(s.Request("x: y\r\n\r\n"));
          h.Settle();
