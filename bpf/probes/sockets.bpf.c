@@ -237,42 +237,35 @@ int on_unix_recvmsg_kretprobe(struct pt_regs *ctx)
 }
 
 /* In this source read() is not watched; the functions behind eventfds and pipes are. */
-SEC("kprobe/eventfd_read")
-int on_eventfd_read_kprobe(void *ctx __attribute__((unused)))
+static __always_inline int forget_current_token(void)
 {
 	struct thread_state *thread = current_target() ? find_current_thread() : NULL;
 
 	if (thread)
 		forget_token(thread);
 	return 0;
+}
+
+SEC("kprobe/eventfd_read")
+int on_eventfd_read_kprobe(void *ctx __attribute__((unused)))
+{
+	return forget_current_token();
 }
 
 SEC("fentry/eventfd_read")
 int on_eventfd_read(void *ctx __attribute__((unused)))
 {
-	struct thread_state *thread = current_target() ? find_current_thread() : NULL;
-
-	if (thread)
-		forget_token(thread);
-	return 0;
+	return forget_current_token();
 }
 
 SEC("kprobe/pipe_read")
 int on_pipe_read_kprobe(void *ctx __attribute__((unused)))
 {
-	struct thread_state *thread = current_target() ? find_current_thread() : NULL;
-
-	if (thread)
-		forget_token(thread);
-	return 0;
+	return forget_current_token();
 }
 
 SEC("fentry/pipe_read")
 int on_pipe_read(void *ctx __attribute__((unused)))
 {
-	struct thread_state *thread = current_target() ? find_current_thread() : NULL;
-
-	if (thread)
-		forget_token(thread);
-	return 0;
+	return forget_current_token();
 }
