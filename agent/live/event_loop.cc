@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "agent/kernel/event_reader.h"
 
@@ -76,19 +77,17 @@ void EventLoop::Hand(std::span<const std::byte> record) {
   handed_.emplace_back(record.begin(), record.end());
 }
 
-void EventLoop::TakeHanded() {
-  std::vector<std::vector<std::byte>> records;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    records.swap(handed_);
-  }
-  for (const std::vector<std::byte>& record : records) shard_.Accept(record);
+std::vector<std::vector<std::byte>> EventLoop::TakeHanded() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(handed_, {});
 }
 
 size_t EventLoop::Round() {
   const uint64_t now_ns = parts_.clock.BootNs();
-  TakeHanded();
+  // What another ring told happened after everything that this ring holds by now: it comes after it.
+  const std::vector<std::vector<std::byte>> handed = TakeHanded();
   const size_t records = parts_.tracer.Consume(index_, on_record_);
+  for (const std::vector<std::byte>& record : handed) shard_.Accept(record);
   shard_.Tick(now_ns);
   progress_ns_.store(now_ns, std::memory_order_release);
   if (now_ns - published_ns_ >= kPublishNs) {

@@ -74,7 +74,7 @@ class EventLoop {
   size_t Round();
   void OnRecord(std::span<const std::byte> record);
   void OnProcess(std::span<const std::byte> record);
-  void TakeHanded();
+  std::vector<std::vector<std::byte>> TakeHanded();
   void Publish();
   void Rest(size_t records);
 
