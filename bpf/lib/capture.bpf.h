@@ -118,6 +118,21 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 	return wanted;
 }
 
+/* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
+ * that the whole turn may be copied and no field of a long head is missed. Other methods keep the budget; where that
+ * cuts a head, user space raises it for the connection. */
+#define HEAD_BUDGET 65536
+
+static __always_inline void widen_budget(struct connection *connection, __u32 direction, __u8 first)
+{
+	int is_request = (connection->role == WS_ROLE_SERVER && direction == WS_RECEIVE) ||
+			 (connection->role == WS_ROLE_CLIENT && direction == WS_SEND);
+
+	if (is_request && (first == 'G' || first == 'H' || first == 'D' || first == 'O') &&
+	    connection->budget < HEAD_BUDGET && config.turn_budget_bytes >= 1024)
+		connection->budget = HEAD_BUDGET;
+}
+
 /* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need
  * twice the room: the verifier cannot relate an offset to what is left behind it. */
 #define DEFINE_EMIT(NAME, SIZE, ROOM, COPY)                                                                            \
@@ -143,6 +158,8 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 			return 0;                                                                                      \
 		}                                                                                                      \
 		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                    \
+		if (captured && !connection->captured)                                                                 \
+			widen_budget(connection, thread->operation.direction, record->payload[0]);                     \
 		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                              \
 			classify(thread, target, connection, sk, record->payload);                                     \
 		if (captured < thread->operation.total)                                                                \

@@ -31,18 +31,12 @@ static __always_inline void mark_acted(struct connection *connection, struct thr
 		thread->unacted--;
 }
 
-#define FIRST_TURN_BUDGET 16384
-
 static __always_inline void load_policy(struct connection *connection)
 {
 	__u64 inode = connection->inode;
 	struct ws_policy *policy = bpf_map_lookup_elem(&policies, &inode);
 
 	connection->budget = config.turn_budget_bytes;
-	/* The first request of a connection is seen whole: its head, with the trace context, may be longer than the
-	 * budget. */
-	if (connection->turn == 1 && connection->budget < FIRST_TURN_BUDGET)
-		connection->budget = FIRST_TURN_BUDGET;
 	if (!policy)
 		return;
 	connection->is_off = policy->mode == WS_POLICY_OFF;
