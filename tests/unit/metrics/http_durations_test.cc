@@ -5,7 +5,7 @@
 #include <map>
 #include <random>
 
-#include "tests/unit/span/allocation_counter.h"
+#include "tests/unit/support/allocation_counter.h"
 
 namespace wirespan::metrics {
 namespace {

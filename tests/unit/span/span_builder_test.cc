@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/unit/span/allocation_counter.h"
+#include "tests/unit/support/allocation_counter.h"
 
 namespace wirespan::fake {
 

@@ -1,24 +1,10 @@
 // In the steady state the assembler allocates nothing per span: its memory and the batch's go round.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
+#include "tests/unit/support/allocation_counter.h"
 #include "tests/unit/trace/world.h"
-
-namespace {
-std::atomic<uint64_t> g_allocations{0};
-}  // namespace
-
-void* operator new(size_t size) {
-  g_allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace wirespan::trace {
 namespace {
@@ -60,7 +46,7 @@ TEST(Allocation, NoneInTheSteadyState) {
     spare.emplace_back().attributes.String("some.attribute",
                                            "longer than what the assembler will add to a span, in all its attributes");
   }
-  uint64_t counted = 0;
+  size_t counted = 0;
   size_t spans = 0;
   for (int round = 0; round < 400; ++round) {
     world.facts.clear();
@@ -78,10 +64,10 @@ TEST(Allocation, NoneInTheSteadyState) {
       world.Pass(round < 200 ? kMs / 8 : kMs / 4);  // at first more is in flight than ever after
     }
     LendBuffers(world.facts, spare);
-    const uint64_t before = g_allocations.load();
+    testing::ResetAllocationCount();
     assembler.Add(std::move(world.facts));
     assembler.Advance(world.now_ns, out);
-    if (round >= 200) counted += g_allocations.load() - before;
+    if (round >= 200) counted += testing::AllocationCount();
     if (round >= 200) spans += out.size;
     KeepBuffers(world.facts, spare);  // as a shard does: the spent spans' buffers serve the next ones
     out.Clear();

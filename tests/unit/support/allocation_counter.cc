@@ -1,4 +1,4 @@
-#include "tests/unit/span/allocation_counter.h"
+#include "tests/unit/support/allocation_counter.h"
 
 #include <atomic>
 #include <cstdlib>
