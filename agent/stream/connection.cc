@@ -19,6 +19,7 @@ bool BeginsTurn(const DataChunk& chunk) { return chunk.first_of_turn && chunk.sk
 bool LooksLikeRequest(const DataChunk& chunk) {
   return decoders::GuessProtocol(chunk.bytes, {}).likeness >= decoders::Likeness::kPossible;
 }
+bool MayBeRequest(const DataChunk& chunk) { return decoders::GuessProtocol(chunk.bytes, {}).likeness > decoders::Likeness::kNo; }
 bool LooksLikeResponse(const DataChunk& chunk) {
   return decoders::GuessProtocol({}, chunk.bytes).likeness >= decoders::Likeness::kPossible;
 }
@@ -81,6 +82,17 @@ void Connection::ReleasePassed(const DataChunk& chunk, StreamContext& context) {
   for (const StreamSide side : {requests, Opposite(requests)}) {
     const ByteStream& s = stream(side);
     if (s.has_pending() && static_cast<int32_t>(chunk.turn - s.FirstPending().chunk.turn) > 1) Drain(side, true, context);
+  }
+  // Before its next request a client has got the whole answer to the last: what is missing of it was not seen.
+  if (chunk.side == requests && chunk.first_of_turn) {
+    for (const StreamSide side : {requests, Opposite(requests)}) DrainBefore(side, chunk.turn, context);
+  }
+}
+
+void Connection::DrainBefore(StreamSide side, uint32_t turn, StreamContext& context) {
+  const ByteStream& s = stream(side);
+  while (state_ != State::kOff && s.has_pending() && static_cast<int32_t>(turn - s.FirstPending().chunk.turn) > 0) {
+    DeliverPending(side, context);
   }
 }
 
@@ -155,13 +167,18 @@ void Connection::Drain(StreamSide side, bool force, StreamContext& context) {
   while (stream.has_pending() && state_ != State::kOff) {
     const PendingChunk& first = stream.FirstPending();
     if (!force && (first.begin > stream.end() || ComesTooEarly(first.chunk))) return;
-    stream.TakePending(*context.scratch, *context.stores);
-    const DataChunk& chunk = context.scratch->chunk;
-    if (context.scratch->begin + chunk.original_size <= stream.end()) {
-      context.losses->Add(Loss::kOverlap);
-    } else {
-      Deliver(context.scratch->begin, chunk, context);
-    }
+    DeliverPending(side, context);
+  }
+}
+
+void Connection::DeliverPending(StreamSide side, StreamContext& context) {
+  ByteStream& stream = streams_[static_cast<size_t>(side)];
+  stream.TakePending(*context.scratch, *context.stores);
+  const DataChunk& chunk = context.scratch->chunk;
+  if (context.scratch->begin + chunk.original_size <= stream.end()) {
+    context.losses->Add(Loss::kOverlap);
+  } else {
+    Deliver(context.scratch->begin, chunk, context);
   }
 }
 
@@ -259,7 +276,12 @@ void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
     return;
   }
   if (!MayBeginRequest(chunk)) return;
-  if (IsAdrift(Direction::kServerToClient)) session_->EndAdrift(Direction::kServerToClient, !session_->pipelined());
+  if (IsAdrift(Direction::kServerToClient)) {
+    session_->EndAdrift(Direction::kServerToClient, !session_->pipelined());
+  } else {
+    CatchUp(chunk, context);
+    if (state_ == State::kOff) return;
+  }
   if (session_->pipelined()) {
     session_->DropOpen(Loss::kPairingLost);
     SwitchOff(Loss::kPairingConnection, context);
@@ -280,7 +302,7 @@ bool Connection::MayBeginRequest(const DataChunk& chunk) const {
   const bool ends_response = IsAdrift(Direction::kServerToClient);
   if (IsAdrift(Direction::kClientToServer)) {
     // Its body goes on, as after an interim response, unless the answer to it went by unseen.
-    return !SawAll(Direction::kServerToClient, chunk) && LooksLikeRequest(chunk);
+    return !SawAll(Direction::kServerToClient, chunk) && MayBeRequest(chunk);
   }
   if (requests == Step::kInStep) {
     if (responses == Step::kInStep && !ends_response) return false;
@@ -288,9 +310,19 @@ bool Connection::MayBeginRequest(const DataChunk& chunk) const {
     return session_->AtBoundary(Direction::kClientToServer);
   }
   // The rest of a body that is being answered already: a client that does not pipeline waits for the end of the answer.
-  if (ends_response) return LooksLikeRequest(chunk);
+  if (ends_response) return MayBeRequest(chunk);
   const bool is_answering = responses == Step::kInStep && !session_->AtBoundary(Direction::kServerToClient);
   return !is_answering || !SawAll(Direction::kServerToClient, chunk);
+}
+
+// Bytes of the answer that no call was seen to move: by their number they may be the rest of it.
+void Connection::CatchUp(const DataChunk& chunk, StreamContext& context) {
+  const ByteStream& responses = stream(Direction::kServerToClient);
+  if (step(Direction::kServerToClient) != Step::kInStep || !responses.started()) return;
+  const uint64_t end = responses.Extend(chunk.reverse_position, 0);
+  if (end > responses.end() && end < kLastPosition) {
+    Missing(SideOf(Direction::kServerToClient), end - responses.end(), context);
+  }
 }
 
 // Responses wait for the turn that answers this one; on a new connection it is known where they begin.

@@ -97,6 +97,8 @@ class Connection {
   void Place(const DataChunk& chunk, StreamContext& context);
   void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);
   void Drain(StreamSide side, bool force, StreamContext& context);
+  void DrainBefore(StreamSide side, uint32_t turn, StreamContext& context);
+  void DeliverPending(StreamSide side, StreamContext& context);
   void Deliver(uint64_t begin, const DataChunk& chunk, StreamContext& context);
   void Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& context);
   void Missing(StreamSide side, uint64_t size, StreamContext& context);
@@ -107,6 +109,7 @@ class Connection {
   void AtTurn(decoders::Direction dir, const DataChunk& chunk, StreamContext& context);
   void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
   bool MayBeginRequest(const DataChunk& chunk) const;
+  void CatchUp(const DataChunk& chunk, StreamContext& context);
   void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
   void StartAnew(const DataChunk& chunk, StreamContext& context);
   void Guess(StreamContext& context);

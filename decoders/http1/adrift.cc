@@ -89,7 +89,6 @@ bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
   Side& s = side(dir);
   if (s.state != State::kAdrift || !s.open->chunked || !TailEndsWith(s, kLastChunk)) return false;
   EndAdrift(s, Incomplete::kNo, out);
-  if (!s.is_request) s.state = State::kStart;
   return true;
 }
 

@@ -74,7 +74,7 @@ class Decoder {
   bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
   bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
   // A call of the program ended with the last byte given. True: so did the message adrift, for the end of a chunked body stands
-  // there. After a response the next one may follow; after a request, Resync.
+  // there. A body may hold such bytes too: what follows in the same turn is not to be believed.
   bool EndsHere(Direction dir, std::vector<Message>& out);
   // The message adrift is over, as the caller knows from elsewhere. `is_whole` false: part of it was not seen.
   void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);

@@ -37,8 +37,9 @@ class FixedResources final : public process::ResourceSource {
 class RecordedPolicy final : public stream::ConnectionPolicy {
  public:
   void Off(ConnectionId connection) override { off.push_back(connection); }
-  void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/) override {}
+  void Budget(ConnectionId connection, uint32_t bytes) override { budgets.emplace_back(connection, bytes); }
   std::vector<ConnectionId> off;
+  std::vector<std::pair<ConnectionId, uint32_t>> budgets;
 };
 
 class CountedMeasurements final : public pipeline::MeasurementSink {
