@@ -112,6 +112,32 @@ TEST(Http1Memory, AWarmDecoderAllocatesNothing) {
   EXPECT_EQ(AllocationsOf(kRequest, kResponse, 7), 0U);
 }
 
+TEST(Http1Memory, AWarmDecoderThatLosesFramingAllocatesNothing) {
+  MessagePool pool;
+  Decoder decoder(&pool);
+  std::vector<Message> out;
+  const std::string_view head = kRequest.substr(0, 100);
+  const auto exchange = [&](size_t i) {
+    decoder.Decode(kC2s, AsBytes(head), out);
+    decoder.OnGap(kC2s, 1000, out);
+    decoder.Decode(kC2s, AsBytes("the end of something"), out);
+    decoder.Decode(kS2c, AsBytes(kResponse.substr(0, kResponse.size() - 20)), out);
+    decoder.OnGap(kS2c, 1000, out);
+    decoder.Decode(kS2c, AsBytes("z\r\n0\r\n\r\n"), out);
+    i % 2 == 0 ? static_cast<void>(decoder.EndsHere(kS2c, out)) : decoder.EndAdrift(kS2c, true, out);
+    EXPECT_EQ(out.size(), 2U);
+    for (Message& message : out) pool.Give(std::move(message));
+    out.clear();
+    // Both directions search for their next start, and find it where it is given.
+    EXPECT_EQ(decoder.Resync(kC2s, AsBytes(head)), size_t{0});
+    EXPECT_EQ(decoder.Resync(kS2c, AsBytes(kResponse)), size_t{0});
+  };
+  for (size_t i = 0; i < 10; ++i) exchange(i);
+  const size_t before = allocation_count;
+  for (size_t i = 0; i < 1000; ++i) exchange(i);
+  EXPECT_EQ(allocation_count - before, 0U);
+}
+
 TEST(Http1Memory, TheCounterCounts) {  // else the test above could not fail
   const size_t before = allocation_count;
   const auto text = std::make_unique<std::string>(1000, 'x');
