@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/pipeline/budget_teller.h"
-#include "tests/unit/support/count_allocations.h"
+#include "tests/unit/support/allocation_counter.h"
 #include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
@@ -71,10 +71,10 @@ TEST(ShardAllocation, NothingPerExchangeInTheSteadyState) {
   world.Feed(warm);
   world.shard.Tick(1);
   ASSERT_EQ(world.facts.spans, 2000U);
-  const uint64_t before = allocations;
+  const uint64_t before = AllocationCount();
   world.Feed(measured);
   world.shard.Tick(2);
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(AllocationCount() - before, 0U);
   EXPECT_EQ(world.facts.spans, 5000U);
 }
 
@@ -121,10 +121,10 @@ TEST(ShardAllocation, NothingPerExchangeThatTheBudgetCuts) {
   world.shard.Tick(1);
   const uint64_t spans = world.facts.spans;
   EXPECT_GE(spans, 1980U);
-  const uint64_t before = allocations;
+  const uint64_t before = AllocationCount();
   world.Feed(measured);
   world.shard.Tick(2);
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(AllocationCount() - before, 0U);
   EXPECT_GE(world.facts.spans, spans + 2980);
   EXPECT_EQ(world.policy.budgets.size(), 20U);
 }
@@ -139,10 +139,10 @@ TEST(ShardAllocation, ConnectionsThatComeAndGoReuseTheirSlots) {
       Exchange(end, 0, records);
       records.push_back(end.Closed());
     }
-    const uint64_t before = allocations;
+    const uint64_t before = AllocationCount();
     world.Feed(records);
     world.shard.Tick(1);
-    return allocations - before;
+    return AllocationCount() - before;
   };
   round(1000);
   round(2000);
