@@ -65,18 +65,50 @@ def bodies_and_statuses(workspace):
 
 @case()
 def chunked_beyond_the_budget(workspace):
-    """Chunked bodies longer than what is copied of a turn, both ways: where they end is not seen, so each message ends with its turn;
-    its span has method, path and status, and the next exchange is whole."""
+    """Chunked bodies longer than what is copied of a turn, both ways, with trailers and without: the framing is not seen, the end is
+    proven by the next turn or by the close; every exchange has its whole span and nothing counts as lost."""
     talk = Conversation(workspace, servers.python(workspace))
     with RawConnection(talk.server.port) as connection:
         for number in range(3):
-            chunks = b"".join(b"%X\r\n%s\r\n" % (size, b"q" * size) for size in (1, 4096, 9000)) + b"0\r\n\r\n"
-            talk.ask(connection, "POST", f"/s/200/up-{number}", "Transfer-Encoding: chunked\r\n", chunks)
+            for name, trailer in (("plain", b""), ("trailers", b"X-Sum: 13097\r\n")):
+                chunks = b"".join(b"%X\r\n%s\r\n" % (size, b"q" * size) for size in (1, 4096, 9000)) + b"0\r\n" + trailer + b"\r\n"
+                talk.ask(connection, "POST", f"/s/404/up-{name}-{number}", "Transfer-Encoding: chunked\r\n", chunks, status=404)
             check_equal(talk.ask(connection, "GET", f"/long/down-{number}")[2], 25011, "body of the chunked answer")
             talk.ask(connection, "GET", f"/s/404/after-{number}", status=404)
-    talk.compare(allowed=("stream_gap",))
-    for number in range(3):
-        check("wirespan.incomplete" not in talk.spans[f"/s/404/after-{number}"]["attributes"], "the exchange after it is marked incomplete")
+        check_equal(talk.ask(connection, "GET", "/long/last")[2], 25011, "body of the chunked answer")
+    capture = talk.compare()
+    previous = 0
+    for span in sorted(capture.spans, key=lambda span: span["start_ns"]):
+        path, attributes = path_of(span), span["attributes"]
+        check("wirespan.incomplete" not in attributes, f"{path} is marked {attributes.get('wirespan.incomplete')}")
+        check("wirespan.truncated" not in attributes, f"{path} is marked truncated")
+        check(span["start_ns"] >= previous, f"{path} begins before the exchange before it has ended")
+        previous = span["end_ns"]
+        if "/up-" in path:
+            check("http.request.body.size" not in attributes, f"a size of a request body that was not seen: {path}")
+        if "/long/" in path:
+            check("http.response.body.size" not in attributes, f"a size of a response body that was not seen: {path}")
+        if "/after-" in path:
+            check("http.response.body.size" in attributes, f"no size of a body that was seen: {path}")
+
+
+@case()
+def chunked_answers_end_by_themselves(workspace):
+    """nginx compresses a file of random bytes: 200 KB in chunks without trailers. Its span is there while the connection is still open
+    and idle, for the last bytes of the last call are the end of the body."""
+    size = 200_000
+    talk = Conversation(workspace, servers.nginx(workspace, extra="gzip on; gzip_types *; gzip_comp_level 1;"))
+    with open(workspace.path("www", "random"), "wb") as file:
+        file.write(os.urandom(size))
+    with RawConnection(talk.server.port) as connection:
+        body = talk.ask(connection, "GET", "/random", "Accept-Encoding: gzip\r\n")[2]
+        check(body > size // 2, f"{body} bytes of body: nginx did not send the file")
+        talk.tracer.await_spans(1)
+        check_equal(talk.tracer.span_count(), 1, "spans while the connection is open")
+        talk.ask(connection, "GET", "/s/404/after", status=404)
+    capture = talk.compare()
+    for span in capture.spans:
+        check("wirespan.incomplete" not in span["attributes"], f"{path_of(span)} is marked incomplete")
 
 
 @case()
@@ -129,21 +161,40 @@ def upgrade(workspace):
     talk.compare(allowed=("other_protocol",))
 
 
+def fillers(size):
+    """Header fields of that many bytes, or a little more."""
+    return "".join(f"X-Filler-{index}: {'f' * 180}\r\n" for index in range(size // 195 + (size > 0)))
+
+
 @case()
 def big_heads(workspace):
-    """traceparent beyond 1 KiB and beyond 4 KiB of other fields, in any case, in one write and in several."""
+    """traceparent beyond 1 KiB and beyond 4 KiB of other fields, in any case, in one write and in several. A GET is copied whole. A
+    POST's head beyond the budget is cut: its span says so, and later heads of the same connection are whole."""
     talk = Conversation(workspace, servers.nginx(workspace))
     with RawConnection(talk.server.port) as connection:
         for number, (before, name, pieces) in enumerate(((0, "traceparent", None), (1200, "Traceparent", None), (3000, "TRACEPARENT", 700),
                                                          (5000, "TraceParent", 1000), (20000, "traceparent", 3000))):
-            filler = "".join(f"X-Filler-{index}: {'f' * 180}\r\n" for index in range(before // 195 + (before > 0)))
             trace_id = TRACE_ID % number
-            talk.ask(connection, "GET", f"/s/200/big-{number}", f"{filler}{name}: 00-{trace_id}-{PARENT_ID}-01\r\n", piece=pieces,
+            talk.ask(connection, "GET", f"/s/200/big-{number}", f"{fillers(before)}{name}: 00-{trace_id}-{PARENT_ID}-01\r\n", piece=pieces,
                      trace_id=trace_id)
+    with RawConnection(talk.server.port) as connection:
+        length = "Content-Length: 5\r\n"
+        # What stands in front of the cut is believed.
+        talk.ask(connection, "POST", "/s/404/cut", f"traceparent: 00-{TRACE_ID % 0x20}-{PARENT_ID}-01\r\n{fillers(6000)}{length}", b"12345",
+                 status=404, trace_id=TRACE_ID % 0x20)
+        talk.tracer.await_spans(len(talk.expected))  # the budget is asked for before the span is made
+        for number, before in enumerate((6000, 30000)):
+            trace_id = TRACE_ID % (0x21 + number)
+            talk.ask(connection, "POST", f"/s/200/whole-{number}", f"{fillers(before)}traceparent: 00-{trace_id}-{PARENT_ID}-01\r\n{length}",
+                     b"12345", piece=2500, trace_id=trace_id)
     capture = talk.compare()
     for span in capture.spans:
-        check_equal(span["parent_span_id"], PARENT_ID, f"parent of {path_of(span)}")
-        check_equal(span["link"]["evidence"], "traceparent", f"evidence of {path_of(span)}")
+        path, attributes = path_of(span), span["attributes"]
+        check_equal(span["parent_span_id"], PARENT_ID, f"parent of {path}")
+        check_equal(span["link"]["evidence"], "traceparent", f"evidence of {path}")
+        is_cut = path == "/s/404/cut"
+        check_equal(attributes.get("wirespan.truncated"), True if is_cut else None, f"wirespan.truncated of {path}")
+        check_equal(attributes.get("wirespan.incomplete"), "request_not_seen" if is_cut else None, f"wirespan.incomplete of {path}")
 
 
 @case()
