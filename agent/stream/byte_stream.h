@@ -21,7 +21,7 @@ namespace wirespan::stream {
 inline constexpr size_t kPaddingBytes = 32;
 inline constexpr size_t kMaxRecords = 16;       // chunks remembered of undecided bytes; the middle ones go first
 inline constexpr size_t kMaxPendingChunks = 8;  // chunks held, out of order or too early
-inline constexpr size_t kMaxPendingBytes = 64 * 1024;
+inline constexpr size_t kMaxPendingBytes = size_t{64} * 1024;
 
 // Where a stream begins whose first chunk has this sequence number.
 constexpr uint64_t FirstPosition(uint32_t position) { return (uint64_t{1} << 32U) + position; }
@@ -61,7 +61,7 @@ class StorePool {
 
  private:
   static constexpr size_t kMaxSpares = 64;
-  static constexpr size_t kMaxKeptBytes = 64 * 1024;
+  static constexpr size_t kMaxKeptBytes = size_t{64} * 1024;
   std::vector<std::unique_ptr<StreamStore>> spares_;
   size_t lent_ = 0;
 };

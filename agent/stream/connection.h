@@ -32,11 +32,11 @@
 namespace wirespan::stream {
 
 struct StreamLimits {
-  size_t undecided_bytes = 64 * 1024;    // per direction
-  uint32_t guesses = 4;                  // turns that may be unlike every protocol before a connection is given up
-  uint64_t hold_ns = 10'000'000;         // how long a chunk waits for the hole before it, or for its request
-  uint64_t rest_ns = 1'000'000'000;      // quiet time before a session is given back
-  uint32_t cut_head_budget = 64 * 1024;  // bytes per turn asked for on a connection of which a head was cut
+  size_t undecided_bytes = size_t{64} * 1024;  // per direction
+  uint32_t guesses = 4;                        // turns that may be unlike every protocol before a connection is given up
+  uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
+  uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
+  uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for on a connection of which a head was cut
 };
 
 // What the connections of one shard share. Outlives them.
