@@ -176,6 +176,7 @@ ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Mess
     return {ParseStatus::kInvalid, 0, s.reason};
   }
   const StartLineScan scan = s.scan;
+  if (s.is_request) LoseAlignment();  // requests may have been passed over
   BeginMessage(s, out);
   s.scan = scan;
   s.open->head.assign(line);
@@ -287,7 +288,6 @@ std::optional<size_t> Decoder::Resync(Direction dir, std::span<const std::byte> 
   if (s.state != State::kLost) return 0;
   const StartSearch search = FindStart(Text(bytes), s.is_request);
   if (search.outcome == StartOutcome::kNone) return std::nullopt;
-  if (s.is_request) LoseAlignment();  // requests may have been passed over
   s.position += search.offset;
   s.scan.Begin(s.is_request);
   s.looked_at = 0;

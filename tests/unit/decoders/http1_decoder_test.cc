@@ -449,6 +449,12 @@ TEST(Http1Decoder, HalfCloseKeepsThePairing) {
          "message s2c 0-39 complete 200 OK 1.1 #1 body=0\n  Content-Length: 10\n");
 }
 
+TEST(Http1Decoder, WhatOnlyBeginsLikeARequestKeepsThePairing) {
+  Expect({Bytes(kC2s, "GET /1 HTTP/1.1\r\n\r\n"), CloseOf(kC2s), Bytes(kC2s, "tP\x01"), Bytes(kS2c, "HTTP/1.1 204 a\r\n\r\n")},
+         "message c2s 0-19 complete GET /1 1.1 #1 body=0\nerror c2s 19 closed\n"
+         "message s2c 0-18 complete 204 a 1.1 #1 body=0\n");
+}
+
 TEST(Http1Decoder, ResponseToAnUnseenRequestMayBeOneToHead) {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n";
   Expect({Bytes(kS2c, head + head), Bytes(kS2c, std::string(50, 'b')), Bytes(kS2c, "HTTP/1.1 204 x\r\n\r\n")},
