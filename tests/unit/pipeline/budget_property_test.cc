@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <set>
 
@@ -355,6 +356,50 @@ TEST(BudgetProperty, WhereThePolicyIsHeededOneExchangeOfAConnectionIsCutAtMost) 
     sums.cut += c.cut_heads;
   }
   EXPECT_GT(sums.cut, 0U);
+}
+
+// Where requests are sent without waiting, what is cut off may cost spans, counted, but never gives a wrong one.
+TEST(BudgetProperty, OnConnectionsThatPipelineNothingIsPairedWrongly) {
+  size_t exchanges = 0;
+  size_t answered = 0;
+  for (uint64_t seed = 0; seed < Seeds(150); ++seed) {
+    Random random(seed + 90000);
+    const std::vector<Planned> plans = Plan(random, {.tempting = seed % 2 == 0, .files = false});
+    ShardHarness h;
+    EventMaker end(7, RoleOf(seed));
+    BudgetTeller teller(end, 64 + Pick(random, 8000));
+    h.Feed(end.Opened());
+    std::map<std::string, const Planned*> truth;
+    for (size_t i = 0; i < plans.size();) {
+      const size_t last = std::min(plans.size(), i + 1 + Pick(random, 3));
+      Wire requests, responses;
+      for (; i < last; ++i) {
+        truth[plans[i].path] = &plans[i];
+        for (const Wire* part : {&plans[i].request, &plans[i].continued}) {
+          for (const Segment& segment : part->segments) requests.Add(segment.text);
+        }
+        for (const Segment& segment : plans[i].response.segments) responses.Add(segment.text);
+      }
+      for (const auto& call : Calls(random, requests, end.RequestSide(), 5000, teller)) h.Feed(call);
+      for (const auto& call : Calls(random, responses, end.ResponseSide(), 5000, teller)) h.Feed(call);
+    }
+    h.Feed({end.Ended(end.RequestSide()), end.Ended(end.ResponseSide()), end.Closed()});
+    h.Settle();
+    std::set<std::string> seen;
+    for (const SpanView& span : h.facts.spans) {
+      ASSERT_TRUE(truth.contains(span.path)) << "seed " << seed << " " << span.path;
+      ASSERT_TRUE(seen.insert(span.path).second) << "seed " << seed << " doubled " << span.path;
+      ASSERT_EQ(span.method, truth[span.path]->method) << seed;
+      ASSERT_TRUE(span.status == truth[span.path]->status || (span.status == 0 && !span.complete()))
+          << "seed " << seed << " " << span.path << " " << span.status;
+      answered += span.status != 0 ? 1U : 0U;
+    }
+    ASSERT_TRUE(h.Balances()) << seed;
+    ASSERT_EQ(h.shard.open_exchanges(), 0U) << seed;
+    exchanges += plans.size();
+  }
+  EXPECT_GT(answered, exchanges / 5);
+  EXPECT_LT(answered, exchanges);
 }
 
 }  // namespace
