@@ -70,7 +70,7 @@ Json FieldsOf(const http1::Message& message) {
   }
   fields["headers"] = Pairs(message.head, message.fields);
   if (!message.trailers.empty()) fields["trailers"] = Pairs(message.trailer, message.trailers);
-  if (message.head_end != 0) fields["body_length"] = message.body_length;
+  if (message.head_end != 0 && !message.body_length_unknown) fields["body_length"] = message.body_length;
   fields["truncated"] = message.truncated;
   return fields;
 }
