@@ -289,6 +289,8 @@ std::string_view KernelLossName(uint32_t reason) {
       return "position_raced";
     case WS_LOSS_NO_RING:
       return "no_ring";
+    case WS_LOSS_COMPAT_CALL:
+      return "compat_call";
     default:
       return {};
   }

@@ -1,8 +1,8 @@
 // ProtocolSession: a connection's session for one entry of decoders/registry.h: its decoder, the pairing of its messages, and the
 // facts, spans and measurements that come of them. Shard's thread. Protocols that answer in order, like HTTP/1.
 //
-// Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced, Poisoned, Adrift, AnyAdrift,
-// EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/ is the
+// Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced, Poisoned, BodyLeft, Adrift,
+// AnyAdrift, EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/ is the
 // example).
 #pragma once
 
@@ -114,6 +114,7 @@ class ProtocolSession final : public stream::Session {
   bool had_request() const override { return had_request_; }
   bool pipelined() const override { return matcher_.pipelined(); }
   bool AtBoundary(Direction dir) const override { return decoder_.Synced(dir) && !decoder_.OpenStart(dir).has_value(); }
+  uint64_t BodyLeft(Direction dir) const override { return decoder_.BodyLeft(dir); }
   bool Adrift(Direction dir) const override { return decoder_.Adrift(dir); }
   bool InStep(Direction dir) const override { return decoder_.Synced(dir); }
   bool head_was_cut() const override { return head_was_cut_; }

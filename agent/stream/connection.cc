@@ -202,7 +202,8 @@ void Connection::Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& co
   std::span<const std::byte> bytes = chunk.bytes;
   uint64_t first = begin + chunk.skipped_size;
   const uint64_t last = begin + chunk.original_size;
-  if (begin < stream.end()) context.losses->Add(Loss::kOverlap);
+  const bool was_caught_up = dir == Direction::kClientToServer && last <= caught_up_to_;
+  if (begin < stream.end() && !was_caught_up) context.losses->Add(Loss::kOverlap);
   if (first < stream.end()) {
     bytes = bytes.subspan(std::min<uint64_t>(bytes.size(), stream.end() - first));
     first = stream.end();
@@ -325,6 +326,19 @@ void Connection::CatchUp(const DataChunk& chunk, StreamContext& context) {
   }
 }
 
+// The same of a request's body, when its answer begins. Only of a body whose length is known: a call of another thread that is
+// still to be told brings nothing that is needed.
+void Connection::CatchUpRequestBody(const DataChunk& chunk, StreamContext& context) {
+  const ByteStream& requests = stream(Direction::kClientToServer);
+  if (state_ != State::kActive || step(Direction::kClientToServer) != Step::kInStep) return;
+  const uint64_t left = session_->BodyLeft(Direction::kClientToServer);
+  if (left == 0) return;
+  const uint64_t end = requests.Extend(chunk.reverse_position, 0);
+  if (end <= requests.end() || end - requests.end() > left) return;
+  caught_up_to_ = end;
+  Missing(SideOf(Direction::kClientToServer), end - requests.end(), context);
+}
+
 // Responses wait for the turn that answers this one; on a new connection it is known where they begin.
 void Connection::StartAnew(const DataChunk& chunk, StreamContext& context) {
   ByteStream& responses = stream(Direction::kServerToClient);
@@ -341,6 +355,7 @@ void Connection::StartAnew(const DataChunk& chunk, StreamContext& context) {
 }
 
 void Connection::AtResponseTurn(const DataChunk& chunk, StreamContext& context) {
+  CatchUpRequestBody(chunk, context);
   if (IsAdrift(Direction::kServerToClient)) {
     // It goes on where all that the client sent meanwhile was seen, and no request. Else it has ended, and this answers another.
     const bool in_request =

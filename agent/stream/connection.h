@@ -110,6 +110,7 @@ class Connection {
   void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
   bool MayBeginRequest(const DataChunk& chunk) const;
   void CatchUp(const DataChunk& chunk, StreamContext& context);
+  void CatchUpRequestBody(const DataChunk& chunk, StreamContext& context);
   void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
   void StartAnew(const DataChunk& chunk, StreamContext& context);
   void Guess(StreamContext& context);
@@ -127,6 +128,7 @@ class Connection {
   std::unique_ptr<Session> session_;
   Token awaited_token_ = 0;  // of the request at which decoding began anew: its response's first turn bears it too
   uint64_t awaited_since_ns_ = 0;
+  uint64_t caught_up_to_ = 0;  // requests: calls up to here may be told after the answer that gave them away
   Step steps_[2] = {Step::kWaiting, Step::kWaiting};  // by decoders::Direction
   State state_ = State::kGuessing;
   decoders::ProtocolId protocol_ = decoders::kUnknownProtocol;

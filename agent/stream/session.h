@@ -66,6 +66,8 @@ class Session {
   virtual bool pipelined() const = 0;
   // Between two messages of that direction.
   virtual bool AtBoundary(decoders::Direction dir) const = 0;
+  // Bytes still to come of a body of known length; 0 in any other place.
+  virtual uint64_t BodyLeft(decoders::Direction dir) const = 0;
   // The message in progress lost its framing to a gap: its own bytes cannot tell where it ends.
   virtual bool Adrift(decoders::Direction dir) const = 0;
   // False: the direction is passed over until Restart; after a message adrift has ended this is no fault.

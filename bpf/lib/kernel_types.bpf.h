@@ -136,7 +136,13 @@ struct signal_struct {
 	int group_exit_code;
 } ws_core;
 
+struct thread_info {
+	unsigned long flags;
+	unsigned int status; /* x86 */
+} ws_core;
+
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	int exit_code;

@@ -4,6 +4,7 @@
  * tracepoints on single calls. */
 #include "lib/capture.bpf.h"
 #include <bpf/bpf_tracing.h>
+#include "lib/compat.bpf.h"
 #include "lib/syscall_numbers.bpf.h"
 
 #define MSG_PEEK	   2
@@ -65,6 +66,10 @@ static __always_inline __u32 describe_io(struct operation *operation, long id, c
 		return OPERATION_SEND;
 	case NR_sendfile:
 		set_memory(operation, MEMORY_NONE, 0, 0);
+		return OPERATION_SEND;
+	case NR_splice: /* out of a pipe into a socket, else out of a socket: enter_call looks */
+		set_memory(operation, MEMORY_NONE, 0, 0);
+		operation->fd = (__s32)a[2];
 		return OPERATION_SEND;
 	}
 	return OPERATION_NONE;
@@ -140,6 +145,7 @@ static __always_inline int is_io(long id)
 	case NR_sendmsg:
 	case NR_sendmmsg:
 	case NR_sendfile:
+	case NR_splice:
 		return 1;
 	}
 	return 0;
@@ -192,15 +198,12 @@ static __always_inline void enter_close(__s32 fd)
 	bpf_map_delete_elem(&connections, &key);
 }
 
-static __always_inline int enter_call(long id, const struct call_arguments *arguments)
+static __always_inline int enter_call(struct ws_target *target, long id, const struct call_arguments *arguments)
 {
-	struct ws_target *target = current_target();
 	struct thread_state *thread;
 	struct operation *operation;
 	struct socket_ref ref;
 
-	if (!target)
-		return 0;
 	if (id == NR_close) {
 		enter_close((__s32)arguments->value[0]);
 		return 0;
@@ -221,7 +224,8 @@ static __always_inline int enter_call(long id, const struct call_arguments *argu
 		return 0; /* a receive is looked at when it has moved something */
 	socket_of_fd(operation->fd, &ref);
 	if (!ref.sock) {
-		operation->kind = OPERATION_NONE;
+		operation->kind = id == NR_splice ? OPERATION_RECEIVE : OPERATION_NONE;
+		operation->fd = (__s32)arguments->value[0];
 		return 0;
 	}
 	start_send(thread, target, ref.sock, ref.inode);
@@ -441,7 +445,17 @@ static __always_inline int leave_call(long result)
 static __always_inline int enter_with_registers(struct pt_regs *regs, long id)
 {
 	struct call_arguments arguments = {};
+	struct ws_target *target;
 
+	if (!is_watched(id) && !is_compat_io(id) && !is_compat_wait(id))
+		return 0;
+	target = current_target();
+	if (!target)
+		return 0;
+	if (is_compat_call()) {
+		enter_compat_call(regs, id);
+		return 0;
+	}
 	if (!is_watched(id))
 		return 0;
 	arguments.value[0] = PT_REGS_PARM1_CORE_SYSCALL(regs);
@@ -449,7 +463,7 @@ static __always_inline int enter_with_registers(struct pt_regs *regs, long id)
 	arguments.value[2] = PT_REGS_PARM3_CORE_SYSCALL(regs);
 	arguments.value[3] = PT_REGS_PARM4_CORE_SYSCALL(regs);
 	arguments.value[4] = PT_REGS_PARM5_CORE_SYSCALL(regs);
-	return enter_call(id, &arguments);
+	return enter_call(target, id, &arguments);
 }
 
 static __always_inline long call_number(struct pt_regs *regs)
@@ -493,11 +507,14 @@ int on_sys_exit_raw(__u64 *ctx)
 SEC("tracepoint")
 int on_sys_enter_tracepoint(struct trace_event_raw_sys_enter *ctx)
 {
+	struct ws_target *target = current_target();
 	struct call_arguments arguments = {};
 
+	if (!target)
+		return 0;
 	/* Not by direct access: the kernel refuses to attach a program that reads more arguments than the call has. */
 	bpf_probe_read_kernel(&arguments, 5 * sizeof(arguments.value[0]), &ctx->args[0]);
-	return enter_call(ctx->id, &arguments);
+	return enter_call(target, ctx->id, &arguments);
 }
 
 SEC("tracepoint")

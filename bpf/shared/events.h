@@ -194,7 +194,8 @@ enum ws_loss_reason {
 	WS_LOSS_IOVEC_LIMIT = 6,       /* more segments than are walked; the rest becomes a gap */
 	WS_LOSS_POSITION_RACED = 7,    /* two threads wrote to one socket at once; the position is uncertain */
 	WS_LOSS_NO_RING = 8,	       /* the ring of a connection is not there (a bug) */
-	WS_LOSS_REASON_COUNT = 9,
+	WS_LOSS_COMPAT_CALL = 9,       /* source `syscall`: a 32-bit system call on a stream socket was not looked at */
+	WS_LOSS_REASON_COUNT = 10,
 };
 
 /* Counters that are no losses, for doctor, tests and the summary. */

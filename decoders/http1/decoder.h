@@ -62,6 +62,8 @@ class Decoder {
   const Message* OpenMessage(Direction dir) const;
   // Where the message in progress began, even if only one byte of it was seen; nullopt between messages.
   std::optional<uint64_t> OpenStart(Direction dir) const;
+  // Bytes still to come of a body whose length its head tells; 0 in any other place.
+  uint64_t BodyLeft(Direction dir) const { return side(dir).state == State::kLengthBody ? side(dir).remaining : 0; }
   // False while the direction's place in the protocol is not known: after kInvalid or an unabsorbed gap, until a start was found.
   bool Synced(Direction dir) const;
   // True where the direction can never be decoded again on this connection (kPoisoned): Resync always answers nullopt.
