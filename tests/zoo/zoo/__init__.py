@@ -1,0 +1,1 @@
+"""The zoo: links of the tracer held against the truth (docs/zoo.md)."""
