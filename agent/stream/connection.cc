@@ -120,6 +120,7 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
     stream.Restart(begin = FirstPosition(chunk.position), *context.stores);
   }
   if (begin + chunk.original_size <= stream.end()) {
+    if (WasCaughtUp(chunk.side, begin + chunk.original_size)) return;
     if (++stream.behind_count < kBehindChunks) {
       context.losses->Add(Loss::kOverlap);
       return;
@@ -144,8 +145,13 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
   }
 }
 
+bool Connection::WasCaughtUp(StreamSide side, uint64_t end) const {
+  return DirectionOf(side) == Direction::kClientToServer && end <= caught_up_to_;
+}
+
 // The stream is elsewhere than was believed.
 void Connection::JumpBack(const DataChunk& chunk, StreamContext& context) {
+  caught_up_to_ = 0;
   context.losses->Add(Loss::kPositionJump);
   LoseStep(DirectionOf(chunk.side), context);
 }
@@ -176,7 +182,7 @@ void Connection::DeliverPending(StreamSide side, StreamContext& context) {
   stream.TakePending(*context.scratch, *context.stores);
   const DataChunk& chunk = context.scratch->chunk;
   if (context.scratch->begin + chunk.original_size <= stream.end()) {
-    context.losses->Add(Loss::kOverlap);
+    if (!WasCaughtUp(side, context.scratch->begin + chunk.original_size)) context.losses->Add(Loss::kOverlap);
   } else {
     Deliver(context.scratch->begin, chunk, context);
   }
@@ -202,8 +208,7 @@ void Connection::Bytes(uint64_t begin, const DataChunk& chunk, StreamContext& co
   std::span<const std::byte> bytes = chunk.bytes;
   uint64_t first = begin + chunk.skipped_size;
   const uint64_t last = begin + chunk.original_size;
-  const bool was_caught_up = dir == Direction::kClientToServer && last <= caught_up_to_;
-  if (begin < stream.end() && !was_caught_up) context.losses->Add(Loss::kOverlap);
+  if (begin < stream.end() && !WasCaughtUp(chunk.side, last)) context.losses->Add(Loss::kOverlap);
   if (first < stream.end()) {
     bytes = bytes.subspan(std::min<uint64_t>(bytes.size(), stream.end() - first));
     first = stream.end();
@@ -405,24 +410,34 @@ void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
 
 void Connection::Decode(Direction dir, StreamContext& context) {
   ByteStream& bytes = stream(dir);
-  Judge(dir, session_->Feed(dir, bytes), context);
+  FeedResult result = session_->Feed(dir, bytes);
+  while (result == FeedResult::kFreed) {
+    DecodeHead(Opposite(dir), context);
+    if (state_ != State::kActive || step(dir) != Step::kInStep) return;
+    result = session_->Feed(dir, bytes);
+  }
+  Judge(dir, result, context);
   if (state_ != State::kActive) return;
   if (bytes.Head().size() > context.limits.undecided_bytes) {
     context.losses->Add(Loss::kStreamOverflow);
     LoseStep(dir, context);
   }
   if (dir == Direction::kClientToServer) return;
-  // A request may have waited for what was answered: an upgrade that was refused.
-  if (step(Direction::kClientToServer) == Step::kInStep && !stream(Direction::kClientToServer).Head().empty()) {
-    Decode(Direction::kClientToServer, context);
-  } else if (step(Direction::kClientToServer) == Step::kLost && !HasOpen()) {
+  // A request may have waited for an answer that cannot be decoded any more.
+  DecodeHead(Direction::kClientToServer, context);
+  if (state_ == State::kActive && step(Direction::kClientToServer) == Step::kLost && !HasOpen()) {
     SwitchOff(Loss::kAmbiguousConnection, context);
   }
+}
+
+void Connection::DecodeHead(Direction dir, StreamContext& context) {
+  if (step(dir) == Step::kInStep && !stream(dir).Head().empty()) Decode(dir, context);
 }
 
 void Connection::Judge(Direction dir, FeedResult result, StreamContext& context) {
   switch (result) {
     case FeedResult::kFlowing:
+    case FeedResult::kFreed:
       return;
     case FeedResult::kAdrift:
       FollowAdrift();

@@ -111,12 +111,15 @@ class Connection {
   bool MayBeginRequest(const DataChunk& chunk) const;
   void CatchUp(const DataChunk& chunk, StreamContext& context);
   void CatchUpRequestBody(const DataChunk& chunk, StreamContext& context);
+  // Bytes up to there were passed over before their call was told.
+  bool WasCaughtUp(StreamSide side, uint64_t end) const;
   void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
   void StartAnew(const DataChunk& chunk, StreamContext& context);
   void Guess(StreamContext& context);
   void FailGuess(StreamContext& context);
   void Open(decoders::ProtocolId protocol, StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
+  void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided
   void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);
   void LoseStep(decoders::Direction dir, StreamContext& context);
   // After a message adrift: a direction in which one ended waits, and nothing was lost by that.

@@ -33,6 +33,7 @@ struct ConnectionFacts {
 
 enum class FeedResult : uint8_t {
   kFlowing,    // what can be decoded was; the rest stays in the stream's head
+  kFreed,      // as kFlowing, and the other direction may go on with the bytes in its head: decode those, then Feed again
   kAdrift,     // as kFlowing, and a message went on without its framing, in either direction: ask Adrift and InStep
   kBroken,     // the direction's place in the protocol is lost: nothing more of it until Restart
   kAmbiguous,  // as kBroken, and never to be found again on this connection

@@ -146,6 +146,49 @@ TEST(Shard, SentFileBehindTheHeadIsFoundAtTheNextResponse) {
   EXPECT_TRUE(h.Balances());
 }
 
+constexpr char kPost[] = "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+
+TEST(Shard, RequestBodySentByACallNobodySawIsWholeWhenItsAnswerBegins) {
+  for (const ws_role role : {WS_ROLE_SERVER, WS_ROLE_CLIENT}) {
+    ShardHarness h;
+    EventMaker end(kInode, role);
+    h.Feed({end.Opened(), end.Request(kPost)});
+    end.Unseen(end.RequestSide(), 100'000);
+    h.Feed({end.Response(Ok("u")), end.Request(Get("/next")), end.Response(Ok("n"))});
+    h.Settle();
+    ASSERT_EQ(h.facts.spans.size(), 2U);
+    EXPECT_EQ(h.facts.spans[0].path, "/up");
+    EXPECT_TRUE(h.facts.spans[0].complete());
+    EXPECT_TRUE(h.facts.spans[1].complete());
+    EXPECT_TRUE(h.Balances());
+  }
+}
+
+// One thread writes the body, another reads the answer and tells of it first.
+TEST(Shard, RequestBodyToldAfterItsAnswerIsNoLoss) {
+  ShardHarness h;
+  EventMaker client(kInode, WS_ROLE_CLIENT);
+  h.Feed({client.Opened(), client.Request(kPost)});
+  const Record body = client.Uncaptured(WS_SEND, 100'000);
+  h.Feed({client.Response(Ok("u")), body, client.Request(Get("/next")), client.Response(Ok("n"))});
+  h.Settle();
+  ASSERT_EQ(h.facts.spans.size(), 2U);
+  EXPECT_TRUE(h.facts.spans[0].complete());
+  EXPECT_TRUE(h.facts.spans[1].complete());
+  EXPECT_EQ(h.Lost(Loss::kOverlap), 0U);
+}
+
+TEST(Shard, AnEarlyAnswerLeavesTheRestOfTheRequestBodyOpen) {
+  ShardHarness h;
+  EventMaker server(kInode, WS_ROLE_SERVER);
+  h.Feed({server.Opened(), server.Request(kPost)});
+  server.Unseen(WS_RECEIVE, 40'000);
+  h.Feed({server.Response("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"), server.Closed()});
+  h.Settle();
+  ASSERT_EQ(h.facts.spans.size(), 1U);
+  EXPECT_FALSE(h.facts.spans[0].complete());
+}
+
 TEST(Shard, ResponseReadBeforeItsRequestIsKnownToBeWrittenWaitsForIt) {
   ShardHarness h;
   EventMaker client(kInode, WS_ROLE_CLIENT);
