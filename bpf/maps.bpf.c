@@ -6,6 +6,8 @@ struct threads_map threads SEC(".maps");
 struct connections_map connections SEC(".maps");
 struct policies_map policies SEC(".maps");
 struct listeners_map listeners SEC(".maps");
+struct runtimes_map runtimes SEC(".maps");
+struct goroutines_map goroutines SEC(".maps");
 struct rings_map rings SEC(".maps");
 struct losses_map losses SEC(".maps");
 struct counts_map counts SEC(".maps");
@@ -13,5 +15,6 @@ struct counts_map counts SEC(".maps");
 const volatile struct ws_config config = {};
 
 volatile __u32 sweep_number;
+volatile __u32 runtime_generation;
 
 char LICENSE[] SEC("license") = "GPL";

@@ -9,15 +9,14 @@
 #define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
 
 static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread,
-				       struct ws_target *target, struct connection *connection, struct sock *sk,
-				       __u32 captured)
+				       struct connection *connection, struct sock *sk, __u32 captured)
 {
 	struct operation *operation = &thread->operation;
 
 	event->header.type = WS_EVENT_DATA;
 	event->header.size = sizeof(*event) + captured;
 	event->header.time_ns = operation->time_ns;
-	fill_thread(&event->thread, thread, target);
+	fill_thread(&event->thread, thread);
 	event->inode = connection->inode;
 	event->exchange = connection->current;
 	event->stored = operation->stored;
@@ -172,7 +171,7 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 			classify(thread, target, connection, sk, record->payload);                                     \
 		if (captured < thread->operation.total)                                                                \
 			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                          \
-		fill_event(&record->event, thread, target, connection, sk, captured);                                  \
+		fill_event(&record->event, thread, connection, sk, captured);                                          \
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                          \
 		if (thread->operation.skipped == 0)                                                                    \
 			connection->captured += captured;                                                              \
@@ -206,7 +205,7 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 		return 0;
 	}
 	thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
-	fill_event(event, thread, target, connection, sk, 0);
+	fill_event(event, thread, connection, sk, 0);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	add_count(WS_COUNT_DATA_EVENTS, 1);
 	return 0;
@@ -361,6 +360,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 	operation->call_ns = (__u32)(now_ns - operation->start_ns);
 	operation->queue_wait_jiffies = 0;
 	stamp_thread(thread, now_ns);
+	read_identity(thread);
 	read_task_times(operation);
 	if (connection->is_unix) {
 		operation->position = (__u32)connection->received_bytes;
@@ -412,5 +412,6 @@ static __always_inline void start_send(struct thread_state *thread, struct ws_ta
 		operation->reverse_position = (__u32)connection->received_bytes;
 	}
 	read_task_times(operation);
+	read_identity(thread);
 	begin_send(thread, target, connection);
 }

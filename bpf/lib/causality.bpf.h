@@ -3,7 +3,7 @@
  * nothing loops. */
 #pragma once
 #include "lib/connection.bpf.h"
-#include "lib/target.bpf.h"
+#include "lib/runtime.bpf.h"
 
 /* The server connection whose exchange `token` is open, NULL if that exchange is closed or its connection gone. */
 static __always_inline struct connection *open_exchange(__u64 token, __u64 sock)
@@ -88,6 +88,33 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 	operation->data_flags = flags;
 }
 
+/* SEND C, new turn, in a goroutine that serves an open exchange, or on a new connection made for one: that exchange is
+ * the parent, whatever ran on the thread before. 0: goroutines tell nothing. */
+static __always_inline int begin_call_of_goroutine(struct thread_state *thread, struct ws_target *target,
+						   struct connection *connection)
+{
+	struct operation *operation = &thread->operation;
+	__u64 sock = 0;
+	struct connection *exchange = exchange_of_goroutine(operation->runtime_id, &sock);
+
+	if (!is_goroutine(operation->runtime_id))
+		return 0;
+	if (connection->is_fresh)
+		operation->data_flags |= WS_DATA_FRESH;
+	if (!exchange && connection->is_fresh) {
+		sock = connection->stored_sock;
+		exchange = open_exchange(connection->stored, sock);
+	}
+	if (!exchange)
+		return 0;
+	operation->stored = exchange->current;
+	connection->current = WS_TOKEN(connection->inode, connection->turn);
+	connection->parent = exchange->current;
+	connection->parent_sock = sock;
+	mark_acted(exchange, thread, target);
+	return 1;
+}
+
 /* SEND C, new turn: a call begins; its parent is the open exchange the thread works for. */
 static __always_inline void begin_call(struct thread_state *thread, struct ws_target *target,
 				       struct connection *connection)
@@ -96,6 +123,8 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	struct connection *exchange = NULL;
 	__u64 parent = 0, parent_sock = 0;
 
+	if (begin_call_of_goroutine(thread, target, connection))
+		return;
 	if ((operation->data_flags & WS_DATA_ACTIVE_OPEN) && !(operation->data_flags & WS_DATA_TIMER_DUE)) {
 		parent = thread->active;
 		parent_sock = thread->active_sock;
@@ -165,6 +194,7 @@ static __always_inline void activate_receive(struct thread_state *thread, struct
 			if (thread->unacted < 0xffff)
 				thread->unacted++;
 		}
+		note_reader(thread, connection, (__u64)sk);
 		thread->active = connection->current;
 		thread->active_sock = (__u64)sk;
 		thread->active_source = WS_ACTIVE_READ;
@@ -200,9 +230,27 @@ static __always_inline void begin_receive(struct thread_state *thread, struct ws
 	activate_receive(thread, target, connection, sk);
 }
 
-/* CONNECT: the new connection remembers who asked for it. */
+/* CONNECT in a goroutine: asked for by the exchange that this goroutine serves, or the one that started it to dial. */
+static __always_inline void store_token_of_goroutine(struct operation *operation, struct connection *connection)
+{
+	__u64 sock = 0;
+	struct connection *exchange = exchange_of_goroutine(operation->runtime_id, &sock);
+
+	if (!exchange)
+		exchange = exchange_of_goroutine(operation->runtime_parent, &sock);
+	if (!exchange)
+		return;
+	connection->stored = exchange->current;
+	connection->stored_sock = sock;
+}
+
+/* CONNECT: the new connection remembers who asked for it. Of a goroutine's connection its thread tells nothing. */
 static __always_inline void store_token(struct thread_state *thread, struct connection *connection, __u64 now_ns)
 {
+	if (is_goroutine(thread->operation.runtime_id)) {
+		store_token_of_goroutine(&thread->operation, connection);
+		return;
+	}
 	if (thread->active_is_call || !open_exchange(thread->active, thread->active_sock))
 		return;
 	if (thread->is_loop && now_ns >= thread->deadline_ns)

@@ -2,24 +2,7 @@
 #pragma once
 #include "lib/causality.bpf.h"
 
-static __always_inline __u64 runtime_word(__u32 offset)
-{
-	__u64 g = 0, word = 0;
-
-#if defined(__TARGET_ARCH_x86)
-	/* Go keeps g at -8(FS) on amd64 (cmd/internal/obj/x86: TLS offset). */
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 base = BPF_CORE_READ(task, thread.fsbase);
-
-	bpf_probe_read_user(&g, sizeof(g), (void *)(base - 8));
-#endif
-	if (g)
-		bpf_probe_read_user(&word, sizeof(word), (void *)(g + offset));
-	return word;
-}
-
-static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct thread_state *thread,
-					struct ws_target *target)
+static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct thread_state *thread)
 {
 	struct operation *operation = &thread->operation;
 	__u64 id = bpf_get_current_pid_tgid();
@@ -30,12 +13,8 @@ static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct th
 	stamp->turn = thread->turn;
 	stamp->active = operation->active;
 	stamp->last_call = operation->last_call;
-	stamp->runtime_id = 0;
-	stamp->runtime_parent = 0;
-	if ((config.features & WS_FEATURE_RUNTIME_IDS) && target->runtime == WS_RUNTIME_GO) {
-		stamp->runtime_id = runtime_word(target->runtime_offset);
-		stamp->runtime_parent = runtime_word(target->runtime_parent_offset);
-	}
+	stamp->runtime_id = operation->runtime_id;
+	stamp->runtime_parent = operation->runtime_parent;
 	stamp->cpu_ns = operation->cpu_ns;
 	stamp->exec_start_ns = operation->exec_start_ns;
 	stamp->run_delay_ns = operation->run_delay_ns;

@@ -59,6 +59,8 @@ struct operation {
 	__u32 is_new_turn;
 	__u32 activations; /* the thread's, at entry */
 	__u64 last_call;
+	__u64 runtime_id; /* who makes the call, 0 unknown */
+	__u64 runtime_parent;
 	__s64 timeout_ns; /* OPERATION_WAIT: -1 never, 0 at once */
 };
 
@@ -77,6 +79,9 @@ struct thread_state {
 	__u16 unacted;	   /* of them, those that have neither called nor answered */
 	__u64 read_inode;  /* connection read last, and how many were read since the thread last sent in this turn */
 	__u32 reads;
+	__u32 runtime_generation; /* of the look into `runtimes` that found nothing */
+	__u64 runtime_anchor;	  /* Go: runtime.m; CPython: thread state; 0 not found */
+	__u32 runtime_misses;	  /* CPython: calls in vain since it was sought */
 	__u32 reserved;
 	struct operation operation;
 };
@@ -90,6 +95,7 @@ struct connection {
 	__u64 parent_sock;
 	__u64 stored; /* client: token at connect(), until the first turn */
 	__u64 stored_sock;
+	__u64 goroutine;  /* server: the goroutine that read last, 0 unknown */
 	__u64 sent_bytes; /* unix: no sequence number, so bytes are counted */
 	__u64 received_bytes;
 	__u32 turn;

@@ -48,6 +48,24 @@ struct listeners_map {
 	__type(value, __u32);
 };
 
+/* tgid -> where its runtime keeps identities. Written by user space; a fork copies, exec and exit delete. Full: the
+ * process has no runtime identities. */
+struct runtimes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct ws_runtime);
+};
+
+/* goroutine -> struct sock * of the server connection it reads. Written and deleted here; oldest entries give way:
+ * their calls are linked by what threads did. */
+struct goroutines_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ws_goroutine);
+	__type(value, __u64);
+};
+
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -82,6 +100,8 @@ extern struct threads_map threads SEC(".maps");
 extern struct connections_map connections SEC(".maps");
 extern struct policies_map policies SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
+extern struct runtimes_map runtimes SEC(".maps");
+extern struct goroutines_map goroutines SEC(".maps");
 extern struct rings_map rings SEC(".maps");
 extern struct losses_map losses SEC(".maps");
 extern struct counts_map counts SEC(".maps");

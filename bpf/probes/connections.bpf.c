@@ -17,8 +17,10 @@ static __always_inline void on_connecting(struct sock *sk)
 	bpf_map_delete_elem(&connections, &key);
 	connection = make_connection(sk, inode, -1, WS_ROLE_CLIENT, 0);
 	thread = current_thread();
-	if (connection && thread)
-		store_token(thread, connection, bpf_ktime_get_boot_ns());
+	if (!connection || !thread)
+		return;
+	read_identity(thread);
+	store_token(thread, connection, bpf_ktime_get_boot_ns());
 }
 
 static __always_inline void on_gone(struct sock *sk, struct connection *connection)
@@ -36,6 +38,7 @@ static __always_inline void on_gone(struct sock *sk, struct connection *connecti
 	}
 	if (!connection->is_announced && error)
 		announce_connection(connection, sk, -1, 0); /* a connect that failed is told too */
+	forget_goroutine(connection, key, owner);
 	inode = connection->inode;
 	if (connection->is_announced)
 		close_connection(inode, 0, error);

@@ -28,6 +28,8 @@ int on_process_fork(__u64 *ctx)
 	__u32 parent_tgid = BPF_CORE_READ(parent, tgid);
 	__u32 child_tgid = BPF_CORE_READ(child, tgid);
 	struct ws_target inherited = {};
+	struct ws_runtime copy;
+	struct ws_runtime *runtime;
 	struct ws_target *target = bpf_map_lookup_elem(&targets, &parent_tgid);
 
 	if (!target || child_tgid == parent_tgid || !(target->flags & WS_TARGET_INHERIT))
@@ -35,6 +37,11 @@ int on_process_fork(__u64 *ctx)
 	inherited = *target;
 	inherited.flags |= WS_TARGET_INHERITED;
 	inherited.unacted_exchanges = 0;
+	runtime = bpf_map_lookup_elem(&runtimes, &parent_tgid);
+	if (runtime) { /* the child's memory is laid out as its parent's */
+		copy = *runtime;
+		bpf_map_update_elem(&runtimes, &child_tgid, &copy, BPF_ANY);
+	}
 	if (bpf_map_update_elem(&targets, &child_tgid, &inherited, BPF_ANY)) {
 		add_loss(WS_LOSS_TARGETS_FULL, 1);
 		return 0;
@@ -47,12 +54,12 @@ SEC("raw_tp/sched_process_exec")
 int on_process_exec(void *ctx __attribute__((unused)))
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct ws_target *target = current_target();
+	__u32 tgid = (__u32)(id >> 32);
 
-	if (!target)
+	if (!current_target())
 		return 0;
-	target->runtime = WS_RUNTIME_UNKNOWN; /* the old program's offsets do not hold for the new one */
-	emit_process(WS_EVENT_PROCESS_EXECED, (__u32)(id >> 32), 0, (__u32)id, 0);
+	bpf_map_delete_elem(&runtimes, &tgid); /* the old program's offsets do not hold for the new one */
+	emit_process(WS_EVENT_PROCESS_EXECED, tgid, 0, (__u32)id, 0);
 	return 0;
 }
 
@@ -70,6 +77,7 @@ int on_process_exit(__u64 *ctx)
 		return 0; /* a leader that ends before its threads is seen as the process's end: rare, and user space
 			     looks again */
 	bpf_map_delete_elem(&targets, &tgid);
+	bpf_map_delete_elem(&runtimes, &tgid);
 	emit_process(WS_EVENT_PROCESS_EXITED, tgid, 0, tid, (__u32)BPF_CORE_READ(task, exit_code));
 	return 0;
 }
@@ -104,7 +112,9 @@ int on_waking(__u64 *ctx)
 	event->header.size = sizeof(*event);
 	event->header.time_ns = bpf_ktime_get_boot_ns();
 	read_task_times(&waker->operation);
-	fill_thread(&event->thread, waker, target);
+	waker->operation.runtime_id = 0;
+	waker->operation.runtime_parent = 0;
+	fill_thread(&event->thread, waker);
 	event->token = waker->active;
 	event->wakee_exchange = waiting->active;
 	event->wakee_tid = tid;

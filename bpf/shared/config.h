@@ -26,15 +26,35 @@ enum ws_target_flag {
 
 struct ws_target {
 	__u32 flags;
-	__u32 runtime;		     /* enum ws_runtime */
-	__u32 runtime_offset;	     /* Go: offset of goid in runtime.g */
-	__u32 runtime_parent_offset; /* Go: offset of parentGoid in runtime.g */
-	__s32 unacted_exchanges;     /* kernel's own: open exchanges that have neither called nor answered; user space
-					writes 0 */
-	__u32 reserved;
+	__s32 unacted_exchanges; /* kernel's own: open exchanges that have neither called nor answered; user space
+				    writes 0 */
 };
 
-enum ws_runtime { WS_RUNTIME_UNKNOWN = 0, WS_RUNTIME_GO = 1 };
+/* Map `runtimes`: tgid -> where the program keeps the identity of what runs on a thread. Written by user space, copied
+ * to forked children, deleted at exec and exit. Offsets are bytes within the runtime's own structures. */
+enum ws_runtime_kind { WS_RUNTIME_GO = 1, WS_RUNTIME_PYTHON = 2 };
+
+struct ws_runtime {
+	__u32 kind;	      /* enum ws_runtime_kind */
+	__s32 base_offset;    /* Go: of the pointer to runtime.g, from the thread pointer */
+	__u32 machine_offset; /* Go: of m in runtime.g */
+	__u32 id_offset;      /* Go: of goid in runtime.g */
+	__u32 parent_offset;  /* Go: of parentGoid in runtime.g; 0 where there is none (before 1.21) */
+	__u32 threads_offset; /* CPython: of the first thread state in the interpreter state */
+	__u32 next_offset;    /* CPython: these three in the thread state */
+	__u32 thread_id_offset;
+	__u32 context_offset;
+	__u32 type_offset;	   /* CPython: of ob_type in PyObject */
+	__u64 interpreter_address; /* CPython: of the pointer to the main interpreter state */
+	__u64 context_type;	   /* CPython: address of PyContext_Type */
+};
+
+/* Key of map `goroutines`, the kernel's own. */
+struct ws_goroutine {
+	__u64 id;
+	__u32 tgid;
+	__u32 reserved;
+};
 
 /* Map `policies`: socket inode -> what user space decided about a connection. Read when a turn begins. */
 enum ws_policy_mode { WS_POLICY_BUDGET = 0, WS_POLICY_OFF = 1 };
@@ -57,5 +77,6 @@ struct ws_connection_life {
 enum ws_iteration { WS_ITERATE_CONNECTIONS = 0, WS_ITERATE_LISTENERS = 1, WS_ITERATE_SWEEP = 2 };
 
 WS_STATIC_ASSERT(sizeof(struct ws_config) == 24, "ws_config");
-WS_STATIC_ASSERT(sizeof(struct ws_target) == 24, "ws_target");
+WS_STATIC_ASSERT(sizeof(struct ws_target) == 8, "ws_target");
+WS_STATIC_ASSERT(sizeof(struct ws_runtime) == 56, "ws_runtime");
 WS_STATIC_ASSERT(sizeof(struct ws_policy) == 16, "ws_policy");

@@ -79,6 +79,9 @@ enum ws_connection_flag {
 #define WS_TOKEN(inode, turn)                                                                                          \
 	(((__u64)(inode) << WS_TOKEN_TURN_BITS) | ((__u64)(turn) & ((1u << WS_TOKEN_TURN_BITS) - 1)))
 
+/* Tells a CPython context from a goroutine: neither addresses of user memory nor goroutine ids reach so far. */
+#define WS_RUNTIME_CONTEXT_BIT (1ULL << 63)
+
 struct ws_event_header {
 	__u32 type;    /* enum ws_event_type */
 	__u32 size;    /* bytes of this record with its payload; the ring's own record may be longer */
@@ -93,7 +96,7 @@ struct ws_thread_stamp {
 	__u32 turn;	      /* raised by every end of turn: multiplexed wait, blocking futex of a loop thread */
 	__u64 active;	      /* token: the exchange or the call this thread works for */
 	__u64 last_call;      /* token of the call whose response this thread read last in this thread turn */
-	__u64 runtime_id;     /* goroutine id, or CPython context pointer; 0 where unknown */
+	__u64 runtime_id;     /* goroutine id, or address of the CPython context | WS_RUNTIME_CONTEXT_BIT; 0: unknown */
 	__u64 runtime_parent; /* parent goroutine id; 0 where unknown */
 	__u64 cpu_ns;	      /* se.sum_exec_runtime: CPU time up to the scheduler's last update */
 	__u64 exec_start_ns;  /* se.exec_start: the scheduler clock at that update */
@@ -108,7 +111,9 @@ struct ws_data_event {
 	struct ws_thread_stamp thread;
 	__u64 inode;	/* socket inode number: the connection's identity, the same through dup, fork, fd passing */
 	__u64 exchange; /* token of the exchange (server) or call (client) that these bytes belong to */
-	__u64 stored;	/* token stored in a client connection by connect(); 0 after its first turn */
+	__u64 stored;	/* token stored in a client connection by connect(); 0 after its first turn. A goroutine's call:
+			   token   of the open exchange that this goroutine serves, else that the one serves which
+			   connected, or   started the one that connected */
 	__u32 position; /* TCP: sequence number of the first byte. Unix: low half of the byte counter */
 	__u32 reverse_position; /* the other direction's position at the same moment */
 	__u32 position_high; /* approximate bytes moved in this direction so far, in units of 2^20: resolves wrap-around
