@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/process/selectors.h"
+#include "agent/status/listen_address.h"
 
 namespace wirespan::config {
 
@@ -61,6 +62,7 @@ struct Config {
   std::string output;  // empty: standard output
   std::string record;  // empty: no recording
   std::optional<std::chrono::milliseconds> duration;
+  std::optional<status::ListenAddress> status_listen;  // /healthz, /readyz, /metrics; absent: nothing listens
   CaptureSource capture_source = CaptureSource::kAuto;
   std::string log_level = "info";
   std::string log_format = "text";

@@ -171,6 +171,9 @@ void AddOutput(std::vector<Option>& out) {
   add("output", "FILE", "that output goes to FILE", Text([](Config & c) -> auto& { return c.output; }));
   add("record", "FILE.wscap", "keep the ring records too", Text([](Config & c) -> auto& { return c.record; }));
   add("duration", "TIME", "stop by itself after this time (30s, 5m)", Duration([](Config & c) -> auto& { return c.duration; }));
+  add("status-listen", "HOST:PORT", "answer /healthz, /readyz and /metrics (Prometheus) there; port 0: any free one",
+      Scalar(
+          [](Config & c) -> auto& { return c.status_listen; }, ParseListenAddress));
   add("log-level", "LEVEL", "trace, debug, info, warn, error or off; logs go to standard error only",
       Word([](Config & c) -> auto& { return c.log_level; }, {"trace", "debug", "info", "warn", "error", "off"}),
       "OTEL_LOG_LEVEL");

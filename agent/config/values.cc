@@ -123,6 +123,22 @@ Result<std::string> ParseWord(std::string_view text, std::initializer_list<std::
   return Error(Quoted(text) + " is not one of " + list);
 }
 
+Result<status::ListenAddress> ParseListenAddress(std::string_view text) {
+  const Error error(Quoted(text) + " is not HOST:PORT, as in 127.0.0.1:9464 or [::1]:9464");
+  constexpr size_t kLongestHost = 253;  // RFC 1035 2.3.4
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return error;
+  const Result<uint64_t> port = ParseCount(text.substr(colon + 1), 0, 65535);
+  std::string_view host = text.substr(0, colon);
+  const bool in_brackets = host.starts_with('[') && host.ends_with(']');
+  if (in_brackets) host = host.substr(1, host.size() - 2);
+  if (!port || host.empty() || host.size() > kLongestHost || (!in_brackets && host.find(':') != std::string_view::npos))
+    return error;
+  const bool is_plain = std::all_of(host.begin(), host.end(), [](char c) { return c > ' ' && c < 0x7f && c != '[' && c != ']'; });
+  if (!is_plain) return error;
+  return status::ListenAddress{std::string(host), static_cast<uint16_t>(*port)};
+}
+
 Result<std::string> ParseText(std::string_view text) {
   if (text.empty()) return Error("empty");
   if (text.size() > kMaxTextBytes) return Error("longer than 64 KiB");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/status/listen_address.h"
 
 namespace wirespan::config {
 
@@ -21,6 +22,8 @@ enum class BareNumber : uint8_t { kIsAnError, kIsMilliseconds };  // as in the O
 // "250ms", "30s", "5m", "2h", "1m30s", "1.5s": up to a year, not zero.
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text, BareNumber bare = BareNumber::kIsAnError);
 
+// "127.0.0.1:9464", "localhost:0", "[::1]:9464": host and port.
+Result<status::ListenAddress> ParseListenAddress(std::string_view text);
 // "true" or "false" in any case.
 Result<bool> ParseBool(std::string_view text);
 // One of the words, in any case; the word as it stands in the list.

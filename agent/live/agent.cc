@@ -88,6 +88,15 @@ recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span:
   return header;
 }
 
+// OTLP forgets a resource after ten intervals without a request; a scraper's interval is not known, so it is by our own.
+constexpr uint32_t kIdleScrapes = 600;
+
+std::unique_ptr<metrics::MetricTotals> ScrapedTotals(metrics::MetricTotalsOptions options) {
+  options.temporality = exporters::Temporality::kCumulative;  // whatever OTLP asks for
+  options.idle_collections = kIdleScrapes;
+  return std::make_unique<metrics::MetricTotals>(std::move(options));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
@@ -107,8 +116,10 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   table_options.max_processes = config.bounds.max_targets;
   table_options.agent_version = WIRESPAN_VERSION;
   agent->processes_ = std::make_unique<process::ProcessTable>(process::ProcFs(), process::ReadHostFacts(), table_options);
-  agent->totals_ = std::make_unique<metrics::MetricTotals>(
-      TotalsOptionsOf(config, agent->clock_, agent->processes_->ResourceOf(static_cast<uint32_t>(::getpid()))));
+  metrics::MetricTotalsOptions totals =
+      TotalsOptionsOf(config, agent->clock_, agent->processes_->ResourceOf(static_cast<uint32_t>(::getpid())));
+  if (config.status_listen) agent->scraped_ = ScrapedTotals(totals);
+  agent->totals_ = std::make_unique<metrics::MetricTotals>(std::move(totals));
 
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
   if (!outputs.ok()) return outputs.error();
@@ -128,6 +139,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
                         *agent->processes_,
                         *agent->mailbox_,
                         *agent->totals_,
+                        agent->scraped_.get(),
                         agent->clock_,
                         agent->recorder_.get(),
                         agent->live_targets_,
@@ -240,7 +252,9 @@ void Agent::Assemble() {
     {
       const std::lock_guard<std::mutex> lock(assembled_mutex_);
       assembled_ = assembler_->counters();
+      held_spans_ = assembler_->held_spans();
     }
+    assembled_ns_.store(clock_.BootNs(), std::memory_order_relaxed);
     if (stopping) return;
   }
 }
@@ -296,11 +310,44 @@ Summary Agent::MakeSummary() const {
   return summary;
 }
 
+Gauges Agent::MakeGauges() const {
+  Gauges gauges;
+  gauges.targets = live_targets();
+  for (const auto& loop : loops_) {
+    gauges.open_connections += loop->open_connections();
+    gauges.open_exchanges += loop->open_exchanges();
+  }
+  {
+    const std::lock_guard<std::mutex> lock(assembled_mutex_);
+    gauges.held_spans = held_spans_;
+  }
+  gauges.mailbox_facts = mailbox_->pending_facts();
+  for (uint32_t i = 0; i < tracer_->ring_count(); ++i) gauges.ring_waiting_bytes.push_back(tracer_->Waiting(i));
+  return gauges;
+}
+
+status::Heartbeat Agent::Beat() const {
+  status::Heartbeat beat{clock_.BootNs(), "assemble", assembled_ns_.load(std::memory_order_relaxed)};
+  for (size_t i = 0; i < loops_.size(); ++i) {
+    if (const uint64_t progress_ns = loops_[i]->progress_ns(); progress_ns < beat.progress_ns) {
+      beat.slowest = "events-" + std::to_string(i);
+      beat.progress_ns = progress_ns;
+    }
+  }
+  return beat;
+}
+
+void Agent::CollectScraped(exporters::MetricBatch& out) {
+  if (scraped_) scraped_->Collect(clock_.UnixNs(), out);
+}
+
 void Agent::AddSelfMetrics() {
   const auto add = [this](const char* reason, std::function<uint64_t()> read) {
     exporters::AttributeList attributes;
     attributes.String("reason", reason);
-    totals_->AddCounter("wirespan.losses", "{event}", "What was lost, by reason", std::move(attributes), std::move(read));
+    const status::MetricName& losses = status::kLosses;
+    totals_->AddCounter(std::string(losses.name), std::string(losses.unit), std::string(losses.help), std::move(attributes),
+                        std::move(read));
   };
   for (uint32_t i = 0; i < kKernelLossCount; ++i) {
     add(std::string(KernelLossName(i)).c_str(), [this, i] { return tracer_->Losses().by_reason[i]; });

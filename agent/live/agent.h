@@ -23,6 +23,7 @@
 #include "agent/metrics/metric_totals.h"
 #include "agent/process/process_table.h"
 #include "agent/recording/writer.h"
+#include "agent/status/board.h"
 #include "agent/trace/assembler.h"
 
 namespace wirespan::live {
@@ -48,8 +49,13 @@ class Agent {
   const Outputs& outputs() const { return *outputs_; }
   // After Stop: whether the local outputs (standard output, --output, --record) took all they were given.
   bool wrote_everything() const;
-  // What happened, after Stop.
+  // What happened up to now; whole after Stop.
   Summary MakeSummary() const;
+  // How things stand.
+  Gauges MakeGauges() const;
+  status::Heartbeat Beat() const;
+  // Durations measured so far, cumulative. Nothing without config.status_listen.
+  void CollectScraped(exporters::MetricBatch& out);
 
  private:
   explicit Agent(const config::Config& config) : config_(config) {}
@@ -66,6 +72,7 @@ class Agent {
   std::unique_ptr<kernel::Tracer> tracer_;
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<metrics::MetricTotals> totals_;
+  std::unique_ptr<metrics::MetricTotals> scraped_;  // null without a status listener
   std::unique_ptr<Outputs> outputs_;
   std::unique_ptr<recording::RecordingWriter> recorder_;  // null without --record
   std::unique_ptr<FactMailbox> mailbox_;
@@ -74,7 +81,9 @@ class Agent {
   std::thread assemble_thread_;
   std::atomic<bool> assemble_stopping_{false};
   mutable std::mutex assembled_mutex_;
-  trace::AssemblerCounters assembled_;  // copy for readers, guarded by assembled_mutex_
+  trace::AssemblerCounters assembled_;     // copy for readers, guarded by assembled_mutex_
+  size_t held_spans_ = 0;                  // the same
+  std::atomic<uint64_t> assembled_ns_{0};  // boot time of the assemble thread's last round
   std::atomic<uint32_t> live_targets_{0};
   std::atomic<bool> met_in_mid_life_{false};
   uint64_t losses_watched_ns_ = 0;  // assemble thread's

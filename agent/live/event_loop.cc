@@ -68,7 +68,7 @@ void EventLoop::Run() {
   }
   Round();  // no process is selected any more: this takes all there is
   shard_.Stop();
-  parts_.totals.Take(measurements_.durations);
+  while (!HandOver()) std::this_thread::yield();  // a collection is under way: it takes milliseconds
   Publish();
 }
 
@@ -94,10 +94,7 @@ size_t EventLoop::Round() {
     published_ns_ = now_ns;
     Publish();
   }
-  if (now_ns - handed_over_ns_ >= kHandOverNs) {
-    handed_over_ns_ = now_ns;
-    parts_.totals.Take(measurements_.durations);
-  }
+  if (now_ns - handed_over_ns_ >= kHandOverNs && HandOver()) handed_over_ns_ = now_ns;
   return records;
 }
 
@@ -126,7 +123,16 @@ void EventLoop::OnProcess(std::span<const std::byte> record) {
   parts_.share(index_, record);
 }
 
+// False: not now, for somebody is reading the sums; what was measured stays here.
+bool EventLoop::HandOver() {
+  if (parts_.scraped != nullptr && !parts_.scraped->TryAdd(measurements_.durations)) return false;
+  parts_.totals.Take(measurements_.durations);
+  return true;
+}
+
 void EventLoop::Publish() {
+  open_connections_.store(shard_.connections(), std::memory_order_relaxed);
+  open_exchanges_.store(shard_.open_exchanges(), std::memory_order_relaxed);
   const std::lock_guard<std::mutex> lock(mutex_);
   published_ = shard_.losses();
 }

@@ -29,6 +29,7 @@ struct LoopParts {
   process::ProcessTable& processes;
   FactMailbox& mailbox;
   metrics::MetricTotals& totals;
+  metrics::MetricTotals* scraped;  // what /metrics tells; null: nobody asks
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
@@ -55,6 +56,9 @@ class EventLoop {
   // A copy of the shard's counters, at most a tenth of a second old. Any thread.
   Losses losses() const;
   uint64_t policy_failures() const { return policy_.failures.load(std::memory_order_relaxed); }
+  // As of the same moment. Any thread.
+  size_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
+  size_t open_exchanges() const { return open_exchanges_.load(std::memory_order_relaxed); }
 
  private:
   struct Policy final : stream::ConnectionPolicy {
@@ -76,6 +80,7 @@ class EventLoop {
   void OnProcess(std::span<const std::byte> record);
   std::vector<std::vector<std::byte>> TakeHanded();
   void Publish();
+  bool HandOver();
   void Rest(size_t records);
 
   const uint32_t index_;
@@ -96,6 +101,8 @@ class EventLoop {
   uint64_t handed_over_ns_ = 0;
   uint32_t pause_us_ = 1000;
   std::atomic<uint64_t> progress_ns_{0};
+  std::atomic<size_t> open_connections_{0};
+  std::atomic<size_t> open_exchanges_{0};
 };
 
 }  // namespace wirespan::live

@@ -30,12 +30,16 @@ class FactMailbox {
   void Return(std::vector<Letter>& letters);
   void Close();
 
+  size_t pending_facts() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return pending_facts_;
+  }
   uint64_t dropped_facts() const { return dropped_facts_.load(std::memory_order_relaxed); }
   uint64_t dropped_spans() const { return dropped_spans_.load(std::memory_order_relaxed); }  // spans among them
 
  private:
   const size_t max_facts_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<Letter> pending_;
   std::vector<trace::FactBatch> spent_;

@@ -24,10 +24,14 @@ void MeasureSelf(Summary& summary) {
 }
 
 std::map<std::string, uint64_t> Summary::Dropped() const {
+  std::map<std::string, uint64_t> dropped = Losses();
+  std::erase_if(dropped, [](const auto& entry) { return entry.second == 0; });
+  return dropped;
+}
+
+std::map<std::string, uint64_t> Summary::Losses() const {
   std::map<std::string, uint64_t> dropped;
-  const auto add = [&](std::string_view name, uint64_t count) {
-    if (count != 0) dropped[std::string(name)] += count;
-  };
+  const auto add = [&](std::string_view name, uint64_t count) { dropped[std::string(name)] += count; };
   for (uint32_t i = 0; i < kernel.by_reason.size(); ++i) add(KernelLossName(i), kernel.by_reason[i]);
   add("missed_program_run", kernel.missed_runs);
   for (size_t i = 0; i < kLossCount; ++i) add(LossName(static_cast<Loss>(i)), shards.counts[i]);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "agent/export/export_loop.h"
 #include "agent/kernel/tracer.h"
@@ -14,7 +15,7 @@ namespace wirespan::live {
 
 struct Summary {
   kernel::KernelLosses kernel;
-  Losses shards;
+  wirespan::Losses shards;
   trace::AssemblerCounters assembler;
   uint64_t mailbox_dropped_spans = 0;
   uint64_t mailbox_dropped_facts = 0;
@@ -32,7 +33,19 @@ struct Summary {
 
   // Everything that was lost anywhere, by name; only what is not zero.
   std::map<std::string, uint64_t> Dropped() const;
+  // Every reason there is, by the same names, with zeros.
+  std::map<std::string, uint64_t> Losses() const;
   std::string ToJson() const;
+};
+
+// How things stand at one moment.
+struct Gauges {
+  size_t targets = 0;
+  size_t open_connections = 0;
+  size_t open_exchanges = 0;
+  size_t held_spans = 0;
+  size_t mailbox_facts = 0;
+  std::vector<uint64_t> ring_waiting_bytes;  // by ring
 };
 
 // Of this process: CPU time of all threads, largest resident size.

@@ -12,6 +12,7 @@
 #include "agent/base/log.h"
 #include "agent/live/agent.h"
 #include "agent/live/child_process.h"
+#include "agent/live/status_page.h"
 #include "agent/process/selectors.h"
 
 namespace wirespan::live {
@@ -42,10 +43,14 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-void SayReady(const Agent& agent) {
-  std::fprintf(stderr, "ready: source=%s targets=%zu output=\"%s\" (%s)\n",
+// The probes are in place and the first processes are selected.
+void Ready(Agent& agent, StatusPage& page) {
+  page.Attend(agent);
+  page.Ready();
+  const std::string status = page.url().empty() ? "" : " status=" + page.url();
+  std::fprintf(stderr, "ready: source=%s targets=%zu output=\"%s\"%s (%s)\n",
                std::string(kernel::Name(agent.tracer().source())).c_str(), agent.live_targets(),
-               agent.outputs().description().c_str(), agent.tracer().Explanation().c_str());
+               agent.outputs().description().c_str(), status.c_str(), agent.tracer().Explanation().c_str());
 }
 
 void SaySummary(const Agent& agent) { std::fprintf(stderr, "summary: %s\n", agent.MakeSummary().ToJson().c_str()); }
@@ -57,8 +62,8 @@ int OutcomeOf(const Agent& agent) { return agent.wrote_everything() ? 0 : 1; }
 // What the main thread does while the others work.
 class Waiting {
  public:
-  Waiting(Agent& agent, const config::Config& config, const sigset_t& signals)
-      : agent_(agent), signals_(signals), next_housekeeping_(Clock::now() + kHousekeepingInterval) {
+  Waiting(Agent& agent, StatusPage& page, const config::Config& config, const sigset_t& signals)
+      : agent_(agent), page_(page), signals_(signals), next_housekeeping_(Clock::now() + kHousekeepingInterval) {
     if (config.duration) end_ = Clock::now() + *config.duration;
   }
 
@@ -68,6 +73,7 @@ class Waiting {
       agent_.Housekeep();
       next_housekeeping_ = Clock::now() + kHousekeepingInterval;
     }
+    page_.Attend(agent_);
     const timespec patience{0, 50'000'000};
     siginfo_t info{};
     if (::sigtimedwait(&signals_, &info, &patience) < 0) return std::nullopt;
@@ -77,6 +83,7 @@ class Waiting {
 
  private:
   Agent& agent_;
+  StatusPage& page_;
   const sigset_t signals_;
   std::optional<Clock::time_point> end_;
   Clock::time_point next_housekeeping_;
@@ -108,22 +115,27 @@ int AwaitCommand(Waiting& waiting, pid_t child) {
 
 int RunCommand(const config::Config& config, const std::vector<std::string>& command) {
   if (Result<void> done = Outputs::Check(config); !done.ok()) return Fail(done.error(), kUsage);
+  Result<std::unique_ptr<StatusPage>> page = StatusPage::Open(config);
+  if (!page.ok()) return Fail(page.error());
   // The child is made before any thread is, and before the signals are blocked for good.
   Result<ChildProcess> child = ChildProcess::Prepare(command);
   if (!child.ok()) return Fail(child.error());
   const sigset_t signals = BlockSignals();
+  (*page)->Serve();
   Result<std::unique_ptr<Agent>> agent = Agent::Open(config);
   if (!agent.ok()) return Fail(agent.error());
   if (Result<void> done = (*agent)->Select({static_cast<uint32_t>(child->pid())}); !done.ok()) return Fail(done.error());
   (*agent)->Start();
-  SayReady(**agent);
+  Ready(**agent, **page);
   if (Result<void> done = child->Release(); !done.ok()) {
     (*agent)->Stop();
     return Fail(done.error());
   }
-  Waiting waiting(**agent, config, signals);
+  Waiting waiting(**agent, **page, config, signals);
   const int status = AwaitCommand(waiting, child->pid());
+  (*page)->Ending();
   (*agent)->Stop();
+  (*page)->Stop();
   SaySummary(**agent);
   const int code = ExitCodeOf(status);
   return code != 0 ? code : OutcomeOf(**agent);
@@ -135,17 +147,22 @@ int RunAttach(const config::Config& config) {
   const Result<std::vector<uint32_t>> targets =
       process::Resolve(config.targets, process::ProcFs(), static_cast<uint32_t>(::getpid()));
   if (!targets.ok()) return Fail(targets.error());
+  Result<std::unique_ptr<StatusPage>> page = StatusPage::Open(config);
+  if (!page.ok()) return Fail(page.error());
+  (*page)->Serve();
   Result<std::unique_ptr<Agent>> agent = Agent::Open(config);
   if (!agent.ok()) return Fail(agent.error());
   if (Result<void> done = (*agent)->Select(*targets); !done.ok()) return Fail(done.error());
   (*agent)->Start();
-  SayReady(**agent);
-  Waiting waiting(**agent, config, signals);
+  Ready(**agent, **page);
+  Waiting waiting(**agent, **page, config, signals);
   while (!waiting.time_is_up() && (*agent)->live_targets() > 0) {
     const std::optional<siginfo_t> info = waiting.Next();
     if (info && EndsAttach(info->si_signo)) break;
   }
+  (*page)->Ending();
   (*agent)->Stop();
+  (*page)->Stop();
   SaySummary(**agent);
   return OutcomeOf(**agent);
 }

@@ -71,6 +71,18 @@ MetricTotals::MetricTotals(MetricTotalsOptions options)
 
 void MetricTotals::Take(HttpDurations& shard) {
   const std::lock_guard lock(mutex_);
+  Add(shard);
+  shard.Reset();
+}
+
+bool MetricTotals::TryAdd(HttpDurations& shard) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  Add(shard);
+  return true;
+}
+
+void MetricTotals::Add(HttpDurations& shard) {
   for (DurationSeries& series : shard.table().series()) {
     if (series.histogram.count == 0) continue;
     const auto& shard_resource = shard.resources()[series.resource];
@@ -95,7 +107,6 @@ void MetricTotals::Take(HttpDurations& shard) {
   } else {
     known->second = shard.overflowed();
   }
-  shard.Reset();
 }
 
 uint64_t MetricTotals::overflowed() const {

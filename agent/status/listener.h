@@ -13,13 +13,9 @@
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
 #include "agent/status/board.h"
+#include "agent/status/listen_address.h"
 
 namespace wirespan::status {
-
-struct ListenAddress {
-  std::string host;   // a name or an address, IPv6 without brackets
-  uint16_t port = 0;  // 0: any free one
-};
 
 struct ListenerOptions {
   size_t threads = 3;

@@ -64,7 +64,6 @@ inline constexpr MetricName kInFlight{"wirespan.exporter.in_flight", "{span}", "
 // The agent's process, by OpenTelemetry's semantic conventions, and what it is.
 inline constexpr MetricName kCpuTime{"process.cpu.time", "s", "CPU time of the agent"};
 inline constexpr MetricName kMemory{"process.memory.usage", "By", "Resident memory of the agent", MetricType::kGauge};
-inline constexpr MetricName kUptime{"process.uptime", "s", "Time since the agent began", MetricType::kGauge};
 inline constexpr MetricName kAbout{"wirespan.about", "", "1; its labels say which agent this is and how it captures",
                                    MetricType::kGauge};
 
