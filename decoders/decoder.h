@@ -30,6 +30,9 @@ struct ParseStep {
   ParseStatus status = ParseStatus::kNeedMore;
   size_t consumed = 0;
   std::string_view reason{};  // kInvalid, kStop: a constant in snake_case ("bad_request_line", "upgrade", "connect").
+  // What was decoded lets the other direction go on with bytes that it left to the caller: give it those before any more of this
+  // one. A decoder stops at the very byte that frees them, so that nothing depends on how the bytes were cut.
+  bool frees_other = false;
 };
 
 // Why a message is not complete. Names are part of the output (`wirespan.incomplete`).
@@ -58,6 +61,7 @@ concept Decoder = requires(D d, const D c, std::span<const std::byte> bytes, Dir
   // appended to `out` as incomplete, and the direction needs Resync. Messages of the other direction may be appended before.
   { d.OnGap(dir, size_t{}, out) } -> std::same_as<bool>;
   // The direction will carry no more bytes: ends a body that is delimited by the close; appends an open message as incomplete.
+  // After a gap or a close, as after `frees_other`, the other direction may go on with bytes it left: give it those.
   { d.OnClose(dir, out) } -> std::same_as<void>;
   // The caller dropped `size` bytes unread while searching for a start.
   { d.Skip(dir, size_t{}) } -> std::same_as<void>;

@@ -91,6 +91,7 @@ class DecodeSession final : public Session {
 
   Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
   void Run(Direction dir);
+  void RunAll(Direction dir);
   bool RunOnce(Direction dir);
   bool Search(Direction dir);
   void DropRest(Direction dir);
@@ -129,12 +130,16 @@ void DecodeSession<Protocol>::Bytes(Direction dir, std::string_view bytes, uint6
   Run(dir);
 }
 
-// Decodes all that can be: what one direction says may free bytes that the other holds (an answered upgrade).
+// Decodes all that can be: what one direction says may stop the other too.
 template <typename Protocol>
 void DecodeSession<Protocol>::Run(Direction dir) {
+  RunAll(dir);
+  RunAll(decoders::Opposite(dir));
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::RunAll(Direction dir) {
   while (RunOnce(dir)) {
-  }
-  while (RunOnce(decoders::Opposite(dir))) {
   }
 }
 
@@ -157,6 +162,7 @@ bool DecodeSession<Protocol>::RunOnce(Direction dir) {
   h.times.ForgetBefore(decoder_.OpenStart(dir).value_or(decoder_.Position(dir)));
   switch (step.status) {
     case decoders::ParseStatus::kAdvanced:
+      if (step.frees_other) RunAll(decoders::Opposite(dir));
       return true;
     case decoders::ParseStatus::kNeedMore:
       return false;
@@ -168,6 +174,7 @@ bool DecodeSession<Protocol>::RunOnce(Direction dir) {
       break;
   }
   if (h.was_synced) WriteError(dir, step.reason);
+  if (step.frees_other) RunAll(decoders::Opposite(dir));
   return Search(dir);
 }
 
@@ -226,6 +233,7 @@ void DecodeSession<Protocol>::Close(Direction dir, uint64_t time_us) {
   decoder_.OnClose(dir, messages_);
   TakeMessages();
   h.is_closed = true;
+  RunAll(decoders::Opposite(dir));
   // No answer comes any more.
   if (dir == Direction::kServerToClient || half(decoders::Opposite(dir)).is_closed) GiveUpBefore(UINT64_MAX);
 }

@@ -22,7 +22,8 @@ stream::FeedResult ProtocolSession<Protocol>::Feed(Direction dir, stream::ByteSt
     if (std::exchange(unmatched_, false)) return stream::FeedResult::kBroken;
     switch (step.status) {
       case ParseStatus::kAdvanced:
-        if (consumed == 0) return stream::FeedResult::kFlowing;  // not within the contract; never loop on it
+        if (consumed == 0) return stream::FeedResult::kFlowing;              // not within the contract; never loop on it
+        if (step.frees_other && !adrift) return stream::FeedResult::kFreed;  // a direction adrift holds nothing
         break;
       case ParseStatus::kNeedMore:
         return adrift ? stream::FeedResult::kAdrift : stream::FeedResult::kFlowing;

@@ -240,10 +240,11 @@ void Decoder::Poison(Side& s, std::string_view reason, std::vector<Message>& out
 }
 
 void Decoder::Lose(Side& s, std::string_view reason) {
-  LoseAlignment();
   // A client that does not pipeline sends its next request after the whole response: whatever was lost, that one is answered
-  // next.
-  if (!s.is_request && expected_count_ <= 1) expected_count_ = expected_kinds_ = 0;
+  // next. Requests that wait behind an upgrade were sent before its answer.
+  const bool is_next_answered = !s.is_request && expected_count_ <= 1 && !(held_ && did_not_wait_);
+  LoseAlignment();
+  if (is_next_answered) expected_count_ = expected_kinds_ = 0;
   s.reason = reason;
   s.saw_cr = false;
   s.state = State::kLost;

@@ -22,16 +22,19 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   const std::string_view text = Text(bytes);
   size_t used = 0;
   ParseStep step;
-  while (used < text.size() && s.state != State::kStopped) {
+  bool frees_other = false;
+  while (used < text.size() && s.state != State::kStopped && !frees_other) {
+    const bool holds_requests = held_ && !s.is_request;
     step = Step(s, text.substr(used), out);
     used += step.consumed;
+    frees_other = holds_requests && !held_;
     if (step.status != ParseStatus::kAdvanced) break;
   }
   if (s.state == State::kStart && stop_reason_.data() != nullptr) s.state = State::kStopped;
   if (s.state == State::kStopped) return {ParseStatus::kStop, used, stop_reason_};
-  if (used > 0) return Advanced(used);
-  if (s.state == State::kPoisoned) return {ParseStatus::kInvalid, 0, s.reason};  // whether or not more bytes come
-  return {step.status, 0, step.reason};
+  if (used > 0) return {ParseStatus::kAdvanced, used, {}, frees_other};
+  if (s.state == State::kPoisoned) return {ParseStatus::kInvalid, 0, s.reason, frees_other};  // whether or not more bytes come
+  return {step.status, 0, step.reason, frees_other};
 }
 
 ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& out) {
@@ -77,6 +80,7 @@ ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>
     return {ParseStatus::kStop, 0, stop_reason_};
   }
   if (s.is_request && held_) {
+    did_not_wait_ = true;
     if (bytes.size() < kMaxHeldBytes) return {ParseStatus::kNeedMore, 0, {}};
     held_ = false;
   }
@@ -253,7 +257,10 @@ void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
   if (s.facts.torn) return Poison(s, "torn_head", out);
   if (s.framing == Framing::kAmbiguous) return Poison(s, s.facts.doubt, out);
   // After these the client waits for the answer before it sends anything else (RFC 9110 7.8, 9.3.6).
-  if (aligned_ && (s.facts.has_upgrade || method == "CONNECT")) held_ = true;
+  if (aligned_ && (s.facts.has_upgrade || method == "CONNECT")) {
+    held_ = true;
+    did_not_wait_ = false;
+  }
   EnterBody(s, out);
 }
 

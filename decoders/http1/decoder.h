@@ -193,8 +193,9 @@ class Decoder {
   uint32_t expected_kinds_ = 0;
   uint32_t expected_count_ = 0;
   uint64_t last_exchange_ = 0;
-  bool aligned_ = true;  // the next final response answers the oldest of them
-  bool held_ = false;    // the client asked to leave HTTP; its next bytes wait for the answer
+  bool aligned_ = true;        // the next final response answers the oldest of them
+  bool held_ = false;          // the client asked to leave HTTP; its next bytes wait for the answer
+  bool did_not_wait_ = false;  // held_: and there are such bytes
 };
 
 }  // namespace wirespan::decoders::http1

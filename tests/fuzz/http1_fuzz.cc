@@ -86,6 +86,7 @@ class Run {
         Drop(event.direction);
         decoder_.OnClose(event.direction, out_);
         Keep();
+        Advance(Opposite(event.direction));
       }
     }
     return log_;
@@ -113,6 +114,7 @@ class Run {
       Require(decoder_.Position(dir) == before + step.consumed, "position counts what was consumed");
       rest.erase(0, step.consumed);
       Keep();
+      if (step.frees_other) Advance(Opposite(dir));
       if (step.status == ParseStatus::kAdvanced) {
         Require(step.consumed > 0, "an advance consumes");
         continue;

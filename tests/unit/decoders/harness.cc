@@ -81,9 +81,12 @@ std::string Render(const Message& message) {
 
 void Wire::Feed(Direction dir, std::string_view bytes) {
   rest_[Index(dir)].append(bytes);
+  All(dir);
+  All(Opposite(dir));
+}
+
+void Wire::All(Direction dir) {
   while (Once(dir)) {
-  }
-  while (Once(Opposite(dir))) {
   }
 }
 
@@ -108,6 +111,7 @@ bool Wire::Once(Direction dir) {
   switch (step.status) {
     case ParseStatus::kAdvanced:
       EXPECT_GT(step.consumed, 0U);
+      if (step.frees_other) All(Opposite(dir));
       return true;
     case ParseStatus::kNeedMore:
       EXPECT_EQ(step.consumed, 0U);
@@ -123,6 +127,7 @@ bool Wire::Once(Direction dir) {
   EXPECT_FALSE(decoder_.Synced(dir));
   if (synced) Note("error", dir, decoder_.Position(dir), step.reason);
   synced = false;
+  if (step.frees_other) All(Opposite(dir));
   const std::optional<size_t> skip = decoder_.Resync(dir, AsBytes(rest));
   if (!skip) {
     Drop(dir);
@@ -141,14 +146,14 @@ void Wire::Gap(Direction dir, size_t size) {
     Note("error", dir, before, "gap");
     synced_[Index(dir)] = false;
   }
-  while (Once(Opposite(dir))) {
-  }
+  All(Opposite(dir));
 }
 
 void Wire::Close(Direction dir) {
   Drop(dir);
   decoder_.OnClose(dir, out_);
   Keep();
+  All(Opposite(dir));
 }
 
 void Wire::EndCall(Direction dir) {

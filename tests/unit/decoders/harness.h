@@ -43,6 +43,7 @@ class Wire {
 
  private:
   bool Once(Direction dir);
+  void All(Direction dir);
   void Drop(Direction dir);
   void Keep();
   void Note(std::string_view kind, Direction dir, uint64_t position, std::string_view reason);

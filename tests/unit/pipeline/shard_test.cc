@@ -321,6 +321,22 @@ TEST(Shard, UpgradeEndsTheConnection) {
   EXPECT_EQ(h.shard.sessions_in_use(), 0U);
 }
 
+TEST(Shard, RequestsBehindARefusedUpgradeAreAnsweredInOneWrite) {
+  ShardHarness h;
+  EventMaker server(kInode, WS_ROLE_SERVER);
+  h.Feed({server.Opened(), server.Request(Get("/1", "Upgrade: h2c\r\n") + Get("/2") + Get("/3", "Upgrade: h2c\r\n") + Get("/4")),
+          server.Response(Ok("a", 201) + Ok("b", 202) + Ok("c", 203) + Ok("d", 204))});
+  h.shard.Tick(server.now);
+  ASSERT_EQ(h.facts.spans.size(), 4U);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(h.facts.spans[static_cast<size_t>(i)].path, "/" + std::to_string(i + 1));
+    EXPECT_EQ(h.facts.spans[static_cast<size_t>(i)].status, 201 + i);
+    EXPECT_TRUE(h.facts.spans[static_cast<size_t>(i)].complete());
+  }
+  EXPECT_TRUE(h.policy.off.empty());
+  EXPECT_TRUE(h.Balances());
+}
+
 TEST(Shard, CompletionWakesAndUnknownRolesAreHandled) {
   ShardHarness h;
   ws_wake_event wake{};
