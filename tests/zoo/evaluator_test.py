@@ -175,6 +175,10 @@ class Matching(unittest.TestCase):
         matched = match([self.span(0, 1, 0), self.span(2, 1, 100)], rows, "local")
         self.assertEqual((matched.row_of, matched.rows_without), ({f"{0:016x}": 0, f"{2:016x}": 2}, [1]))
 
+    def test_a_request_that_was_read_after_its_client_gave_up(self):
+        matched = match([self.span(0, 1, 0), self.span(1, 1, 100)], [self.row(1, 20), self.row(1, 100, connection=1)], "local")
+        self.assertEqual(matched.row_of, {f"{0:016x}": 0, f"{1:016x}": 1})
+
     def test_equal_counts_that_do_not_fit_in_time(self):
         matched = match([self.span(0, 1, 50), self.span(1, 1, 100)], [self.row(1, 0), self.row(1, 50, connection=1)], "local")
         self.assertEqual((matched.row_of, matched.rows_without), ({f"{0:016x}": 1}, [0]))

@@ -1,9 +1,10 @@
 """The cases of the zoo: which service, what is promised of it, and why where it is little."""
 import os
+import re
 import signal
 
 from support.servers import REAL_PYTHON
-from support.workspace import Skip, free_port, require_program
+from support.workspace import Skip, free_port, require_program, wait_until
 
 from . import lab
 from .runner import HOME, SERVICES, Service, built
@@ -16,7 +17,7 @@ TIMER = "a call made by a timer follows no read; only an answer in the turn that
 class Case:
     """`start(workspace, backend_port)` -> Service. `recall`: what issue 4 promises (None: printed with `why`)."""
 
-    def __init__(self, name, start, recall=None, why="", lab_name=None, path="/run", quick=False, stop_signal=signal.SIGTERM, settle_s=0.0):
+    def __init__(self, name, start, recall=None, why="", lab_name=None, path="/run", quick=False, stop_signal=signal.SIGTERM, settle_s=0.15):
         self.name = name
         self.start = start
         self.recall = recall
@@ -109,6 +110,36 @@ add("py-threads-pool", threads("pool"), recall=0.99, lab_name="threads")
 add("py-threads-faults", threads("faults"), recall=0.99)
 
 
+def gunicorn(worker, mode):
+    def start(workspace, backend):
+        port = free_port()
+        argv = [installed("python", "bin", "gunicorn"), "--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", worker, "--backlog", "1024",
+                "--keep-alive", "60", "--chdir", SERVICES, *(["--threads", "64"] if worker == "gthread" else []), "wsgi:application"]
+        return Service.listening(workspace, "gunicorn", argv, port, env={**os.environ, "ZOO_BACKEND": str(backend), "ZOO_MODE": mode,
+                                                                         "PYTHONDONTWRITEBYTECODE": "1"})
+    return start
+
+
+def python(program, *arguments):
+    return lambda workspace, backend: Service.announced(
+        workspace, "python", [installed("python", "bin", "python"), os.path.join(SERVICES, program), str(backend), *arguments])
+
+
+add("gunicorn-sync", gunicorn("sync", "new"), recall=0.99)
+add("gunicorn-gthread", gunicorn("gthread", "new"), recall=0.99, lab_name="threads", quick=True)
+add("gunicorn-gthread-pool", gunicorn("gthread", "pool"), recall=0.99, lab_name="threads")
+ASYNCIO = "tasks take turns on one thread, in the order of the loop's own queue; needs CPython's context pointer"
+UVLOOP = "libuv's own queues between read and task, and another turn order; with the context pointer off nothing is sure"
+for kind in ("two", "gather", "sleep", "task"):
+    add(f"aiohttp-{kind}", python("aio.py", kind, "keep", "asyncio"), recall=0.95, why=ASYNCIO, quick=kind == "two",
+        lab_name="aiohttp-two" if kind == "sleep" else None)
+add("aiohttp-new", python("aio.py", "two", "new", "asyncio"), recall=0.95, why=ASYNCIO, lab_name="aiohttp-two")
+add("aiohttp-uvloop", python("aio.py", "two", "keep", "uvloop"), why=UVLOOP)
+add("uvicorn-httpx", python("asgi.py", "keep", "asyncio"), recall=0.95, why=ASYNCIO)
+add("uvicorn-httpx-new", python("asgi.py", "new", "asyncio"), recall=0.95, why=ASYNCIO, lab_name="uvicorn-httpx")
+add("uvicorn-uvloop", python("asgi.py", "keep", "uvloop"), why=UVLOOP)
+
+
 # --- Node
 def node(work, pooling, host="127.0.0.1"):
     return lambda workspace, backend: Service.announced(
@@ -126,7 +157,7 @@ add("node-sleep", node("sleep", "keep"), why=TIMER, quick=True)
 add("node-sleep-new", node("sleep", "new"), why=TIMER)
 add("node-sleepafter", node("sleepafter", "keep"), why="a timer's answer follows the call's response in the same turn of another request: it looks like a contradiction")
 add("node-immediate", node("immediate", "keep"), why="setImmediate runs after other requests' I/O of the same turn: the thread's context is another's")
-add("node-bg", node("bg", "keep"), why="jobs that no request caused make calls all the time", quick=True)
+add("node-bg", node("bg", "keep"), settle_s=0, why="jobs that no request caused make calls all the time", quick=True)
 add("node-outlive", node("outlive", "keep"), settle_s=0.3,
     why="the call is made after its request was answered, by a timer: nothing that the kernel sees ties it to the request")
 add("node-faults", node("faults", "keep"), why="a timed-out call has no response to go on from")
@@ -150,3 +181,84 @@ add("go-newest-par", go("newest", "par"), recall=0.95, lab_name="go-par", why=GO
 add("go-newest-par-new", go("newest", "parnew"), recall=0.95)
 add("go-newest-sleep", go("newest", "sleep"), recall=0.95, lab_name="go-sleep", why=GO_SLEEP)
 add("go-newest-sleep-new", go("newest", "sleepnew"), recall=0.95)
+
+
+# --- Java
+def newest_java():
+    """A JDK of 21 or later, for virtual threads."""
+    found = []
+    for directory in ("/usr/lib/jvm", "/opt"):
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+            release = os.path.join(directory, name, "release")
+            if os.path.exists(release):
+                with open(release, encoding="utf-8") as file:
+                    version = re.search(r'JAVA_VERSION="(\d+)', file.read())
+                if version and int(version[1]) >= 21:
+                    found.append((int(version[1]), os.path.join(directory, name, "bin", "java")))
+    if not found:
+        raise Skip("no JDK of version 21 or later")
+    return max(found)[1]
+
+
+def java(main, mode, *arguments, newest=False):
+    def start(workspace, backend):
+        classes = installed("java", "classes")
+        path = os.pathsep.join([classes, os.path.join(HOME, "java", "libs", "*")])
+        program = newest_java() if newest else require_program("java")
+        return Service.announced(workspace, "java", [program, "-Xmx512m", "-Dsun.net.httpserver.nodelay=true", "-Dhttp.maxConnections=200", "-cp", path,
+                                                     main, str(backend), mode, *arguments])
+    return start
+
+
+JAVA_HTTP = "the caller hands over to a selector thread through one coalesced wake, and any worker writes: the kernel does not see whose call it is. Needs an agent inside the JVM"
+add("java-huc", java("Service", "huc", "threads"), recall=0.99, quick=True)
+add("java-pool", java("Service", "pool", "threads"), why="a worker calls for a thread that waits: proved when the worker's last act wakes it (completion wake)")
+add("java-cf", java("Service", "cf", "threads"), why="the next stage runs on whichever worker is free; only the last call ends with a wake of the waiting thread")
+add("java-send", java("Service", "send", "threads"), why=JAVA_HTTP)
+add("java-async", java("Service", "async", "threads"), why=JAVA_HTTP)
+add("java-virtual", java("Service", "huc", "virtual", newest=True), why="virtual threads take turns on carrier threads without the kernel's knowledge; needs the JVM's identity of them")
+add("tomcat-huc", java("TomcatService", "huc"), recall=0.99, lab_name="java-huc")
+
+
+# --- Rust
+def rust(mode):
+    return lambda workspace, backend: Service.announced(workspace, "rust", [installed("rust", "service"), str(backend), mode])
+
+
+TOKIO = "tasks move between worker threads, and a stolen task leaves its thread's context behind; needs tokio's task id"
+for kind in ("two", "join", "spawn", "sleep"):
+    add(f"rust-{kind}", rust(kind), why=TOKIO, quick=kind == "two")
+add("rust-new", rust("new"), why=TOKIO)
+
+
+# --- Ruby, PHP
+def puma(threads):
+    def start(workspace, backend):
+        port = free_port()
+        argv = [require_program("puma"), "--bind", f"tcp://127.0.0.1:{port}?backlog=1024", "--threads", f"{threads}:{threads}", "--environment", "production", "--quiet",
+                os.path.join(SERVICES, "puma.ru")]
+        return Service.listening(workspace, "puma", argv, port, env={**os.environ, "ZOO_BACKEND": str(backend)}, cwd=workspace.directory)
+    return start
+
+
+for count in (5, 16):
+    add(f"puma-{count}", puma(count), recall=0.99)
+
+
+def php_fpm(workspace, backend):
+    directory = "/usr/sbin"
+    names = sorted(name for name in os.listdir(directory) if name.startswith("php-fpm"))
+    if not names:
+        raise Skip("php-fpm is not installed")
+    listen = workspace.path("php.sock")
+    as_root = os.geteuid() == 0
+    config = configured(workspace, "php-fpm.conf", "php-fpm.conf", dir=workspace.directory, listen=listen,
+                        user="user = root\ngroup = root" if as_root else "")
+    process = workspace.start("php-fpm", [os.path.join(directory, names[-1]), "--nodaemonize", "--fpm-config", config, *(["--allow-to-run-as-root"] if as_root else [])])
+    wait_until(lambda: os.path.exists(listen), "php-fpm's socket")
+    fastcgi = (f"fastcgi_pass unix:{listen}; fastcgi_param SCRIPT_FILENAME {SERVICES}/run.php; fastcgi_param REQUEST_METHOD $request_method; "
+               f"fastcgi_param SERVER_PROTOCOL $server_protocol; fastcgi_param REQUEST_URI $request_uri; fastcgi_param ZOO_BACKEND {backend};")
+    return start_nginx(workspace, backend, fastcgi=fastcgi, more=[process])
+
+
+add("php-fpm", php_fpm, recall=0.99, path="/run.php", why="between nginx and PHP-FPM runs FastCGI: without its spans the chain is cut there")

@@ -94,6 +94,7 @@ def _run(case, workspace, phases, seed, result, replay):
     driver.await_line("stdout", "ready")
     pids = [driver.pid, backend.process.pid] + [process.pid for process in service.processes]
     tracer = Tracer.attach(workspace, pids, "--record", recording)
+    since_ns = time.time_ns()
     for name, requests, clients, keep_alive in phases:
         driver.popen.stdin.write(f"{name} {requests} {clients} {'keep' if keep_alive else 'close'}\n".encode())
         driver.popen.stdin.flush()
@@ -103,13 +104,14 @@ def _run(case, workspace, phases, seed, result, replay):
     driver.wait(30)
     if case.settle_s:  # work that outlives its request ends by itself within this time
         _quiet(backend_log, case.settle_s)
+    until_ns = time.time_ns() - 100_000_000
     for process in service.processes:
         process.end(case.stop_signal)
     backend.process.end()
     capture = tracer.stop(timeout=60)
     result.dropped, result.summary = capture.dropped, capture.summary
     judge = Judge(capture.spans, read_driver_log(driver_log), read_backend_log(backend_log), service.port, backend.port, driver.pid,
-                  backend.process.pid)
+                  backend.process.pid, since_ns, until_ns)
     result.verdict = judge.judge()
     check(judge.requests.span_of, "no request of the driver was seen at the service: nothing was measured")
     result.examples = events.examples(recording, result.verdict.wrong, 3)

@@ -11,6 +11,8 @@ Row = namedtuple("Row", "address port connection ordinal truth status begun_ns e
 
 # The clocks are one; a span's unix time is converted once, so it may be off by what the clock was slewed meanwhile.
 TOLERANCE_NS = 2_000_000
+# So long after a request was sent its server may begin to read it.
+GIVEN_UP_NS = 3_000_000_000
 
 
 def read_driver_log(path):
@@ -98,8 +100,16 @@ def _match_port(matched, spans, indices, rows):
             taken_spans.add(position)
             taken_rows.add(at)
             _pair(matched, spans[position], indices[at])
-    matched.spans_without.extend(span for position, span in enumerate(spans) if position not in taken_spans)
-    matched.rows_without.extend(index for at, index in enumerate(indices) if at not in taken_rows)
+    left_spans = [span for position, span in enumerate(spans) if position not in taken_spans]
+    left_rows = [index for at, index in enumerate(indices) if at not in taken_rows]
+    # A client that gave up may have done so before the other end looked: then the two do not overlap, and order alone is left.
+    if len(left_spans) == len(left_rows) and all(0 <= rows[index].begun_ns - span["start_ns"] + TOLERANCE_NS < GIVEN_UP_NS
+                                                 for span, index in zip(left_spans, left_rows)):
+        for span, index in zip(left_spans, left_rows):
+            _pair(matched, span, index)
+        return
+    matched.spans_without.extend(left_spans)
+    matched.rows_without.extend(left_rows)
 
 
 def _pair(matched, span, index):
