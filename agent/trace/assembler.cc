@@ -142,7 +142,7 @@ void TraceAssembler::TakeFirst() {
   } else if (const auto* finished = std::get_if<FinishedFact>(&fact.fact)) {
     OnFinished(*finished);
   } else if (const auto* wake = std::get_if<CompletionWake>(&fact.fact)) {
-    links_.Wake(*wake);
+    links_.Wake(*wake, now_);
   } else if (const auto* ended = std::get_if<ProcessEnded>(&fact.fact)) {
     links_.EndProcess(ended->tgid);
   }

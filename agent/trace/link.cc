@@ -414,12 +414,13 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
       // The answer follows from a response of its own that the thread read before; the one read last waits for its turn.
       if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kOtherUnresolved;
     } else if (!names_forward || Doubtful(call)) {
-      LinkBack(at, exchange, response.timer_due, now_ns);
+      LinkBack(at, exchange, response.timer_due, false, now_ns);
     } else if (!call.contradicted) {
       Contradict(call, response.active_open, now_ns);
     }
   }
   if (exchange == kNone) return;
+  if (!ambiguous) LinkWoken(exchange, response.thread.tid, now_ns);
   if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
   Close(exchange);
 }
@@ -453,18 +454,18 @@ void LinkResolver::Verify(uint32_t call, Token exchange, uint64_t now_ns) {
 }
 
 // The answer came from the turn that read the call's response: it and its siblings belong to the exchange.
-void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns) {
+void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
   if (exchange == kNone || slots_[exchange].closed) return;
   uint32_t next = call;
   while (next != kNone) {
     const uint32_t at = next;
     next = slots_[at].next;
     LeaveRing(at);
-    LinkOneBack(at, exchange, timer_due, now_ns);
+    LinkOneBack(at, exchange, timer_due, by_wake, now_ns);
   }
 }
 
-void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, uint64_t now_ns) {
+void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
   Slot& call = slots_[at];
   const Slot& parent = slots_[exchange];
   if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone) return;
@@ -490,13 +491,11 @@ void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, u
   call.candidate = Candidate::kNone;
   call.forward = 0;
   call.late = true;
+  call.by_wake = by_wake;
   Claim(call, exchange);
   Note(call, TrustMeter::Sign::kLink, now_ns);
   linked_.push_back(RefOf(at));
 }
-
-// Step 4 of the causality reference's order of work makes links of these; until then they are only counted.
-void LinkResolver::Wake(const CompletionWake& /*wake*/) { ++counters_.completion_wakes; }
 
 // ---- The verdict ----
 
@@ -514,8 +513,11 @@ LinkStatus PendingUnless(bool final, UnlinkedReason reason) { return final ? Unl
 
 LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const {
   LinkStatus status{.state = LinkStatus::State::kLinked, .settled = settled, .parent = parent};
-  status.evidence = call.late ? LinkEvidence::kBackward : call.loop_thread ? LinkEvidence::kEventLoop : LinkEvidence::kSameThread;
-  const bool exact = trust.spotless && !trust.verify && !Doubtful(call);
+  status.evidence = call.by_wake       ? LinkEvidence::kCompletionWake
+                    : call.late        ? LinkEvidence::kBackward
+                    : call.loop_thread ? LinkEvidence::kEventLoop
+                                       : LinkEvidence::kSameThread;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake;
   status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
   return status;
 }

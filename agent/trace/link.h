@@ -46,7 +46,8 @@ struct ResolverCounters {
   uint64_t agreements = 0;
   uint64_t contradictions = 0;
   uint64_t violations = 0;
-  uint64_t completion_wakes = 0;   // seen; no links are made of them yet
+  uint64_t completion_wakes = 0;   // seen
+  uint64_t wakes_unproven = 0;     // calls that a wake would have linked, had their process proven that its wakes can be believed
   uint64_t processes_refused = 0;  // facts of processes beyond the limit
   uint64_t answers_unknown = 0;    // answers to an exchange whose request was not seen
   uint64_t demotions = 0;          // processes that became distrusted (V)
@@ -65,7 +66,7 @@ class LinkResolver {
   Ref Finish(const FinishedFact& finished, uint64_t now_ns);
   // The calls that gained a parent by this answer are in linked() until the next Answer.
   void Answer(const ResponseStarted& response, uint64_t now_ns);
-  void Wake(const CompletionWake& wake);
+  void Wake(const CompletionWake& wake, uint64_t now_ns);
   void EndProcess(uint32_t tgid);
   // Facts up to now may be missing: for a while, what is only right if nothing is missing is not believed.
   void NoteLosses(uint64_t now_ns);
@@ -121,6 +122,8 @@ class LinkResolver {
     uint64_t opened_ns = 0;
     uint64_t answered_ns = 0;                 // 0: not seen
     uint32_t read_tid = 0, read_turn = 0;     // server: where the response of a call of its own was read last
+    Ref woken;                                // server: the call whose completion woke its thread last. Client: the one before
+    uint32_t woken_tid = 0;                   // client: that thread; 0: none
     uint32_t previous = kNone, next = kNone;  // server: open exchanges of the process. Client: ring of siblings
     // Client.
     Token forward = 0;  // the candidate
@@ -129,7 +132,8 @@ class LinkResolver {
     Ref earlier;        // the call whose response led to this one
     Candidate candidate = Candidate::kNone;
     UnlinkedReason reason = UnlinkedReason::kNoContext;
-    bool late = false;  // `parent` comes from a backward link
+    bool late = false;     // `parent` comes from a backward link
+    bool by_wake = false;  // and that from a completion wake
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
   };
@@ -137,9 +141,10 @@ class LinkResolver {
     uint32_t tgid = 0;
     uint32_t first_open = kNone, last_open = kNone;
     uint64_t next_order = 1;
-    uint32_t open = 0;     // open exchanges
-    uint32_t stalled = 0;  // of them, those with no call under way
-    uint32_t slots = 0;    // slots that refer to it: it stays until they are gone
+    uint32_t open = 0;        // open exchanges
+    uint32_t stalled = 0;     // of them, those with no call under way
+    uint32_t slots = 0;       // slots that refer to it: it stays until they are gone
+    uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
     TrustMeter meter;
   };
@@ -192,8 +197,10 @@ class LinkResolver {
   void Join(uint32_t call, uint32_t sibling);
   void LeaveRing(uint32_t at);
   void Verify(uint32_t call, Token exchange, uint64_t now_ns);
-  void LinkBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns);
-  void LinkOneBack(uint32_t call, uint32_t exchange, bool timer_due, uint64_t now_ns);
+  void LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns);
+  void LinkWoken(uint32_t exchange, uint32_t tid, uint64_t now_ns);
+  bool WakeIsBelieved(const Slot& call, const Slot& exchange, uint64_t now_ns);
+  void LinkOneBack(uint32_t call, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns);
   void Claim(Slot& call, uint32_t exchange);
   void Unclaim(Slot& call);
   bool MayStillBeLinked(const Slot& call);

@@ -204,6 +204,19 @@ void World::EventfdRead(WorldThread& thread) {
   thread.source = ActiveSource::kNone;
 }
 
+void World::Wakes(WorldThread& waker, const WorldThread& wakee) {
+  Tick();
+  CompletionWake wake;
+  wake.time_ns = now_ns;
+  wake.waker = Stamp(waker);
+  wake.token = waker.active;
+  wake.wakee_exchange = wakee.active;
+  wake.wakee_tid = wakee.tid;
+  wake.wakee_tgid = wakee.tgid;
+  facts.emplace_back(std::move(wake));
+  waker.active = 0;
+}
+
 // ---- Outcome ----
 
 exporters::SpanId SpanIdOf(const WorldRequest& request, ConnectionRole role) {

@@ -86,6 +86,8 @@ class World {
   void ClientFinishes(WorldThread& thread, WorldEnd& end);
   void Wait(WorldThread& thread);
   void EventfdRead(WorldThread& thread);
+  // A worker that read a call's response wakes a thread that waits with its own open exchange.
+  void Wakes(WorldThread& waker, const WorldThread& wakee);
   void Pass(uint64_t ns) { now_ns += ns; }
 
   std::vector<Fact> facts;
