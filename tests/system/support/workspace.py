@@ -13,6 +13,9 @@ PROGRAMS = os.path.join(ROOT, "tests", "system", "programs")
 BUILT_PROGRAMS = os.environ.get("WIRESPAN_TEST_PROGRAMS", "")
 WIRESPAN = os.environ.get("WIRESPAN_BINARY", os.path.join(ROOT, "build", "release", "agent", "wirespan"))
 
+# How much slower this machine is than one that a time limit is stated for: an emulated one runs the same work in far more time.
+PATIENCE = float(os.environ.get("WIRESPAN_TEST_PATIENCE", "1"))
+
 
 class Skip(Exception):
     """This machine cannot run the test; the text says what is missing."""
