@@ -293,6 +293,33 @@ class Recordings(unittest.TestCase):
             self.assertEqual(events.read(path), (5, []))
 
 
+class Patterns(unittest.TestCase):
+    """A call on ports 6001->9000 was given the parent 8000<-5001; thread 7 reads its response and answers somebody."""
+
+    def setUp(self):
+        self.call = {"start_ns": 0, "end_ns": 10 * MS, "attributes": {"network.local.port": 6001, "network.peer.port": 9000},
+                     "link": {"evidence": "event-loop", "confidence": "exact"}}
+        self.given = {"start_ns": 0, "end_ns": 20 * MS, "attributes": {"network.local.port": 8000, "network.peer.port": 5001}}
+
+    @staticmethod
+    def event(time_ms, is_send, role, local, peer, last_call=0, turn=1):
+        return events.Event(time_ms * MS, 7, 1, "", events.Data(is_send, role, 77, turn, last_call, True, role == events.SERVER and is_send, local, peer))
+
+    def told(self, *found):
+        return events.Patterns(list(found), 0).of(self.call, self.given, None)
+
+    def test_what_the_answer_tells(self):
+        response = self.event(9, False, events.CLIENT, 6001, 9000)
+        early, late = self.event(5, True, events.SERVER, 8000, 5001), self.event(12, True, events.SERVER, 8000, 5001, 77)
+        other = self.event(10, True, events.SERVER, 8000, 5002, 77)
+        self.assertIn("already answered, then ANOTHER", self.told(early, response, other))
+        self.assertIn("still open, then ANOTHER", self.told(response, other, late))
+        self.assertIn("still open, then the given parent", self.told(response, late))
+        self.assertIn("nothing answered in that turn", self.told(response))
+        self.assertIn("nothing answered in that turn", self.told(response, self.event(10, True, events.SERVER, 8000, 5002, 77, turn=2)))
+        self.assertIn("no response", self.told())
+
+
 class Cases(unittest.TestCase):
     def test_little_recall_has_a_reason(self):
         self.assertEqual([case.name for case in CASES.values() if case.recall is None and not case.why], [])

@@ -128,8 +128,10 @@ def print_all(results, all_gates):
             print(f"  {result.case.name} ({percent(result.verdict.total().recall)} %, {promised(result.case)}): {result.case.why}")
         print()
     for result in results:
+        for pattern, count in sorted(dict(result.patterns).items(), key=lambda entry: -entry[1]):
+            print(f"wrong links in {result.case.name}: {count} x {pattern}")
         for example in result.examples:
-            print(f"wrong link in {result.case.name}:")
+            print(f"wrong link in {result.case.name}: {example['pattern']}")
             for name in ("call", "given", "right"):
                 print(f"  {name}: {json.dumps(example[name])}")
             for line in example["events"]:
@@ -151,7 +153,7 @@ def as_json(results, all_gates):
         if result.verdict:
             entry.update(phases={phase: score.json() for phase, score in result.verdict.phases.items()}, all=result.verdict.total().json(),
                          findings=result.verdict.findings, replay=result.replay, dropped=result.dropped, unanswered=result.unanswered,
-                         links=result.summary.get("links"), unlinked=result.summary.get("unlinked"), wrong=result.examples)
+                         links=result.summary.get("links"), unlinked=result.summary.get("unlinked"), wrong_patterns=dict(result.patterns), wrong=result.examples)
         else:
             entry.update(skipped=result.skipped, failed=result.failed)
         cases[result.case.name] = entry

@@ -67,6 +67,7 @@ class Result:
         self.seconds = 0.0
         self.unanswered = 0
         self.summary = {}
+        self.patterns = {}       # what the wrong links have in common
         self.examples = []
 
 
@@ -114,7 +115,7 @@ def _run(case, workspace, phases, seed, result, replay):
                   backend.process.pid, since_ns, until_ns)
     result.verdict = judge.judge()
     check(judge.requests.span_of, "no request of the driver was seen at the service: nothing was measured")
-    result.examples = events.examples(recording, result.verdict.wrong, 3)
+    result.patterns, result.examples = events.examples(recording, result.verdict.wrong, 3)
     if replay:
         result.replay = replay_difference(recording, capture.spans)
 
