@@ -177,6 +177,7 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   bpf_map__set_max_entries(t.maps.connections, options.max_connections);
   bpf_map__set_max_entries(t.maps.threads, options.max_threads);
   bpf_map__set_max_entries(t.maps.targets, options.max_targets);
+  bpf_map__set_max_entries(t.maps.runtimes, options.max_targets);
   bpf_map__set_max_entries(t.maps.rings, options.ring_count);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -91,7 +92,10 @@ class LoadedTracer final : public Tracer {
     }
     return {};
   }
-  void RemoveTarget(uint32_t tgid) override { bpf_map_delete_elem(Fd(maps().targets), &tgid); }
+  void RemoveTarget(uint32_t tgid) override {
+    bpf_map_delete_elem(Fd(maps().targets), &tgid);
+    bpf_map_delete_elem(Fd(maps().runtimes), &tgid);
+  }
   void RemoveAllTargets() override {
     uint32_t tgid = 0;
     while (bpf_map_get_next_key(Fd(maps().targets), nullptr, &tgid) == 0) RemoveTarget(tgid);
@@ -99,6 +103,30 @@ class LoadedTracer final : public Tracer {
   bool IsTarget(uint32_t tgid) const override {
     ws_target target{};
     return bpf_map_lookup_elem(Fd(maps().targets), &tgid, &target) == 0;
+  }
+
+  Result<void> SetRuntime(uint32_t tgid, const RuntimeLayout& layout) override {
+    ws_runtime runtime{};
+    runtime.kind = layout.kind == RuntimeLayout::Kind::kGo ? WS_RUNTIME_GO : WS_RUNTIME_PYTHON;
+    runtime.base_offset = layout.base_offset;
+    runtime.machine_offset = layout.machine_offset;
+    runtime.id_offset = layout.id_offset;
+    runtime.parent_offset = layout.parent_offset;
+    runtime.threads_offset = layout.threads_offset;
+    runtime.next_offset = layout.next_offset;
+    runtime.thread_id_offset = layout.thread_id_offset;
+    runtime.context_offset = layout.context_offset;
+    runtime.type_offset = layout.type_offset;
+    runtime.interpreter_address = layout.interpreter_address;
+    runtime.context_type = layout.context_type;
+    if (bpf_map_update_elem(Fd(maps().runtimes), &tgid, &runtime, BPF_ANY) != 0) {
+      return Error::FromErrno("tell the runtime of process " + std::to_string(tgid), errno, "raise max-targets");
+    }
+    // A process that ended meanwhile leaves nothing behind.
+    if (!IsTarget(tgid)) bpf_map_delete_elem(Fd(maps().runtimes), &tgid);
+    // Threads that found nothing look again.
+    std::atomic_ref<uint32_t>(const_cast<uint32_t&>(object_->skeleton()->bss->runtime_generation)).fetch_add(1);
+    return {};
   }
 
   Result<void> ScanExisting() override {

@@ -12,6 +12,7 @@
 
 #include "agent/base/result.h"
 #include "agent/kernel/event.h"
+#include "agent/kernel/runtime_layout.h"
 
 namespace wirespan::kernel {
 
@@ -61,6 +62,8 @@ class Tracer {
   virtual void RemoveTarget(uint32_t tgid) = 0;
   virtual void RemoveAllTargets() = 0;
   virtual bool IsTarget(uint32_t tgid) const = 0;
+  // From now on the identities of what runs on the target's threads are read, until it execs or ends. Any thread.
+  virtual Result<void> SetRuntime(uint32_t tgid, const RuntimeLayout& layout) = 0;
   // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each
   // batch.
   virtual Result<void> ScanExisting() = 0;

@@ -121,6 +121,11 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   if (config.status_listen) agent->scraped_ = ScrapedTotals(totals);
   agent->totals_ = std::make_unique<metrics::MetricTotals>(std::move(totals));
 
+  agent->runtimes_ = std::make_unique<runtime::RuntimeWatch>(
+      process::ProcFs(),
+      [self = agent.get()](uint32_t tgid, const kernel::RuntimeLayout& layout) { return self->TellRuntime(tgid, layout); },
+      config.bounds.max_targets);
+
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
   if (!outputs.ok()) return outputs.error();
   agent->outputs_ = *std::move(outputs);
@@ -189,16 +194,31 @@ Result<void> Agent::SelectOne(uint32_t tgid) {
   (void)processes_->ResourceOf(tgid);  // read while it lives
   if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
   live_targets_.fetch_add(1, std::memory_order_relaxed);
+  runtimes_->LookNow(tgid);
   return {};
 }
 
+bool Agent::TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout) {
+  if (!tracer_->SetRuntime(tgid, layout).ok()) return false;
+  const process::ProcFs proc;
+  const std::optional<std::string> program = proc.ReadLink(tgid, "exe");
+  bool told = true;
+  for (const uint32_t child : process::Descendants({tgid}, proc, static_cast<uint32_t>(::getpid()))) {
+    if (!program || !tracer_->IsTarget(child) || proc.ReadLink(child, "exe") != program) continue;
+    told = tracer_->SetRuntime(child, layout).ok() && told;
+  }
+  return told;
+}
+
 void Agent::OnExec(uint32_t tgid) {
+  runtimes_->Look(tgid);
   {
     const std::lock_guard<std::mutex> lock(roots_mutex_);
     if (roots_.count(tgid) == 0) return;  // a child of a target stays one, whatever it becomes
   }
   if (config_.targets.empty() || process::Matches(config_.targets, process::ProcFs(), tgid)) return;
   tracer_->RemoveTarget(tgid);
+  runtimes_->Forget(tgid);
   live_targets_.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -208,6 +228,7 @@ void Agent::Start() {
     Assemble();
   });
   for (const auto& loop : loops_) loop->Start();
+  runtimes_->Start();
 }
 
 void Agent::Housekeep() {
@@ -263,6 +284,7 @@ void Agent::Stop() {
   if (stopped_) return;
   stopped_ = true;
   const auto deadline = std::chrono::steady_clock::now() + config_.bounds.shutdown_time;
+  if (runtimes_) runtimes_->Stop();
   if (tracer_) tracer_->RemoveAllTargets();  // nothing more is captured; what is on the rings is taken
   for (const auto& loop : loops_) loop->Stop();
   if (assemble_thread_.joinable()) {

@@ -1,6 +1,6 @@
 // Agent: the composition root of live tracing. Owns every long-lived object; Open, Start and Stop say the order. Threads:
-// events-N (one per ring: ring -> Shard), assemble (facts -> spans -> queues), export-* (one per way out); the caller's thread
-// selects processes and waits. Methods are for the main thread unless they say otherwise.
+// events-N (one per ring: ring -> Shard), runtimes (which language runtime a process has), assemble (facts -> spans -> queues),
+// export-* (one per way out); the caller's thread selects processes and waits. Methods are for the main thread unless they say otherwise.
 #pragma once
 
 #include <atomic>
@@ -23,6 +23,7 @@
 #include "agent/metrics/metric_totals.h"
 #include "agent/process/process_table.h"
 #include "agent/recording/writer.h"
+#include "agent/runtime/runtime_watch.h"
 #include "agent/status/board.h"
 #include "agent/trace/assembler.h"
 
@@ -64,6 +65,8 @@ class Agent {
   // A selected process that execs into something its selectors do not name is traced no longer. Thread events-0.
   void OnExec(uint32_t tgid);
   Result<void> SelectOne(uint32_t tgid);
+  // What was found of a process holds for the children that it forked and that run its program still. Any thread.
+  bool TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout);
   void FinishRecording();
   void AddSelfMetrics();
 
@@ -71,6 +74,7 @@ class Agent {
   SystemClock clock_;
   std::unique_ptr<kernel::Tracer> tracer_;
   std::unique_ptr<process::ProcessTable> processes_;
+  std::unique_ptr<runtime::RuntimeWatch> runtimes_;
   std::unique_ptr<metrics::MetricTotals> totals_;
   std::unique_ptr<metrics::MetricTotals> scraped_;  // null without a status listener
   std::unique_ptr<Outputs> outputs_;
