@@ -166,6 +166,10 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.seen.timer_due = chunk.timer_due;
   s.seen.loop_thread = chunk.loop_thread;
   s.seen.queued_reuse = chunk.queued_reuse;
+  // The other direction's position is known of a call's first byte.
+  const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
+  if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;
+  s.seen.sequences = span::MakeSequenceKey(services_->config->id_key, facts_->role, chunk.position, chunk.reverse_position);
 }
 
 template <typename Protocol>

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/base/flat_table.h"
+
 namespace wirespan::span {
 namespace {
 
@@ -146,6 +148,13 @@ trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId 
   input.Number(is_client ? peer : own);
   input.Number(position);
   return KeyOf(key, input);
+}
+
+trace::JoinKey MakeSequenceKey(const IdKey& key, ConnectionRole role, uint32_t position, uint32_t reverse_position) {
+  if (role == ConnectionRole::kUnknown) return {};
+  // Mixed with the key, for the peer chooses its numbers; cheaper than a hash, for every request has one.
+  const uint64_t both = static_cast<uint64_t>(position) << 32U | reverse_position;
+  return {both, MixBits(both ^ LoadLittle(key.bytes.data(), 8)) | 1U};
 }
 
 trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint64_t start_ns) {

@@ -34,6 +34,9 @@ Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes);
 trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position);
 // The same for a unix stream socket: the inodes of both ends and the position in the client's stream. Not known() without a peer.
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position);
+// Names an exchange alike at both ends of a TCP connection whatever addresses each end sees: by the sequence numbers of both
+// directions at the request's first byte. 64 bits tell it apart; it is for joining only, never for ids.
+trace::JoinKey MakeSequenceKey(const IdKey& key, ConnectionRole role, uint32_t position, uint32_t reverse_position);
 // For an exchange that joins with nothing (its peer or its request is not known): a key to make ids of, unlike any join key.
 trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint64_t start_ns);
 

@@ -160,6 +160,7 @@ void TraceAssembler::OnRequest(QueuedFact& fact) {
     return;
   }
   Begin(slot, request.role, request.join, request.time_ns, request.token, request.index);
+  RegisterSequences(slot, request.sequences);
   entry.request_known = true;
   entry.context = fact.context;
   fact.context = kNone;
@@ -226,25 +227,49 @@ void TraceAssembler::Register(uint32_t slot, const JoinKey& join) {
   }
   own = slot;
   entry.join = join;
-  const uint32_t other = is_client ? ends.server : ends.client;
-  if (other == kNone) return;
-  Entry& server = entries_[is_client ? other : slot];
-  Entry& client = entries_[is_client ? slot : other];
+  Pair(ends.client, ends.server);
+}
+
+// Behind address translation each end sees other addresses; the sequence numbers pass unchanged.
+void TraceAssembler::RegisterSequences(uint32_t slot, const JoinKey& sequences) {
+  Entry& entry = entries_[slot];
+  if (!sequences.known() || entry.role == ConnectionRole::kUnknown || links_.Alive(entry.partner)) return;
+  Ends& ends = *sequences_.Insert(sequences, {}).first;
+  uint32_t& own = entry.role == ConnectionRole::kClient ? ends.client : ends.server;
+  if (own != kNone) {
+    entries_[own].sequences = {};
+    ends.ambiguous |= !entries_[own].decided;
+  }
+  own = slot;
+  entry.sequences = sequences;
+  if (!ends.ambiguous && Pair(ends.client, ends.server)) ++counters_.translated_joins;
+}
+
+bool TraceAssembler::Pair(uint32_t client, uint32_t server) {
+  if (client == kNone || server == kNone) return false;
+  Entry& below = entries_[server];
+  Entry& above = entries_[client];
   // A server cannot have read what the client had not begun to send; a decided server has its place in a trace already.
-  if (server.decided || client.start_ns > server.start_ns) return;
-  if (links_.Alive(server.partner) || links_.Alive(client.partner)) return;
-  server.partner = links_.RefOf(is_client ? slot : other);
-  client.partner = links_.RefOf(is_client ? other : slot);
+  if (below.decided || above.start_ns > below.start_ns) return false;
+  if (links_.Alive(below.partner) || links_.Alive(above.partner)) return false;
+  below.partner = links_.RefOf(client);
+  above.partner = links_.RefOf(server);
+  return true;
 }
 
 void TraceAssembler::Unregister(uint32_t slot) {
-  Entry& entry = entries_[slot];
-  if (!entry.join.known()) return;
-  Ends* ends = joins_.Find(entry.join);
+  const Entry& entry = entries_[slot];
+  Leave(joins_, entry.join, entry.role, slot);
+  Leave(sequences_, entry.sequences, entry.role, slot);
+}
+
+void TraceAssembler::Leave(FlatTable<JoinKey, Ends, JoinKeyHash>& joins, const JoinKey& key, ConnectionRole role, uint32_t slot) {
+  if (!key.known()) return;
+  Ends* ends = joins.Find(key);
   if (ends == nullptr) return;
-  uint32_t& own = entry.role == ConnectionRole::kClient ? ends->client : ends->server;
+  uint32_t& own = role == ConnectionRole::kClient ? ends->client : ends->server;
   if (own == slot) own = kNone;
-  if (ends->client == kNone && ends->server == kNone) joins_.Erase(entry.join);
+  if (ends->client == kNone && ends->server == kNone) joins.Erase(key);
 }
 
 // ---- Spans out ----

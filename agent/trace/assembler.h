@@ -55,6 +55,7 @@ struct AssemblerCounters {
   uint64_t late_facts = 0;           // facts that came after their time had been passed
   uint64_t merged_early = 0;         // facts taken before their merge window was over, for want of room
   uint64_t refused_shard = 0;        // batches of a shard number beyond the limit, taken as shard 0's
+  uint64_t translated_joins = 0;     // ends joined by sequence numbers alone
   uint64_t ambiguous_joins = 0;      // requests whose join key a live request of the same side has already
   LinkCounters links;
 };
@@ -87,8 +88,9 @@ class TraceAssembler {
 
   // What the assembler knows of an exchange or call; lies beside the resolver's slot of the same number.
   struct Entry {
-    JoinKey join;      // registered in joins_; not known() where it could not be
-    JoinKey identity;  // what ids are made of
+    JoinKey join;       // registered in joins_; not known() where it could not be
+    JoinKey sequences;  // registered in sequences_
+    JoinKey identity;   // what ids are made of
     uint64_t start_ns = 0;
     uint64_t seen_at = 0;                     // when (in facts' time) it was first heard of
     uint64_t ended_at = 0;                    // when its span came
@@ -118,6 +120,7 @@ class TraceAssembler {
   struct Ends {
     uint32_t client = kNone;
     uint32_t server = kNone;
+    bool ambiguous = false;  // two requests at one end
   };
   struct JoinKeyHash {
     uint64_t operator()(const JoinKey& key) const { return key.low ^ MixBits(key.high); }
@@ -151,7 +154,10 @@ class TraceAssembler {
   void OnResponse(const ResponseStarted& response);
   void OnFinished(const FinishedFact& finished);
   void Begin(uint32_t slot, ConnectionRole role, const JoinKey& join, uint64_t start_ns, Token token, uint32_t index);
+  static void Leave(FlatTable<JoinKey, Ends, JoinKeyHash>& joins, const JoinKey& key, ConnectionRole role, uint32_t slot);
   void Register(uint32_t slot, const JoinKey& join);
+  void RegisterSequences(uint32_t slot, const JoinKey& sequences);
+  bool Pair(uint32_t client, uint32_t server);
   void Unregister(uint32_t slot);
   Patience PatienceOf(uint32_t slot) const;
   void Release(uint32_t slot, const Patience& patience);
@@ -187,6 +193,7 @@ class TraceAssembler {
   FactQueue queue_;
   std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
+  FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
   Pool<exporters::Span> spans_;
   Pool<IncomingContext> contexts_;
   std::vector<Timer> timers_;  // heap, soonest first

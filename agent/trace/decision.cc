@@ -65,7 +65,8 @@ bool TraceAssembler::Up(uint32_t slot, const Patience& patience, Step& step) {
   }
   // The client's request is older than the server's, but its shard may tell of it later.
   const uint64_t until = std::min(entry.seen_at + config_.settle_window_ns, patience.hold_until);
-  if (!entry.join.known() || now_ >= until) return true;
+  const bool may_join = entry.join.known() || entry.sequences.known();
+  if (!may_join || now_ >= until) return true;
   wait_until_ = until;
   return false;
 }

@@ -38,6 +38,7 @@ struct RequestSeen {
   uint32_t index = 0;  // 0 for the first request of the turn
   ConnectionRole role = ConnectionRole::kUnknown;
   JoinKey join;
+  JoinKey sequences;  // the same by both directions' sequence numbers alone: where address translation lies between the ends
   std::optional<IncomingContext> incoming;
   uint32_t tgid = 0;  // of the thread that read or wrote the first byte
   // Client side: the forward candidate, as the kernel stamped it on the first byte of the request.

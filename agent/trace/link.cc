@@ -51,6 +51,7 @@ void LinkResolver::Free(uint32_t at) {
   Slot& slot = slots_[at];
   Close(at);
   if (slot.role == ConnectionRole::kClient) LeaveRing(at);
+  LeaveContext(at);
   Unclaim(slot);
   Uncharge(slot);
   by_token_.Erase({slot.token, slot.index});
@@ -153,6 +154,7 @@ Ref LinkResolver::Open(const RequestSeen& request, uint64_t now_ns) {
   Slot* sibling = Find(request.token, request.index == 0 ? 1 : 0);
   if (request.index > 0 || sibling != nullptr) slot.ambiguous = true;
   if (sibling != nullptr) sibling->ambiguous = true;
+  slot.runtime_id = request.thread.runtime_id;
   if (slot.role == ConnectionRole::kServer) OpenServer(at);
   if (slot.role == ConnectionRole::kClient) OpenClient(at, request, now_ns);
   return RefOf(at);
@@ -280,7 +282,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;
   slot.order = process->next_order;
-  if (slot.index > 0) return;
+  if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns)) return;
   bool proven = false;
   const Context context = ContextOfRequest(request, slot.reason, proven);
   const bool to_exchange = context.kind == Context::Kind::kExchange;
@@ -401,7 +403,8 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   if (exchange == kNone) ++counters_.answers_unknown;
   const bool ambiguous = exchange != kNone && slots_[exchange].ambiguous;
   const uint32_t at = SlotOfCall(response.thread.last_call);
-  if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous) {
+  if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous &&
+      !IsByRuntime(at)) {
     Slot& call = slots_[at];
     const Token active = response.thread.active;
     const bool names_forward =
@@ -420,6 +423,7 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
     }
   }
   if (exchange == kNone) return;
+  if (!ambiguous) AnswerOfRuntime(exchange, response, now_ns);
   if (!ambiguous) LinkWoken(exchange, response.thread.tid, now_ns);
   if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
   Close(exchange);
@@ -517,7 +521,7 @@ LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust
                     : call.late        ? LinkEvidence::kBackward
                     : call.loop_thread ? LinkEvidence::kEventLoop
                                        : LinkEvidence::kSameThread;
-  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && call.identity == Identity::kThread;
   status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
   return status;
 }
@@ -530,6 +534,7 @@ LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
   Process* process = ProcessOf(call);
   if (process == nullptr) return Unlinked(UnlinkedReason::kProcessesFull);
   const Trust trust = Judge(*process, now_ns);
+  if (IsByRuntime(at)) return StatusOfRuntime(call, final, trust);
   if (call.late) {
     return Alive(call.parent) ? Linked(call, call.parent, trust, true) : Unlinked(UnlinkedReason::kParentUnknown);
   }
@@ -578,6 +583,7 @@ Ref LinkResolver::ParentSoFar(uint32_t at) {
 void LinkResolver::Settle(uint32_t at) {
   Slot& call = slots_[at];
   LeaveRing(at);
+  LeaveContext(at);
   Unclaim(call);
   call.settled = true;
 }

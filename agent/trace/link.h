@@ -12,6 +12,7 @@
 #include "agent/trace/fact_queue.h"
 #include "agent/trace/link_reason.h"
 #include "agent/trace/pool.h"
+#include "agent/trace/runtime_context.h"
 #include "agent/trace/trust.h"
 
 namespace wirespan::trace {
@@ -48,6 +49,7 @@ struct ResolverCounters {
   uint64_t violations = 0;
   uint64_t completion_wakes = 0;   // seen
   uint64_t wakes_unproven = 0;     // calls that a wake would have linked, had their process proven that its wakes can be believed
+  uint64_t contexts_shared = 0;    // answers by a goroutine or context that answered another exchange meanwhile: it is no task
   uint64_t processes_refused = 0;  // facts of processes beyond the limit
   uint64_t answers_unknown = 0;    // answers to an exchange whose request was not seen
   uint64_t demotions = 0;          // processes that became distrusted (V)
@@ -104,6 +106,13 @@ class LinkResolver {
     kUnnoted,       // an event loop's connection made for nobody that is known, and used for the first time
     kTimer,         // a timer may have acted
   };
+  // Whose word a call's link is.
+  enum class Identity : uint8_t {
+    kThread,         // what threads did
+    kPooled,         // the same, in a process of goroutines: the one that wrote the call tells nothing
+    kGoroutine,      // the goroutine that wrote the call, or that made its connection
+    kPythonContext,  // the context the call was written in: the answer of its exchange tells
+  };
   struct Slot {
     Token token = 0;
     uint32_t index = 0;
@@ -134,6 +143,10 @@ class LinkResolver {
     UnlinkedReason reason = UnlinkedReason::kNoContext;
     bool late = false;     // `parent` comes from a backward link
     bool by_wake = false;  // and that from a completion wake
+    Identity identity = Identity::kThread;
+    uint64_t runtime_id = 0;                                  // of whoever wrote the call, or read the request
+    uint64_t strayed_ns = 0;                                  // goroutine's new connection: when one was last given to another
+    uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
   };
@@ -144,6 +157,7 @@ class LinkResolver {
     uint32_t open = 0;        // open exchanges
     uint32_t stalled = 0;     // of them, those with no call under way
     uint32_t slots = 0;       // slots that refer to it: it stays until they are gone
+    uint64_t strayed_ns = 0;  // when a goroutine's connection last went to a request that may not have asked for it
     uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
     TrustMeter meter;
@@ -201,6 +215,15 @@ class LinkResolver {
   void LinkWoken(uint32_t exchange, uint32_t tid, uint64_t now_ns);
   bool WakeIsBelieved(const Slot& call, const Slot& exchange, uint64_t now_ns);
   void LinkOneBack(uint32_t call, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns);
+  // link_runtime.cc: what the language runtime says.
+  bool OpenCallOfRuntime(uint32_t at, const RequestSeen& request, uint64_t now_ns);
+  void OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, uint64_t now_ns);
+  bool IsByRuntime(uint32_t call) const;
+  void AnswerOfRuntime(uint32_t exchange, const ResponseStarted& response, uint64_t now_ns);
+  void LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t now_ns);
+  void JoinContext(uint32_t call);
+  void LeaveContext(uint32_t call);
+  LinkStatus StatusOfRuntime(Slot& call, bool final, const Trust& trust);
   void Claim(Slot& call, uint32_t exchange);
   void Unclaim(Slot& call);
   bool MayStillBeLinked(const Slot& call);
@@ -216,6 +239,8 @@ class LinkResolver {
   uint32_t reclaim_hand_ = 0;
   uint64_t losses_until_ns_ = 0;
   FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
+  FlatTable<ContextKey, uint32_t, ContextKeyHash> contexts_;  // context -> its undecided call that came last
+  AnswerHistory answers_;
   std::vector<Ref> linked_;
   ResolverCounters counters_;
 };

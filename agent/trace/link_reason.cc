@@ -28,6 +28,8 @@ std::string_view Name(UnlinkedReason reason) {
       return "other-unresolved";
     case UnlinkedReason::kUnverified:
       return "unverified";
+    case UnlinkedReason::kContextShared:
+      return "context-shared";
     case UnlinkedReason::kPipelined:
       return "pipelined";
     case UnlinkedReason::kUnknownRole:

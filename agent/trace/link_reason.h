@@ -23,6 +23,7 @@ enum class UnlinkedReason : uint8_t {
   kContradicted,     // the thread read the call's response and then answered another exchange
   kOtherUnresolved,  // distrusted process: the thread had read another exchange in the same turn
   kUnverified,       // distrusted process: the answer did not follow the call's response
+  kContextShared,    // the goroutine or the context of the call serves several exchanges at once in this process
   kPipelined,        // the call or its parent shares a turn of its connection with another request
   kUnknownRole,      // which end asked is not known
   kRequestNotSeen,   // the span's own request was not reported: lost, or forgotten

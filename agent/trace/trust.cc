@@ -35,6 +35,8 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   trust.verify = contradictions * 1000 > contradictions + Count(Sign::kAgreement);
   trust.narrow = violations * 100 > violations + Count(Sign::kLink);
   trust.spotless = contradictions == 0 && violations == 0;
+  trust.context_shared = Count(Sign::kContextShared) > 0;
+  trust.context_proven = !trust.context_shared && Count(Sign::kContextKept) >= kContextProof;
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;
   trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= kReuseProof;
   return trust;

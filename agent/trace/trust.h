@@ -10,11 +10,13 @@ namespace wirespan::trace {
 
 // F, V, FLX and VL of the causality reference.
 struct Trust {
-  bool verify = false;         // V: more than 0.1 % contradictions: a forward link counts only if verified
-  bool narrow = false;         // LX: more than 1 % violations: no sibling unions outside event loops
-  bool spotless = true;        // no contradiction and no violation in the window: links are exact
-  bool reuse_strayed = false;  // a pooled connection reused at once served another exchange
-  bool reuse_proven = false;   // reused pool connections have kept to their exchange often enough, and never strayed
+  bool verify = false;          // V: more than 0.1 % contradictions: a forward link counts only if verified
+  bool narrow = false;          // LX: more than 1 % violations: no sibling unions outside event loops
+  bool spotless = true;         // no contradiction and no violation in the window: links are exact
+  bool reuse_strayed = false;   // a pooled connection reused at once served another exchange
+  bool context_shared = false;  // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
+  bool context_proven = false;  // they have kept exchanges apart often enough, and never failed to
+  bool reuse_proven = false;    // reused pool connections have kept to their exchange often enough, and never strayed
   bool operator==(const Trust&) const = default;
 };
 
@@ -27,12 +29,15 @@ class TrustMeter {
     kViolation,      // a backward link named an exchange younger than the call
     kReuseKept,      // a call on a connection reused at once was verified
     kReuseStrayed,   // such a call turned out to be another exchange's
+    kContextKept,    // a goroutine or context answered one exchange while another was open
+    kContextShared,  // one answered two exchanges that overlapped
     kCount,
   };
   static constexpr uint64_t kBucketNs = 5'000'000'000;
   static constexpr uint64_t kBuckets = 12;  // a window of one minute
   static constexpr uint64_t kWindowNs = kBucketNs * kBuckets;
   static constexpr uint64_t kReuseProof = 16;
+  static constexpr uint64_t kContextProof = 16;
 
   void Note(Sign sign, uint64_t now_ns);
   Trust trust(uint64_t now_ns);

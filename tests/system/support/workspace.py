@@ -37,7 +37,7 @@ def check_equal(actual, expected, what):
 
 def wait_until(condition, what, timeout=20.0):
     """Asks until the answer is true and returns it. The pause is between questions, never instead of one."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         value = condition()
         if value:
@@ -122,7 +122,7 @@ class Process:
 
     def await_line(self, stream, start, timeout=30.0):
         """The rest of the first line that begins with `start`."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         with self._changed:
             while True:
                 for line in self._lines[stream]:
@@ -145,7 +145,7 @@ class Process:
 
     def wait(self, timeout=60.0):
         try:
-            status = self.popen.wait(timeout)
+            status = self.popen.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} still runs after {timeout:.0f} s: {self.text('stderr')[-500:]}") from None
         for reader in self._readers:

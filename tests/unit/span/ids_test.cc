@@ -121,6 +121,15 @@ TEST(JoinKey, IsNotKnownWithoutAddressRoleOrPeer) {
   EXPECT_FALSE(MakeUnixJoinKey(key, 5, 6, ConnectionRole::kUnknown, 1).known());
 }
 
+TEST(JoinKey, SequenceNumbersNameARequestAlikeAtBothEnds) {
+  const IdKey key = ReferenceKey();
+  const trace::JoinKey name = MakeSequenceKey(key, ConnectionRole::kClient, 7, 9);
+  EXPECT_EQ(MakeSequenceKey(key, ConnectionRole::kServer, 7, 9), name);
+  EXPECT_NE(MakeSequenceKey(key, ConnectionRole::kServer, 9, 7), name);
+  EXPECT_TRUE(MakeSequenceKey(key, ConnectionRole::kClient, 0, 0).known());
+  EXPECT_FALSE(MakeSequenceKey(key, ConnectionRole::kUnknown, 7, 9).known());
+}
+
 TEST(JoinKey, BothEndsOfAUnixSocketAgree) {
   const IdKey key = ReferenceKey();
   const auto client = MakeUnixJoinKey(key, 5, 6, ConnectionRole::kClient, 77);

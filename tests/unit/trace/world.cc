@@ -15,7 +15,8 @@ std::string NameOf(ConnectionRole role, int number) {
 int World::NewRequest(int parent, std::optional<IncomingContext> header) {
   const int number = static_cast<int>(requests.size());
   const auto id = static_cast<uint64_t>(number) + 1;
-  requests.push_back({.number = number, .join = {MixBits(id), id}, .header = std::move(header), .parent = parent});
+  requests.push_back(
+      {.number = number, .join = {MixBits(id), id}, .sequences = {}, .header = std::move(header), .parent = parent});
   return number;
 }
 
@@ -72,7 +73,8 @@ void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   seen.time_ns = now_ns;
   seen.token = TokenOf(end);
   seen.role = ConnectionRole::kServer;
-  seen.join = record.join;
+  seen.join = JoinOf(record, ConnectionRole::kServer);
+  seen.sequences = record.sequences;
   seen.incoming = record.header;
   seen.tgid = thread.tgid;
   seen.thread = Stamp(thread);
@@ -135,7 +137,8 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.time_ns = now_ns;
   seen.token = TokenOf(end);
   seen.role = ConnectionRole::kClient;
-  seen.join = record.join;
+  seen.join = JoinOf(record, ConnectionRole::kClient);
+  seen.sequences = record.sequences;
   seen.incoming = record.header;
   seen.tgid = thread.tgid;
   seen.thread = Stamp(thread);
@@ -181,7 +184,7 @@ void World::Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role) {
   finished.token = end.current;
   finished.role = role;
   finished.tgid = thread.tgid;
-  finished.join = record.join;
+  finished.join = JoinOf(record, role);
   finished.last_tid = thread.tid;
   finished.last_turn = thread.turn;
   finished.span.name = NameOf(role, record.number);
@@ -219,9 +222,14 @@ void World::Wakes(WorldThread& waker, const WorldThread& wakee) {
 
 // ---- Outcome ----
 
+JoinKey JoinOf(const WorldRequest& request, ConnectionRole role) {
+  const bool other = request.translated && role == ConnectionRole::kServer;
+  return other ? JoinKey{request.join.high, ~request.join.low} : request.join;
+}
+
 exporters::SpanId SpanIdOf(const WorldRequest& request, ConnectionRole role) {
   const uint64_t start = role == ConnectionRole::kClient ? request.client_start_ns : request.server_start_ns;
-  return span::MakeSpanId(kTestKey, request.join, role, start);
+  return span::MakeSpanId(kTestKey, JoinOf(request, role), role, start);
 }
 
 IncomingContext Header(uint8_t trace, uint8_t parent, uint8_t flags, std::string trace_state) {

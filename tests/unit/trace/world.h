@@ -45,6 +45,8 @@ struct WorldThread {
 struct WorldRequest {
   int number = 0;
   JoinKey join;
+  JoinKey sequences;
+  bool translated = false;  // the server sees other addresses than the client
   std::optional<IncomingContext> header;
   bool has_client = false, has_server = false;
   uint64_t client_start_ns = 0, server_start_ns = 0;
@@ -138,6 +140,7 @@ class Outcome {
   std::map<exporters::SpanId, std::string> names_;  // of all requests, those without spans too
 };
 
+JoinKey JoinOf(const WorldRequest& request, ConnectionRole role);
 exporters::SpanId SpanIdOf(const WorldRequest& request, ConnectionRole role);
 IncomingContext Header(uint8_t trace, uint8_t parent, uint8_t flags = 1, std::string trace_state = {});
 
