@@ -38,9 +38,26 @@ StreamSide Connection::SideOf(Direction dir) const {
   return received ? StreamSide::kReceive : StreamSide::kSend;
 }
 
-// A client's thread may read a response before the kernel has told of the end of the call that wrote the request.
+// A call that writes is told at its end: what it caused may be read by another thread, and told, before.
 bool Connection::ComesTooEarly(const DataChunk& chunk) const {
-  if (facts.role != ConnectionRole::kClient || chunk.side != StreamSide::kReceive) return false;
+  if (chunk.side != StreamSide::kReceive) return false;
+  return facts.role == ConnectionRole::kServer ? PrecedesAnswer(chunk) : PrecedesRequest(chunk);
+}
+
+// A request that was read when more of the answer to the last one had been written than was told. In a body of known length the
+// order does not matter, and what is missing may have been moved by a call that nobody sees (sendfile).
+bool Connection::PrecedesAnswer(const DataChunk& chunk) const {
+  const ByteStream& answers = stream(StreamSide::kSend);
+  if (!chunk.first_of_turn || !answers.started() || !HasOpen()) return false;
+  if (steps_[decoders::Index(Direction::kServerToClient)] != Step::kInStep && !awaits_response_) return false;
+  const auto missing = static_cast<int32_t>(chunk.reverse_position - static_cast<uint32_t>(answers.end()));
+  const bool any_order = steps_[decoders::Index(Direction::kClientToServer)] == Step::kInStep &&
+                         session_->BodyLeft(Direction::kServerToClient) >= static_cast<uint64_t>(std::max(missing, 0));
+  return missing > 0 && !any_order;
+}
+
+// A response to a request that is not known to be written yet.
+bool Connection::PrecedesRequest(const DataChunk& chunk) const {
   // The answer to a request that is not known to be written yet, while the response before has no end of its own.
   const bool is_next = IsAdrift(Direction::kServerToClient) && chunk.first_of_turn && !SawAll(Direction::kClientToServer, chunk);
   if (HasOpen() && !stream(StreamSide::kSend).has_pending() && !is_next) return false;
@@ -84,7 +101,7 @@ void Connection::ReleasePassed(const DataChunk& chunk, StreamContext& context) {
     if (s.has_pending() && static_cast<int32_t>(chunk.turn - s.FirstPending().chunk.turn) > 1) Drain(side, true, context);
   }
   // Before its next request a client has got the whole answer to the last: what is missing of it was not seen.
-  if (chunk.side == requests && chunk.first_of_turn) {
+  if (chunk.side == requests && chunk.first_of_turn && !ComesTooEarly(chunk)) {
     for (const StreamSide side : {requests, Opposite(requests)}) DrainBefore(side, chunk.turn, context);
   }
 }
@@ -133,15 +150,25 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
   const Direction dir = DirectionOf(chunk.side);
   const bool in_use = state_ == State::kActive ? step(dir) == Step::kInStep : candidate_ && dir == Direction::kClientToServer;
   const bool has_hole = begin > stream.end() && in_use;
-  // A server answers what it has read: where a part of that is not there yet, it was lost.
-  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend && chunk.first_of_turn) {
-    Drain(StreamSide::kReceive, true, context);
-    if (state_ == State::kOff) return;
-  }
+  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend) ReleaseRead(chunk, context);
+  if (state_ == State::kOff) return;
   if (has_hole || (stream.has_pending() && begin > stream.end()) || ComesTooEarly(chunk)) {
     Hold(begin, chunk, context);
   } else {
     Deliver(begin, chunk, context);
+  }
+}
+
+// A server answers what it has read: what a call that writes had read before waits no longer, and what is missing of it was lost.
+void Connection::ReleaseRead(const DataChunk& chunk, StreamContext& context) {
+  const ByteStream& requests = stream(StreamSide::kReceive);
+  const auto was_read = [&](uint64_t begin) {
+    return static_cast<int32_t>(chunk.reverse_position - static_cast<uint32_t>(begin)) > 0;
+  };
+  while (state_ != State::kOff && requests.has_pending() && was_read(requests.FirstPending().begin) &&
+         (chunk.first_of_turn || requests.FirstPending().begin <= requests.end())) {
+    DrainBefore(StreamSide::kSend, requests.FirstPending().chunk.turn, context);
+    if (state_ != State::kOff) DeliverPending(StreamSide::kReceive, context);
   }
 }
 
@@ -159,7 +186,8 @@ void Connection::JumpBack(const DataChunk& chunk, StreamContext& context) {
 void Connection::Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context) {
   ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
   if (stream.AddPending(begin, chunk, context.now_ns, *context.stores)) return;
-  const bool early = ComesTooEarly(stream.FirstPending().chunk) && stream.FirstPending().begin <= stream.end();
+  const PendingChunk& first = stream.FirstPending();
+  const bool early = facts.role == ConnectionRole::kClient && first.begin <= stream.end() && ComesTooEarly(first.chunk);
   context.losses->Add(early ? Loss::kEarlyResponseDropped : Loss::kReorderOverflow);
   Drain(chunk.side, true, context);
   if (state_ == State::kOff) return;
@@ -170,6 +198,10 @@ void Connection::Drain(StreamSide side, bool force, StreamContext& context) {
   // Responses are never hurried past the requests before them.
   if (force && DirectionOf(side) == Direction::kServerToClient) Drain(Opposite(side), true, context);
   ByteStream& stream = streams_[static_cast<size_t>(side)];
+  // Nor a server's next request past the rest of the answer before it.
+  if (force && facts.role == ConnectionRole::kServer && side == StreamSide::kReceive && stream.has_pending()) {
+    DrainBefore(StreamSide::kSend, stream.FirstPending().chunk.turn, context);
+  }
   while (stream.has_pending() && state_ != State::kOff) {
     const PendingChunk& first = stream.FirstPending();
     if (!force && (first.begin > stream.end() || ComesTooEarly(first.chunk))) return;
@@ -370,7 +402,11 @@ void Connection::AtResponseTurn(const DataChunk& chunk, StreamContext& context) 
     FollowAdrift();
   }
   if (step(Direction::kServerToClient) != Step::kWaiting) return;
-  if (state_ == State::kActive && awaits_response_ && HasOpen() && chunk.exchange == awaited_token_ &&
+  // Where the next request waits for this, told late, it bears that one's token.
+  const ByteStream& requests = stream(StreamSide::kReceive);
+  const bool is_late = facts.role == ConnectionRole::kServer && requests.has_pending() &&
+                       requests.FirstPending().begin == requests.end() && SawAll(Direction::kClientToServer, chunk);
+  if (state_ == State::kActive && awaits_response_ && HasOpen() && (chunk.exchange == awaited_token_ || is_late) &&
       chunk.time_ns >= awaited_since_ns_) {
     step(Direction::kServerToClient) = Step::kInStep;
     awaits_response_ = false;

@@ -87,7 +87,10 @@ class Connection {
   ByteStream& stream(decoders::Direction dir) { return streams_[static_cast<size_t>(SideOf(dir))]; }
   Step& step(decoders::Direction dir) { return steps_[decoders::Index(dir)]; }
   bool HasOpen() const { return session_ != nullptr && session_->open_count() > 0; }
+  // What it follows by position, or answers, was not told yet.
   bool ComesTooEarly(const DataChunk& chunk) const;
+  bool PrecedesAnswer(const DataChunk& chunk) const;   // on a server connection
+  bool PrecedesRequest(const DataChunk& chunk) const;  // on a client connection
   // A message of that direction is in progress without its framing.
   bool IsAdrift(decoders::Direction dir) const;
   // Everything that moved in that direction before `chunk`, of the other one, was seen.
@@ -97,6 +100,7 @@ class Connection {
   void Place(const DataChunk& chunk, StreamContext& context);
   void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);
   void Drain(StreamSide side, bool force, StreamContext& context);
+  void ReleaseRead(const DataChunk& chunk, StreamContext& context);
   void DrainBefore(StreamSide side, uint32_t turn, StreamContext& context);
   void DeliverPending(StreamSide side, StreamContext& context);
   void Deliver(uint64_t begin, const DataChunk& chunk, StreamContext& context);

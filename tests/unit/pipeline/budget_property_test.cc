@@ -192,8 +192,8 @@ struct Expected {
 // Tells one conversation and keeps what should come of it.
 class Conversation {
  public:
-  Conversation(uint64_t seed, ws_role role, size_t budget, bool policy_works)
-      : random(seed), end_(7, role), teller_(end_, budget), policy_works_(policy_works) {
+  Conversation(uint64_t seed, ws_role role, size_t budget, bool policy_works, bool ends_late = false)
+      : random(seed), end_(7, role), teller_(end_, budget), policy_works_(policy_works), ends_late_(ends_late) {
     end_.position[0] = static_cast<uint32_t>(random());
     end_.position[1] = static_cast<uint32_t>(0 - Pick(random, 5000));
     h.Feed(end_.Opened());
@@ -201,6 +201,7 @@ class Conversation {
 
   void Run(const std::vector<Planned>& plans, size_t largest) {
     for (const Planned& plan : plans) Exchange(plan, largest);
+    h.Feed(held_back_);
     h.Feed({end_.Ended(end_.RequestSide()), end_.Ended(end_.ResponseSide()), end_.Closed()});
     h.shard.Tick(end_.now);
   }
@@ -210,6 +211,7 @@ class Conversation {
   std::vector<Expected> expected;
   size_t cut_heads = 0;
   size_t beyond = 0;  // messages of which something was not copied
+  size_t late = 0;    // answers whose last records were told after the next request's first
 
  private:
   void Exchange(const Planned& plan, size_t largest) {
@@ -225,27 +227,49 @@ class Conversation {
       Turn(plan.continued, end_.RequestSide(), largest);
     }
     if (policy_works_ && !h.policy.budgets.empty()) teller_.budget = h.policy.budgets.back().second;
-    e.response_whole = Turn(plan.response, end_.ResponseSide(), largest);
+    e.response_whole = Turn(plan.response, end_.ResponseSide(), largest, ends_late_);
     e.end_ns = last_told_ns_;
     cut_heads += (e.request_whole ? 0U : 1U) + (e.response_whole ? 0U : 1U);
   }
 
   // True: the message's head was copied whole.
-  bool Turn(const Wire& wire, ws_direction direction, size_t largest) {
+  bool Turn(const Wire& wire, ws_direction direction, size_t largest, bool ends_late = false) {
     const size_t from = teller_.moved(direction);
-    for (const std::vector<Record>& call : Calls(random, wire, direction, largest, teller_)) {
-      for (const Record& record : call) {
-        h.Feed(record);
-        last_told_ns_ = TimeOf(record);
+    std::vector<Record> records;
+    for (std::vector<Record>& call : Calls(random, wire, direction, largest, teller_)) {
+      for (Record& record : call) records.push_back(std::move(record));
+    }
+    if (!records.empty()) last_told_ns_ = TimeOf(records.back());
+    const size_t told_first = held_back_.empty() ? 0 : std::min<size_t>(records.size(), 1 + Pick(random, 4));
+    for (size_t i = 0; i < told_first; ++i) h.Feed(records[i]);
+    TellHeldBack(records);
+    const size_t late_from = records.size() - (ends_late ? Pick(random, std::min<size_t>(records.size(), 3) + 1) : 0);
+    for (size_t i = told_first; i < records.size(); ++i) {
+      if (i < late_from) {
+        h.Feed(records[i]);
+      } else {
+        held_back_.push_back(std::move(records[i]));
       }
     }
     beyond += teller_.Copied(direction, from, teller_.moved(direction)) ? 0U : 1U;
     return teller_.Copied(direction, from, from + wire.head_bytes);
   }
 
+  void TellHeldBack(const std::vector<Record>& next_turn) {
+    if (held_back_.empty()) return;
+    ++late;
+    for (Record& record : held_back_) {
+      StampLate(record, next_turn.front());
+      h.Feed(record);
+    }
+    held_back_.clear();
+  }
+
   EventMaker end_;
   BudgetTeller teller_;
+  std::vector<Record> held_back_;
   bool policy_works_;
+  bool ends_late_;
   uint64_t last_told_ns_ = 0;
 };
 
@@ -356,6 +380,22 @@ TEST(BudgetProperty, WhereThePolicyIsHeededOneExchangeOfAConnectionIsCutAtMost) 
     sums.cut += c.cut_heads;
   }
   EXPECT_GT(sums.cut, 0U);
+}
+
+// A thread may read the next request and tell of it before another has told of the end of its answer to the last.
+TEST(BudgetProperty, TheEndOfAnAnswerToldAfterTheNextRequestBelongsToTheAnswer) {
+  size_t late = 0;
+  for (uint64_t seed = 0; seed < Seeds(300); ++seed) {
+    Random random(seed + 77000);
+    const Style style{.tempting = seed % 3 == 0, .big_heads = seed % 2 == 0, .files = false};
+    const std::vector<Planned> plans = Plan(random, style);
+    const size_t budget = OneIn(random, 3) ? 1'000'000 : 64 + Pick(random, 6000);
+    Conversation c(seed, WS_ROLE_SERVER, budget, false, true);
+    c.Run(plans, OneIn(random, 2) ? 300 : 1 + Pick(random, 9000));
+    ASSERT_EQ(Difference(c, !style.tempting), "") << "seed " << seed << " budget " << budget << Told(c);
+    late += c.late;
+  }
+  EXPECT_GT(late, 300U);
 }
 
 // Where requests are sent without waiting, what is cut off may cost spans, counted, but never gives a wrong one.

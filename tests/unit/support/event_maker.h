@@ -22,6 +22,21 @@ Record ToRecord(const Wire& wire, std::string_view payload = {}) {
   return record;
 }
 
+inline ws_data_event DataOf(const Record& record) {
+  ws_data_event wire;
+  std::memcpy(&wire, record.data(), sizeof(wire));
+  return wire;
+}
+
+// A send whose end is told after `next`, of another thread: it is stamped with the turn that has begun meanwhile.
+inline void StampLate(Record& send, const Record& next) {
+  ws_data_event wire = DataOf(send);
+  const ws_data_event now = DataOf(next);
+  wire.turn = now.turn;
+  wire.exchange = now.exchange;
+  std::memcpy(send.data(), &wire, sizeof(wire));
+}
+
 // What a test may wish to change of one data event; -1 and nullopt-like defaults leave what the kernel would say.
 struct ChunkOptions {
   uint32_t tid = 0;       // 0: the maker's
