@@ -472,7 +472,7 @@ void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bo
 void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
   Slot& call = slots_[at];
   const Slot& parent = slots_[exchange];
-  if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone) return;
+  if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone || IsByRuntime(at)) return;
   if (call.opened_ns <= parent.opened_ns) {
     ++counters_.violations;
     Note(call, TrustMeter::Sign::kViolation, now_ns);

@@ -192,6 +192,22 @@ std::vector<Story> Stories() {
          s.world.ServerReads(other, s.world.NewEnd(), s.world.NewRequest());  // time goes on
          s.world.ServerAnswers(s.thread, s.in);
        }},
+      {UnlinkedReason::kContextShared,
+       [](Stage& s) {
+         constexpr uint64_t kGoroutine = 7;
+         s.Read();
+         RequestSeen& call = s.Call();
+         call.thread.runtime_id = kGoroutine;
+         call.stored = s.in.current;
+         WorldEnd& other = s.world.NewEnd();
+         s.world.ServerReads(s.thread, other, s.world.NewRequest());
+         s.world.ClientReads(s.thread, s.out);
+         for (WorldEnd* end : {&s.in, &other}) {
+           s.world.ServerAnswers(s.thread, *end, false);
+           std::get<ResponseStarted>(s.world.facts.back()).thread.runtime_id = kGoroutine;
+           s.world.ServerFinishes(s.thread, *end);
+         }
+       }},
       {UnlinkedReason::kProcessesFull,
        [](Stage& s) {
          WorldThread other = s.world.Thread(20, 20, false);

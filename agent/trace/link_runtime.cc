@@ -1,0 +1,156 @@
+// LinkResolver, runtime identities (docs/linking.md): what runs a call is known by name, so no thread has to be followed. A
+// goroutine that serves an exchange makes its calls itself, or starts the one that connects for it: the kernel half names the
+// exchange. A CPython context is a task's: calls written in it between the reading of a request and the answer written in it
+// belong to that exchange. An identity that answers two exchanges at once is none, and its process's links by identities are
+// dropped.
+#include <algorithm>
+
+#include "agent/trace/link.h"
+
+namespace wirespan::trace {
+
+using exporters::LinkConfidence;
+using exporters::LinkEvidence;
+
+namespace {
+LinkStatus Unlinked(UnlinkedReason reason) { return {.state = LinkStatus::State::kUnlinked, .reason = reason}; }
+}  // namespace
+
+// Whether threads have nothing to say about the call.
+bool LinkResolver::IsByRuntime(uint32_t call) const {
+  return slots_[call].identity == Identity::kGoroutine || slots_[call].identity == Identity::kPythonContext;
+}
+
+// ---- The call ----
+
+// False: what its thread did decides.
+bool LinkResolver::OpenCallOfRuntime(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
+  Slot& slot = slots_[at];
+  if (IsGoroutine(slot.runtime_id)) {
+    OpenCallOfGoroutine(at, request, now_ns);
+    return slot.identity == Identity::kGoroutine;
+  }
+  // Outside event loops a thread works for one exchange at a time, and says so itself.
+  if (!IsPythonContext(slot.runtime_id) || !request.loop_thread) return false;
+  slot.identity = Identity::kPythonContext;
+  JoinContext(at);
+  return true;
+}
+
+// A pool that dials for a request may give the connection to another, where the first got one that became free meanwhile. That
+// begins with a connection used again, and goes on with those that are given away: so a new connection is its maker's only if
+// nothing like that was seen since the maker's exchange began.
+void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
+  Slot& slot = slots_[at];
+  Process& process = processes_[slot.process];
+  if (request.stored == 0) {
+    slot.identity = Identity::kPooled;
+    process.strayed_ns = request.time_ns;
+    return;
+  }
+  slot.identity = Identity::kGoroutine;
+  slot.forward = request.stored;
+  slot.candidate = Candidate::kFirm;
+  Slot* parent = Find(request.stored);
+  const bool dialled = request.fresh && (parent == nullptr || parent->runtime_id != slot.runtime_id);
+  if (dialled) {
+    slot.strayed_ns = process.strayed_ns;
+    const bool strays = parent == nullptr || parent->answered_ns != 0 || slot.strayed_ns >= parent->opened_ns;
+    if (strays) process.strayed_ns = request.time_ns;
+  }
+  if (parent == nullptr) return;
+  const uint32_t exchange = *by_token_.Find({request.stored, 0});
+  Charge(slot, exchange);
+  Claim(slot, exchange);
+  Note(slot, TrustMeter::Sign::kLink, now_ns);
+}
+
+void LinkResolver::JoinContext(uint32_t at) {
+  Slot& slot = slots_[at];
+  auto [last, added] = contexts_.Insert({slot.runtime_id, slot.process}, at);
+  if (added) return;
+  slot.context_next = *last;
+  slots_[*last].context_previous = at;
+  *last = at;
+}
+
+void LinkResolver::LeaveContext(uint32_t at) {
+  Slot& slot = slots_[at];
+  if (slot.identity != Identity::kPythonContext) return;
+  const ContextKey key{slot.runtime_id, slot.process};
+  uint32_t* last = contexts_.Find(key);
+  if (slot.context_next != kNone) slots_[slot.context_next].context_previous = slot.context_previous;
+  if (slot.context_previous != kNone) {
+    slots_[slot.context_previous].context_next = slot.context_next;
+  } else if (last != nullptr && *last == at) {
+    *last = slot.context_next;
+    if (slot.context_next == kNone) contexts_.Erase(key);
+  }
+  slot.context_previous = slot.context_next = kNone;
+}
+
+// ---- The answer ----
+
+void LinkResolver::AnswerOfRuntime(uint32_t exchange, const ResponseStarted& response, uint64_t now_ns) {
+  const uint64_t runtime_id = response.thread.runtime_id;
+  Slot& slot = slots_[exchange];
+  if (runtime_id == 0 || slot.process == kNone || slot.closed) return;
+  if (answers_.Overlaps({runtime_id, slot.process}, slot.opened_ns, response.time_ns)) {
+    ++counters_.contexts_shared;
+    Note(slot, TrustMeter::Sign::kContextShared, now_ns);
+  } else if (processes_[slot.process].open > 1) {
+    Note(slot, TrustMeter::Sign::kContextKept, now_ns);
+  }
+  if (IsPythonContext(runtime_id)) LinkContext(exchange, runtime_id, now_ns);
+  // The one that answers serves the connection, whoever read the first byte.
+  if (IsGoroutine(runtime_id)) slot.runtime_id = runtime_id;
+}
+
+// The calls of the context since the request was read are the exchange's; older ones are nobody's any more.
+void LinkResolver::LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t now_ns) {
+  const uint32_t* last = contexts_.Find({runtime_id, slots_[exchange].process});
+  uint32_t next = last == nullptr ? kNone : *last;
+  while (next != kNone) {
+    const uint32_t at = next;
+    Slot& call = slots_[at];
+    next = call.context_next;
+    LeaveContext(at);
+    if (call.opened_ns <= slots_[exchange].opened_ns || call.ambiguous || call.settled) continue;
+    call.late = true;
+    Claim(call, exchange);
+    Note(call, TrustMeter::Sign::kLink, now_ns);
+    linked_.push_back(RefOf(at));
+  }
+}
+
+// ---- The verdict ----
+
+LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& trust) {
+  if (trust.context_shared) return Unlinked(UnlinkedReason::kContextShared);
+  const bool named = call.late || call.candidate != Candidate::kNone;
+  if (!named) {
+    if (!MayStillBeLinked(call)) return Unlinked(call.reason);
+    return final ? Unlinked(UnlinkedReason::kHoldExpired) : LinkStatus{};
+  }
+  if (!Alive(call.parent)) {
+    const bool forgotten = call.parent.slot != kNone;
+    const uint32_t* found = by_token_.Find({call.forward, 0});
+    if (forgotten || found == nullptr) return final || forgotten ? Unlinked(UnlinkedReason::kParentUnknown) : LinkStatus{};
+    Claim(call, *found);
+  }
+  const Slot& parent = slots_[call.parent.slot];
+  if (parent.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
+  if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
+  if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
+  if (call.strayed_ns >= parent.opened_ns) return Unlinked(UnlinkedReason::kQueuedReuse);
+  // Until the process has proven that its identities keep exchanges apart, every exchange that could have shared this one is
+  // awaited: its answer would tell.
+  if (!trust.context_proven && MayStillBeLinked(call)) return final ? Unlinked(UnlinkedReason::kUnverified) : LinkStatus{};
+  LinkStatus status{.state = LinkStatus::State::kLinked, .settled = call.late || parent.closed, .parent = call.parent};
+  status.evidence = call.identity == Identity::kGoroutine ? LinkEvidence::kGoroutine : LinkEvidence::kTaskContext;
+  status.confidence = LinkConfidence::kExact;
+  return status;
+}
+
+}  // namespace wirespan::trace
