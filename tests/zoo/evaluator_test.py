@@ -148,6 +148,15 @@ class Judging(unittest.TestCase):
         verdict = world.judge()
         self.assertEqual((verdict.phases["k1"].calls, verdict.phases["n10"].calls, verdict.total().calls), (4, 1, 5))
 
+    def test_what_began_before_the_capture_is_known_and_not_judged(self):
+        world, _, calls, *_ = two_requests()
+        world.spans.remove(calls[0])
+        verdict = Judge(world.spans, world.driver, world.backend, SERVICE_PORT, BACKEND_PORT, DRIVER, BACKEND, since_ns=2 * MS).judge()
+        score = verdict.phases["k1"]
+        self.assertEqual((score.calls, score.right["exact"], score.wrong_count, score.lost), (3, 3, 0, 0))  # one of them for the early request
+        self.assertEqual((score.requests, score.joined), (4, 4))
+        self.assertEqual(verdict.findings, [])
+
     def test_double_ids_are_found(self):
         world, *_ = two_requests()
         world.spans.append(copy.deepcopy(world.spans[0]))

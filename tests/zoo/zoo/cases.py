@@ -17,7 +17,8 @@ TIMER = "a call made by a timer follows no read; only an answer in the turn that
 class Case:
     """`start(workspace, backend_port)` -> Service. `recall`: what issue 4 promises (None: printed with `why`)."""
 
-    def __init__(self, name, start, recall=None, why="", lab_name=None, path="/run", quick=False, stop_signal=signal.SIGTERM, settle_s=0.15):
+    def __init__(self, name, start, recall=None, why="", lab_name=None, path="/run", quick=False, stop_signal=signal.SIGTERM, settle_s=0.15,
+                 midflight=False):
         self.name = name
         self.start = start
         self.recall = recall
@@ -27,6 +28,7 @@ class Case:
         self.quick = quick
         self.stop_signal = stop_signal
         self.settle_s = settle_s
+        self.midflight = midflight
 
 
 def add(name, start, **more):
@@ -262,3 +264,10 @@ def php_fpm(workspace, backend):
 
 
 add("php-fpm", php_fpm, recall=0.99, path="/run.php", why="between nginx and PHP-FPM runs FastCGI: without its spans the chain is cut there")
+
+
+# --- captures that begin in mid-flight: nothing wrong, and right again once the first connections are known
+MIDFLIGHT = "as the same service captured from its start; besides, the first request on a connection that was open before the capture may go unseen at either end"
+for name, start in (("nginx", nginx(1, True)), ("py-threads", threads("pool")), ("node", node("two", "keep")), ("go", go("newest", "pool")),
+                    ("cpp-queue", pool("queue", True, 16))):
+    add(f"midflight-{name}", start, why=MIDFLIGHT, midflight=True, quick=name == "node")

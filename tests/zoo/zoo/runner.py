@@ -17,6 +17,7 @@ SERVICES = os.path.join(ROOT, "tests", "zoo", "services")
 
 # name, requests, clients, keep-alive
 PHASES = (("k1", 120, 1, True), ("k10", 500, 10, True), ("k100", 1200, 100, True), ("n10", 300, 10, False), ("n100", 800, 100, False))
+MIDFLIGHT = ("mid", 4000, 10, True)
 QUICK_PHASES = (("k1", 40, 1, True), ("k10", 150, 10, True), ("k100", 300, 100, True), ("n10", 100, 10, False))
 
 
@@ -94,12 +95,16 @@ def _run(case, workspace, phases, seed, result, replay):
                                         "--path", case.path], stdin=subprocess.PIPE)
     driver.await_line("stdout", "ready")
     pids = [driver.pid, backend.process.pid] + [process.pid for process in service.processes]
+    if case.midflight:  # the capture begins under load, with the service's pools warm
+        _begin(driver, *MIDFLIGHT)
+        wait_until(lambda: os.path.getsize(backend_log) > 4000, "the load before the capture")
     tracer = Tracer.attach(workspace, pids, "--record", recording)
     since_ns = time.time_ns()
-    for name, requests, clients, keep_alive in phases:
-        driver.popen.stdin.write(f"{name} {requests} {clients} {'keep' if keep_alive else 'close'}\n".encode())
-        driver.popen.stdin.flush()
-        _, failed = driver.await_line("stdout", f"done {name}", 300).split()
+    if case.midflight:
+        driver.await_line("stdout", f"done {MIDFLIGHT[0]}", 300)
+    for phase in phases:
+        _begin(driver, *phase)
+        _, failed = driver.await_line("stdout", f"done {phase[0]} ", 300).split()
         result.unanswered += int(failed)
     driver.popen.stdin.close()
     driver.wait(30)
@@ -118,6 +123,11 @@ def _run(case, workspace, phases, seed, result, replay):
     result.patterns, result.examples = events.examples(recording, result.verdict.wrong, 3)
     if replay:
         result.replay = replay_difference(recording, capture.spans)
+
+
+def _begin(driver, name, requests, clients, keep_alive):
+    driver.popen.stdin.write(f"{name} {requests} {clients} {'keep' if keep_alive else 'close'}\n".encode())
+    driver.popen.stdin.flush()
 
 
 def _quiet(path, seconds):

@@ -79,36 +79,37 @@ def process_of(span):
 
 
 class Judge:
-    """`driver`, `backend`: their pids; any other process is the service. What began before `since_ns` was before the capture; what no
-    request caused and ended after `until_ns` was cut off by the end of the service."""
+    """`driver`, `backend`: their pids; any other process is the service. What began before `since_ns` may have been before the capture and
+    is not judged; what no request caused and ended after `until_ns` was cut off by the end of the service."""
 
     def __init__(self, spans, driver_rows, backend_rows, service_port, backend_port, driver, backend, since_ns=0, until_ns=1 << 63):
         self.driver_rows = driver_rows
-        self.backend_rows = [row for row in backend_rows if row.begun_ns >= since_ns]  # a job of its own may call before the capture
+        self.backend_rows = backend_rows
+        self.since_ns = since_ns
         self.until_ns = until_ns
         self.spans = {span["span_id"]: span for span in spans}
         own = [span for span in spans if process_of(span) not in (driver, backend)]
 
         def chosen(among, kind, attribute, port):
             return [span for span in among if span["kind"].upper() == kind and span["attributes"].get(attribute) == port]
-        self.requests = match(chosen(own, "SERVER", "network.local.port", service_port), driver_rows, "peer")
+        self.requests = match(chosen(own, "SERVER", "network.local.port", service_port), self.driver_rows, "peer")
         self.calls = match(chosen(own, "CLIENT", "network.peer.port", backend_port), self.backend_rows, "local")
-        self.asked = match([s for s in spans if process_of(s) == driver and s["kind"].upper() == "CLIENT"], driver_rows, "local")
+        self.asked = match([s for s in spans if process_of(s) == driver and s["kind"].upper() == "CLIENT"], self.driver_rows, "local")
         self.answered = match([s for s in spans if process_of(s) == backend and s["kind"].upper() == "SERVER"], self.backend_rows, "peer")
-        self.request_span = {driver_rows[index].truth: span for index, span in self.requests.span_of.items()}
+        self.request_span = {self.driver_rows[index].truth: span for index, span in self.requests.span_of.items()}
         self.verdict = Verdict()
         if len(self.spans) != len(spans):
             self.verdict.findings.append(f"{len(spans) - len(self.spans)} span ids occur twice")
 
     def judge(self):
         for index, row in enumerate(self.backend_rows):
-            if row.truth is None and row.ended_ns > self.until_ns:
+            if row.begun_ns < self.since_ns or (row.truth is None and row.ended_ns > self.until_ns):
                 continue
             self._judge_call(index, row)
             self._judge_hop(self.verdict.phases[phase_of(row.truth) if row.truth else UNTOLD], self.calls.span_of.get(index),
                             self.answered.span_of.get(index))
         for index, row in enumerate(self.driver_rows):
-            if row.status != 0:
+            if row.status != 0 and row.begun_ns >= self.since_ns:
                 self._judge_hop(self.verdict.phases[phase_of(row.truth)], self.asked.span_of.get(index), self.requests.span_of.get(index))
         self._find()
         return self.verdict
@@ -165,7 +166,7 @@ class Judge:
                                     ("service -> backend, CLIENT", self.calls, self.backend_rows),
                                     ("driver -> service, CLIENT", self.asked, self.driver_rows),
                                     ("service -> backend, SERVER", self.answered, self.backend_rows)):
-            missing = sum(1 for index in matched.rows_without if rows[index].status != 0)
+            missing = sum(1 for index in matched.rows_without if rows[index].status != 0 and rows[index].begun_ns >= self.since_ns)
             if missing:
                 self.verdict.findings.append(f"{name}: {missing} of {len(rows)} logged requests have no span")
             if matched.spans_without:
