@@ -15,6 +15,12 @@ int try_kprobe(void *ctx __attribute__((unused)))
 	return 0;
 }
 
+SEC("iter/task_file")
+int try_iterator(void *ctx __attribute__((unused)))
+{
+	return 0;
+}
+
 volatile __u64 read_jiffies;
 volatile __u64 read_ns;
 

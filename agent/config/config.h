@@ -16,6 +16,7 @@ namespace wirespan::config {
 
 enum class OutputFormat : uint8_t { kAuto, kTree, kJson, kNone };  // kAuto: tree on a terminal, else json
 enum class CaptureSource : uint8_t { kAuto, kSocket, kSyscall };
+enum class ExistingConnections : uint8_t { kAuto, kIterator, kProc };
 
 // As the OTEL_EXPORTER_OTLP_* variables; empty where not set. The exporters judge what they mean together.
 struct OtlpSignal {
@@ -64,6 +65,7 @@ struct Config {
   std::optional<std::chrono::milliseconds> duration;
   std::optional<status::ListenAddress> status_listen;  // /healthz, /readyz, /metrics; absent: nothing listens
   CaptureSource capture_source = CaptureSource::kAuto;
+  ExistingConnections existing_connections = ExistingConnections::kAuto;
   std::string log_level = "info";
   std::string log_format = "text";
   OtlpConfig otlp;

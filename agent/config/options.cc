@@ -107,6 +107,14 @@ Result<CaptureSource> ParseSource(std::string_view text) {
   return *word == "auto" ? CaptureSource::kAuto : *word == "socket" ? CaptureSource::kSocket : CaptureSource::kSyscall;
 }
 
+Result<ExistingConnections> ParseExisting(std::string_view text) {
+  const Result<std::string> word = ParseWord(text, {"auto", "iterator", "proc"});
+  if (!word) return word.error();
+  return *word == "auto"       ? ExistingConnections::kAuto
+         : *word == "iterator" ? ExistingConnections::kIterator
+                               : ExistingConnections::kProc;
+}
+
 Result<uint64_t> ParseRingBytes(std::string_view text) {
   Result<uint64_t> bytes = ParseBytes(text, 4096, 1ULL << 30U);
   if (bytes && !std::has_single_bit(*bytes)) return Error("'" + std::string(text) + "' is not a power of two");
@@ -221,6 +229,10 @@ void AddCapture(std::vector<Option>& out) {
   add("capture-source", "auto|socket|syscall", "where bytes are captured; an error if it cannot be had",
       Scalar(
           [](Config & c) -> auto& { return c.capture_source; }, ParseSource));
+  add("existing-connections", "auto|iterator|proc",
+      "how connections older than the agent are found: by the kernel's iterator over open files, or in /proc",
+      Scalar(
+          [](Config & c) -> auto& { return c.existing_connections; }, ParseExisting));
   add("turn-budget", "SIZE", "bytes copied per direction and turn of a connection",
       Bytes(
           [](Config & c) -> auto& { return c.bounds.turn_budget_bytes; }, 64, 65536));

@@ -164,7 +164,7 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, t.obj) bpf_program__set_autoload(program, false);
   for (bpf_program* selected : programs_) bpf_program__set_autoload(selected, true);
-  bpf_program__set_autoload(t.progs.on_task_file, true);
+  bpf_program__set_autoload(t.progs.on_task_file, options.existing != ExistingSource::kProc);
 
   ws_config& config = t.rodata->config;
   config.features = WS_FEATURE_RUNTIME_IDS;

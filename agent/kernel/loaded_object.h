@@ -36,6 +36,8 @@ void KeepLibbpfWarnings();
 // Whether the plan's kind of hook works here at all, by attaching a program that does nothing: costs milliseconds where the real
 // programs cost a walk of the verifier.
 Result<void> Try(const Plan& plan);
+// The same for an iterator over open files.
+Result<void> TryIterator();
 
 struct SkeletonDeleter {
   void operator()(tracer* skeleton) const;

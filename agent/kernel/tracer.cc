@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -55,13 +56,29 @@ uint64_t MemoryOf(int map_fd) {
   return 0;
 }
 
+// How connections older than the agent are found, and why not by the iterator.
+struct Existing {
+  ExistingSource source = ExistingSource::kIterator;
+  std::string reason;
+};
+
+// Of an object whose every program is loaded at once, a program that does not load takes the others with it: so it is tried before.
+Result<Existing> ChooseExisting(ExistingSource wanted) {
+  if (wanted == ExistingSource::kProc) return Existing{ExistingSource::kProc, "it was asked for"};
+  const Result<void> tried = TryIterator();
+  if (tried.ok()) return Existing{};
+  const Error error = tried.error().In("iterator over open files");
+  if (wanted == ExistingSource::kIterator) return error;
+  return Existing{ExistingSource::kProc, error.message()};
+}
+
 class LoadedTracer final : public Tracer {
   using Maps = decltype(tracer::maps);
   const Maps& maps() const { return object_->skeleton()->maps; }
 
  public:
-  LoadedTracer(std::unique_ptr<LoadedObject> object, Plan plan, std::vector<Attempt> failed)
-      : object_(std::move(object)), plan_(plan), failed_(std::move(failed)) {}
+  LoadedTracer(std::unique_ptr<LoadedObject> object, Plan plan, std::vector<Attempt> failed, Existing existing)
+      : object_(std::move(object)), plan_(plan), failed_(std::move(failed)), existing_(std::move(existing)) {}
 
   Result<void> OpenRings() {
     for (const UniqueFd& fd : object_->rings()) {
@@ -129,6 +146,37 @@ class LoadedTracer final : public Tracer {
     return {};
   }
 
+  std::vector<uint32_t> Targets() const override {
+    std::vector<uint32_t> tgids;
+    uint32_t tgid = 0;
+    const uint32_t* previous = nullptr;
+    // Forks and exits change the map meanwhile, and a key that is gone begins it anew: so it ends by number, too.
+    const uint32_t limit = 2 * bpf_map__max_entries(maps().targets);
+    while (tgids.size() < limit && bpf_map_get_next_key(Fd(maps().targets), previous, &tgid) == 0) {
+      tgids.push_back(tgid);
+      previous = &tgids.back();
+    }
+    std::sort(tgids.begin(), tgids.end());
+    tgids.erase(std::unique(tgids.begin(), tgids.end()), tgids.end());
+    return tgids;
+  }
+
+  ExistingSource existing() const override { return existing_.source; }
+  std::string ExistingReason() const override { return existing_.reason; }
+
+  Result<void> AddListener(uint64_t net_namespace, uint16_t port) override {
+    const uint64_t key = (net_namespace << 16U) | port;  // listener_key() of bpf/lib/core_read.bpf.h
+    const uint32_t one = 1;
+    if (bpf_map_update_elem(Fd(maps().listeners), &key, &one, BPF_ANY) != 0) {
+      return Error::FromErrno("tell the kernel of a listening port", errno);
+    }
+    return {};
+  }
+  bool SetPolicyRole(ConnectionId connection, ConnectionRole role) override {
+    const ws_policy policy{WS_POLICY_BUDGET, 0, static_cast<uint32_t>(role), 0};
+    return bpf_map_update_elem(Fd(maps().policies), &connection, &policy, BPF_NOEXIST) == 0 || errno == EEXIST;
+  }
+
   Result<void> ScanExisting() override {
     for (const ws_iteration what : {WS_ITERATE_LISTENERS, WS_ITERATE_CONNECTIONS}) {
       if (Result<void> done = RunIterator(what); !done.ok()) return done;
@@ -137,9 +185,14 @@ class LoadedTracer final : public Tracer {
   }
 
   Result<size_t> Sweep() override {
-    ++object_->skeleton()->bss->sweep_number;
+    BeginSweep();
     if (Result<void> done = RunIterator(WS_ITERATE_SWEEP); !done.ok()) return done.error();
-    return RemoveUnswept(object_->skeleton()->bss->sweep_number);
+    return EndSweep({});
+  }
+  // From here on, new connections carry the new number: they stay, whether they were looked at or not.
+  void BeginSweep() override { ++object_->skeleton()->bss->sweep_number; }
+  size_t EndSweep(const std::unordered_set<uint64_t>& open_inodes) override {
+    return RemoveUnswept(object_->skeleton()->bss->sweep_number, open_inodes);
   }
 
   bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
@@ -198,8 +251,8 @@ class LoadedTracer final : public Tracer {
     return bpf_map_update_elem(Fd(maps().policies), &connection, &policy, BPF_ANY) == 0;
   }
 
-  // Removes unix sockets that sweep number `sweep` did not find open; TCP's entries go with the socket.
-  size_t RemoveUnswept(uint32_t sweep) {
+  // Removes unix sockets that are neither of sweep number `sweep` nor in `open`; TCP's entries go with the socket.
+  size_t RemoveUnswept(uint32_t sweep, const std::unordered_set<uint64_t>& open) {
     std::vector<uint64_t> gone;
     uint64_t key = 0;
     const uint64_t* previous = nullptr;
@@ -210,7 +263,7 @@ class LoadedTracer final : public Tracer {
       if (bpf_map_lookup_elem(map, &key, value.data()) != 0) continue;
       ws_connection_life life{};
       std::memcpy(&life, value.data(), sizeof(life));
-      if (life.is_unix != 0 && life.sweep != sweep) gone.push_back(key);
+      if (life.is_unix != 0 && life.sweep != sweep && open.count(life.inode) == 0) gone.push_back(key);
     }
     for (const uint64_t sock : gone) bpf_map_delete_elem(map, &sock);
     return gone.size();
@@ -234,6 +287,7 @@ class LoadedTracer final : public Tracer {
   std::unique_ptr<LoadedObject> object_;
   Plan plan_;
   std::vector<Attempt> failed_;
+  const Existing existing_;
   std::vector<std::unique_ptr<RingReader>> readers_;
 };
 
@@ -284,9 +338,25 @@ std::string_view Name(CaptureSource source) {
   return "";
 }
 
-Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
+std::string_view Name(ExistingSource source) {
+  switch (source) {
+    case ExistingSource::kAuto:
+      return "auto";
+    case ExistingSource::kIterator:
+      return "iterator";
+    case ExistingSource::kProc:
+      return "proc";
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& wanted) {
   KeepLibbpfWarnings();
   if (std::optional<Error> obstacle = Obstacle()) return *std::move(obstacle);
+  Result<Existing> existing = ChooseExisting(wanted.existing);
+  if (!existing.ok()) return existing.error();
+  TracerOptions options = wanted;
+  options.existing = existing->source;
   std::vector<Attempt> failed;
   for (const Plan& plan : PlansFor(options.source)) {
     Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);
@@ -294,7 +364,7 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
       failed.push_back({plan.source, Describe(plan), false, object.error().message()});
       continue;
     }
-    auto loaded = std::make_unique<LoadedTracer>(*std::move(object), plan, std::move(failed));
+    auto loaded = std::make_unique<LoadedTracer>(*std::move(object), plan, std::move(failed), *existing);
     if (Result<void> done = loaded->OpenRings(); !done.ok()) return done.error();
     return std::unique_ptr<Tracer>(std::move(loaded));
   }
@@ -305,8 +375,11 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& options) {
   return Error(message + "; `wirespan doctor` says what to change");
 }
 
-std::vector<Attempt> Tracer::TryAll(const TracerOptions& options) {
+std::vector<Attempt> Tracer::TryAll(const TracerOptions& wanted) {
   KeepLibbpfWarnings();
+  const Result<Existing> existing = ChooseExisting(wanted.existing);
+  TracerOptions options = wanted;
+  if (existing.ok()) options.existing = existing->source;
   std::vector<Attempt> attempts;
   for (const Plan& plan : PlansFor(CaptureSource::kAuto)) {
     const Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);

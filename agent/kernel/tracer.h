@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/base/result.h"
@@ -19,8 +20,14 @@ namespace wirespan::kernel {
 enum class CaptureSource : uint8_t { kAuto, kSocket, kSyscall };
 std::string_view Name(CaptureSource source);  // "auto", "socket", "syscall"
 
+// How connections and listeners that are older than the agent are found: by the kernel's iterator over open files, or by user
+// space in /proc. kAuto: the former where it can be had.
+enum class ExistingSource : uint8_t { kAuto, kIterator, kProc };
+std::string_view Name(ExistingSource source);  // "auto", "iterator", "proc"
+
 struct TracerOptions {
   CaptureSource source = CaptureSource::kAuto;
+  ExistingSource existing = ExistingSource::kAuto;
   uint32_t ring_count = 1;
   uint32_t ring_bytes = 8U << 20U;  // each; a power of two, at least a page
   uint32_t turn_budget_bytes = 4096;
@@ -64,13 +71,24 @@ class Tracer {
   virtual bool IsTarget(uint32_t tgid) const = 0;
   // From now on the identities of what runs on the target's threads are read, until it execs or ends. Any thread.
   virtual Result<void> SetRuntime(uint32_t tgid, const RuntimeLayout& layout) = 0;
-  // Tells the kernel of the connections and listeners that the targets have already. Call after AddTarget; again after each
-  // batch.
+  virtual std::vector<uint32_t> Targets() const = 0;
+
+  // Which of the two there is here, and for kProc why: "iterator: load: Operation not permitted", or that it was asked for.
+  virtual ExistingSource existing() const = 0;
+  virtual std::string ExistingReason() const = 0;
+  // With the iterator: tells the kernel of the connections and listeners that the targets have already. Call after AddTarget;
+  // again after each batch. Where it fails, /proc is left.
   virtual Result<void> ScanExisting() = 0;
+  // With /proc: what the caller found there. A connection that user space has decided about already keeps that.
+  virtual Result<void> AddListener(uint64_t net_namespace, uint16_t port) = 0;
+  virtual bool SetPolicyRole(ConnectionId connection, ConnectionRole role) = 0;
 
   // Forgets unix connections whose socket is gone (TCP's go by themselves): a process that is killed closes them without a call.
   // Returns how many. Every half minute or so, off the data path.
   virtual Result<size_t> Sweep() = 0;
+  // The same with /proc. BeginSweep first; then the caller looks which sockets the targets have open.
+  virtual void BeginSweep() = 0;
+  virtual size_t EndSweep(const std::unordered_set<uint64_t>& open_inodes) = 0;
 
   // What user space decided about a connection. Any thread; a failure is counted by the caller.
   virtual bool SetPolicyOff(ConnectionId connection) = 0;

@@ -43,6 +43,14 @@ Result<void> Try(const Plan& plan) {
   return {};
 }
 
+Result<void> TryIterator() {
+  Result<Trial> loaded = Load("try_iterator");
+  if (!loaded.ok()) return loaded.error();
+  const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter((*loaded)->progs.try_iterator, nullptr));
+  if (!link) return Error::FromErrno("attach", errno);
+  return {};
+}
+
 JiffiesMeter::JiffiesMeter() = default;
 JiffiesMeter::~JiffiesMeter() = default;
 

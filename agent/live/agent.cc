@@ -31,6 +31,17 @@ kernel::TracerOptions TracerOptionsOf(const config::Config& config) {
       options.source = kernel::CaptureSource::kSyscall;
       break;
   }
+  switch (config.existing_connections) {
+    case config::ExistingConnections::kAuto:
+      options.existing = kernel::ExistingSource::kAuto;
+      break;
+    case config::ExistingConnections::kIterator:
+      options.existing = kernel::ExistingSource::kIterator;
+      break;
+    case config::ExistingConnections::kProc:
+      options.existing = kernel::ExistingSource::kProc;
+      break;
+  }
   const config::Bounds& bounds = config.bounds;
   const uint32_t by_cpus = std::clamp(std::thread::hardware_concurrency() / 4, 1U, 8U);
   options.ring_count = bounds.rings != 0 ? bounds.rings : by_cpus;
@@ -108,6 +119,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   Result<std::unique_ptr<kernel::Tracer>> tracer = kernel::Tracer::Open(tracer_options);
   if (!tracer.ok()) return tracer.error();
   agent->tracer_ = *std::move(tracer);
+  agent->existing_ = std::make_unique<ExistingConnections>(*agent->tracer_);
   Result<std::unique_ptr<kernel::JiffiesMeter>> meter = kernel::JiffiesMeter::Start();
   if (!meter.ok()) return meter.error();
   const int64_t unix_minus_boot_ns = MeasureUnixMinusBootNs(agent->clock_);
@@ -183,10 +195,7 @@ Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
     }
   }
   met_in_mid_life_.store(true, std::memory_order_release);
-  // Without the iterator, connections are found at their next byte, and their role is told by it.
-  if (Result<void> done = tracer_->ScanExisting(); !done.ok()) {
-    spdlog::warn("{}; open connections are found at their next byte", done.error().message());
-  }
+  existing_->Scan();
   return {};
 }
 
@@ -223,6 +232,7 @@ void Agent::OnExec(uint32_t tgid) {
 }
 
 void Agent::Start() {
+  started_ns_ = clock_.BootNs();
   assemble_thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "assemble");
     Assemble();
@@ -232,7 +242,7 @@ void Agent::Start() {
 }
 
 void Agent::Housekeep() {
-  if (Result<size_t> swept = tracer_->Sweep(); !swept.ok()) spdlog::warn("{}", swept.error().message());
+  existing_->Sweep();
 }
 
 // Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in
@@ -322,6 +332,7 @@ Summary Agent::MakeSummary() const {
     const std::lock_guard<std::mutex> lock(assembled_mutex_);
     summary.assembler = assembled_;
   }
+  summary.policy_failures += existing_->failures();
   summary.mailbox_dropped_facts = mailbox_->dropped_facts();
   summary.mailbox_dropped_spans = mailbox_->dropped_spans();
   summary.record_failures = recorder_ ? recorder_->counters().dropped : 0;
@@ -349,9 +360,10 @@ Gauges Agent::MakeGauges() const {
 }
 
 status::Heartbeat Agent::Beat() const {
-  status::Heartbeat beat{clock_.BootNs(), "assemble", assembled_ns_.load(std::memory_order_relaxed)};
+  // A thread that has not had its first turn yet is as far as the start.
+  status::Heartbeat beat{clock_.BootNs(), "assemble", std::max(started_ns_, assembled_ns_.load(std::memory_order_relaxed))};
   for (size_t i = 0; i < loops_.size(); ++i) {
-    if (const uint64_t progress_ns = loops_[i]->progress_ns(); progress_ns < beat.progress_ns) {
+    if (const uint64_t progress_ns = std::max(started_ns_, loops_[i]->progress_ns()); progress_ns < beat.progress_ns) {
       beat.slowest = "events-" + std::to_string(i);
       beat.progress_ns = progress_ns;
     }

@@ -1,6 +1,7 @@
 // Agent: the composition root of live tracing. Owns every long-lived object; Open, Start and Stop say the order. Threads:
 // events-N (one per ring: ring -> Shard), runtimes (which language runtime a process has), assemble (facts -> spans -> queues),
-// export-* (one per way out); the caller's thread selects processes and waits. Methods are for the main thread unless they say otherwise.
+// export-* (one per way out); the caller's thread selects processes and waits. Methods are for the main thread unless they say
+// otherwise.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include "agent/config/config.h"
 #include "agent/kernel/tracer.h"
 #include "agent/live/event_loop.h"
+#include "agent/live/existing_connections.h"
 #include "agent/live/fact_mailbox.h"
 #include "agent/live/outputs.h"
 #include "agent/live/summary.h"
@@ -48,6 +50,7 @@ class Agent {
 
   const kernel::Tracer& tracer() const { return *tracer_; }
   const Outputs& outputs() const { return *outputs_; }
+  const ExistingConnections& existing() const { return *existing_; }
   // After Stop: whether the local outputs (standard output, --output, --record) took all they were given.
   bool wrote_everything() const;
   // What happened up to now; whole after Stop.
@@ -73,6 +76,7 @@ class Agent {
   const config::Config config_;
   SystemClock clock_;
   std::unique_ptr<kernel::Tracer> tracer_;
+  std::unique_ptr<ExistingConnections> existing_;
   std::unique_ptr<process::ProcessTable> processes_;
   std::unique_ptr<runtime::RuntimeWatch> runtimes_;
   std::unique_ptr<metrics::MetricTotals> totals_;
@@ -87,6 +91,7 @@ class Agent {
   mutable std::mutex assembled_mutex_;
   trace::AssemblerCounters assembled_;     // copy for readers, guarded by assembled_mutex_
   size_t held_spans_ = 0;                  // the same
+  uint64_t started_ns_ = 0;
   std::atomic<uint64_t> assembled_ns_{0};  // boot time of the assemble thread's last round
   std::atomic<uint32_t> live_targets_{0};
   std::atomic<bool> met_in_mid_life_{false};

@@ -102,6 +102,9 @@ int RunDoctor(const kernel::TracerOptions& options, std::ostream& out) {
     return 1;
   }
   out << "\nwould be used: " << (*tracer)->Explanation() << "\n";
+  const bool by_proc = (*tracer)->existing() == kernel::ExistingSource::kProc;
+  out << "connections older than the start: by "
+      << (by_proc ? "/proc, because " + (*tracer)->ExistingReason() : "the iterator over open files") << "\n";
   out << "kernel memory of all maps: " << (*tracer)->MapBytes() / 1024 << " KiB\n";
   out << "instructions the verifier walked:";
   for (const auto& [name, count] : (*tracer)->VerifierCost()) out << " " << name << "=" << count;

@@ -48,9 +48,12 @@ void Ready(Agent& agent, StatusPage& page) {
   page.Attend(agent);
   page.Ready();
   const std::string status = page.url().empty() ? "" : " status=" + page.url();
-  std::fprintf(stderr, "ready: source=%s targets=%zu output=\"%s\"%s (%s)\n",
-               std::string(kernel::Name(agent.tracer().source())).c_str(), agent.live_targets(),
-               agent.outputs().description().c_str(), status.c_str(), agent.tracer().Explanation().c_str());
+  const kernel::ExistingSource existing =
+      agent.existing().by_proc() ? kernel::ExistingSource::kProc : kernel::ExistingSource::kIterator;
+  std::fprintf(stderr, "ready: source=%s existing=%s targets=%zu output=\"%s\"%s (%s; older connections by %s)\n",
+               std::string(kernel::Name(agent.tracer().source())).c_str(), std::string(kernel::Name(existing)).c_str(),
+               agent.live_targets(), agent.outputs().description().c_str(), status.c_str(), agent.tracer().Explanation().c_str(),
+               agent.existing().Describe().c_str());
 }
 
 void SaySummary(const Agent& agent) { std::fprintf(stderr, "summary: %s\n", agent.MakeSummary().ToJson().c_str()); }

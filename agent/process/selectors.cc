@@ -13,12 +13,11 @@
 #include <unordered_set>
 
 #include "agent/process/container_id.h"
+#include "agent/process/sockets.h"
 
 namespace wirespan::process {
 namespace {
 
-// Listening sockets stand before all others in these tables, so that a bound loses connections first.
-constexpr size_t kMaxSocketTable = size_t{8} * 1024 * 1024;
 constexpr size_t kLeastContainerPrefix = 4;
 constexpr std::string_view kCgroupRoot = "/sys/fs/cgroup";
 
@@ -28,35 +27,6 @@ bool ParseNumber(std::string_view text, int base, T& out) {
   return !text.empty() && error == std::errc() && end == text.data() + text.size();
 }
 
-std::string_view TakeWord(std::string_view& rest) {
-  const size_t begin = rest.find_first_not_of(' ');
-  rest.remove_prefix(begin == std::string_view::npos ? rest.size() : begin);
-  const std::string_view word = rest.substr(0, rest.find(' '));
-  rest.remove_prefix(word.size());
-  return word;
-}
-
-// Inode and port of every listening socket of /proc/<pid>/net/tcp or tcp6: "sl local rem st queues timer retr uid timeout inode
-// ...".
-void AddListening(std::string_view table, std::unordered_map<uint64_t, uint16_t>& out) {
-  constexpr std::string_view kListen = "0A";
-  while (!table.empty()) {
-    const size_t end = table.find('\n');
-    std::string_view line = table.substr(0, end);
-    table.remove_prefix(end == std::string_view::npos ? table.size() : end + 1);
-    TakeWord(line);
-    const std::string_view local = TakeWord(line);
-    TakeWord(line);
-    if (TakeWord(line) != kListen) continue;
-    for (int i = 0; i < 5; ++i) TakeWord(line);
-    uint64_t inode = 0;
-    uint16_t port = 0;
-    const size_t colon = local.rfind(':');
-    if (colon == std::string_view::npos || !ParseNumber(local.substr(colon + 1), 16, port)) continue;
-    if (ParseNumber(TakeWord(line), 10, inode) && inode != 0) out.emplace(inode, port);
-  }
-}
-
 // Of the network namespace that the process is in; absent where it cannot be read through this process.
 std::optional<std::unordered_map<uint64_t, uint16_t>> ListeningSockets(const ProcFs& proc, uint32_t tgid) {
   std::optional<std::unordered_map<uint64_t, uint16_t>> sockets;
@@ -64,7 +34,9 @@ std::optional<std::unordered_map<uint64_t, uint16_t>> ListeningSockets(const Pro
     const auto text = proc.Read(tgid, table, kMaxSocketTable);
     if (!text) continue;
     if (!sockets) sockets.emplace();
-    AddListening(*text, *sockets);
+    ForEachTcp(*text, [&](const TcpSocket& socket) {
+      if (socket.state == TcpSocket::kListen && socket.inode != 0) sockets->emplace(socket.inode, socket.local.port);
+    });
   }
   return sockets;
 }

@@ -1,14 +1,16 @@
 """Processes and descriptors: open connections, forks, execs, deaths; the traced program is never the worse for it."""
+import json
 import os
 import signal
 import socket
+import subprocess
 
 from registry import case
 from support import servers
 from support.clients import Load, RawConnection
 from support.compare import Exchange, check_logs_agree, check_same, differences, path_of
 from support.tracer import Tracer
-from support.workspace import PATIENCE, Failure, check, check_equal, wait_until
+from support.workspace import PATIENCE, Failure, check, check_equal, require_program, wait_until
 
 
 @case(timeout=180)
@@ -50,6 +52,98 @@ def open_idle_connections(workspace):
     check_logs_agree(sent, server.log())
     check_same(sent, capture.of_kind("SERVER"), "SERVER spans")
     capture.check_nothing_lost()
+
+
+RELAY = """
+import http.client, http.server, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        call = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+        call.request("GET", self.path)
+        body = call.getresponse().read()
+        call.close()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print("listening", server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+SERVER_ROLE, CLIENT_ROLE = 1, 2  # enum ws_role
+
+
+def kernel_map(tracer, name):
+    """The entries of one of the agent's own BPF maps, as bpftool prints them."""
+    for kind, number in tracer.bpf_objects():
+        if kind != "map":
+            continue
+        shown = subprocess.run([require_program("bpftool"), "-j", "map", "show", "id", str(number)], capture_output=True, check=True)
+        if json.loads(shown.stdout)["name"] == name:
+            dumped = subprocess.run([require_program("bpftool"), "-j", "map", "dump", "id", str(number)], capture_output=True, check=True)
+            return [entry["formatted"] for entry in json.loads(dumped.stdout)]
+    raise Failure(f"the agent has no map '{name}'")
+
+
+def kernel_keys(tracer, name):
+    return sorted(entry["key"] for entry in kernel_map(tracer, name))
+
+
+def kernel_values(tracer, name):
+    return [entry["value"] for entry in kernel_map(tracer, name)]
+
+
+def check_older_connections(workspace, source):
+    """The kernel is told who listens and who accepted before a byte moves; then each request on connections that were open before is whole,
+    and the calls made for it are linked to it."""
+    backend = servers.cpp(workspace, "--threads", "2")
+    relay = workspace.start("relay", [servers.REAL_PYTHON, workspace.write("relay.py", RELAY), str(backend.port)])
+    port = int(relay.await_line("stdout", "listening"))
+    load = Load(workspace, backend.port, connections=50, requests=500, hold=True, statuses="200,404", post_every=3)
+    with RawConnection(port) as first, RawConnection(port) as second:
+        for connection in (first, second):  # served once, so the relay's thread for it waits in a read that begins before the agent comes
+            connection.send("GET /s/200/before HTTP/1.1\r\nHost: t\r\n\r\n")
+            connection.response()
+        tracer = Tracer.attach(workspace, [backend.pid, relay.pid, load.pid], "--existing-connections", source)
+        check_equal(tracer.facts.get("existing"), source, "the ready line")
+        space = os.stat(f"/proc/{relay.pid}/ns/net").st_ino
+        check_equal(kernel_keys(tracer, "listeners"), sorted((space << 16) | listening for listening in (port, backend.port)), "listeners in the kernel")
+        if source == "proc":
+            told = [row["role"] for row in kernel_values(tracer, "policies")]
+            check_equal((told.count(SERVER_ROLE), told.count(CLIENT_ROLE)), (52, 50), "roles that the kernel was told")
+        for number, connection in enumerate((first, second, first, second)):
+            connection.send(f"GET /s/200/relayed-{number} HTTP/1.1\r\nHost: t\r\n\r\n")
+            connection.response()
+    sent = load.go().finish()
+    relay.end()
+    capture = tracer.finish(backend)
+    direct = {exchange.target for exchange in sent}
+    for kind in ("SERVER", "CLIENT"):
+        check_same(sent, [span for span in capture.of_kind(kind) if path_of(span) in direct], f"{kind} spans of the load")
+    roots = {span["span_id"]: path_of(span) for span in capture.of_kind("SERVER") if "/relayed-" in path_of(span) and not span["parent_span_id"]}
+    # The first request on each was read by a call that began before the agent came: it may be seen or not.
+    calls = [(roots.get(span["parent_span_id"]), path_of(span)) for span in capture.of_kind("CLIENT") if path_of(span).endswith(("/relayed-2", "/relayed-3"))]
+    check_equal(sorted(calls, key=str), [(f"/s/200/relayed-{number}",) * 2 for number in (2, 3)], "the relay's calls, each below its request")
+    capture.check_nothing_lost(allowed=("response_without_request", "request_before_start"))
+
+
+@case()
+def older_connections_by_iterator(workspace):
+    """The kernel's iterator over open files finds connections that are older than the agent."""
+    check_older_connections(workspace, "iterator")
+
+
+@case()
+def older_connections_by_proc(workspace):
+    """Where that iterator cannot be had, /proc tells the same."""
+    check_older_connections(workspace, "proc")
 
 
 def raw_requests(port, targets, agent):
@@ -148,8 +242,6 @@ def leftovers():
 
 
 def object_is_gone(workspace, kind, number):
-    import subprocess
-    from support.workspace import require_program
     done = subprocess.run([require_program("bpftool"), kind, "show", "id", str(number)], capture_output=True, check=False)
     return done.returncode != 0
 

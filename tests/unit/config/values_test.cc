@@ -107,5 +107,19 @@ TEST(List, EmptyPartsMeanNothing) {
   EXPECT_TRUE(SplitList(" , ,").empty());
 }
 
+TEST(ListenAddress, HostAndPort) {
+  EXPECT_EQ(*ParseListenAddress("127.0.0.1:9464"), (status::ListenAddress{"127.0.0.1", 9464}));
+  EXPECT_EQ(*ParseListenAddress("localhost:0"), (status::ListenAddress{"localhost", 0}));
+  EXPECT_EQ(*ParseListenAddress("[::1]:65535"), (status::ListenAddress{"::1", 65535}));
+  EXPECT_EQ(*ParseListenAddress("[::]:1"), (status::ListenAddress{"::", 1}));
+  for (const char* text :
+       {"", ":", ":1", "a", "a:", "a:x", "a:-1", "a:65536", "::1:80", "[::1]", "[]:1", "[a:1", "a b:1", "a\n:1", "[[a]]:1"}) {
+    const auto parsed = ParseListenAddress(text);
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_NE(parsed.error().message().find("is not HOST:PORT"), std::string::npos) << text;
+  }
+  EXPECT_FALSE(ParseListenAddress(std::string(300, 'a') + ":1").ok());
+}
+
 }  // namespace
 }  // namespace wirespan::config

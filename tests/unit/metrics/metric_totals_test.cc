@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <thread>
 
 namespace wirespan::metrics {
 namespace {
@@ -244,6 +245,44 @@ TEST(TemporalityPreference, HasThreeWordsInAnyCase) {
   EXPECT_EQ(ParseTemporalityPreference("DELTA"), Temporality::kDelta);
   EXPECT_EQ(ParseTemporalityPreference("lowmemory"), Temporality::kDelta);
   EXPECT_EQ(ParseTemporalityPreference("sometimes"), std::nullopt);
+}
+
+TEST(MetricTotals, TwoTotalsOfOneShardCountTheSame) {
+  const auto resource = MakeResource(1);
+  HttpDurations shard;
+  MetricTotals scraped(Options(Temporality::kCumulative));
+  MetricTotals exported(Options(Temporality::kDelta));
+  for (int round = 1; round <= 3; ++round) {
+    shard.Record(MakeMeasurement(*resource));
+    shard.Record(MakeMeasurement(*resource));
+    ASSERT_TRUE(scraped.TryAdd(shard));
+    exported.Take(shard);
+    MetricBatch batch;
+    exported.Collect(2'000, batch);
+    EXPECT_EQ(CountOf(batch), 2U);
+    scraped.Collect(2'000, batch);
+    EXPECT_EQ(CountOf(batch), 2U * static_cast<uint64_t>(round));
+  }
+}
+
+// A shard that hands over while the sums are read is not made to wait; what it has, it keeps.
+TEST(MetricTotals, AHandOverDuringACollectionIsPutOff) {
+  const auto resource = MakeResource(1);
+  HttpDurations shard;
+  shard.Record(MakeMeasurement(*resource));
+  MetricTotals totals(Options(Temporality::kCumulative));
+  bool during = true;
+  totals.AddCounter("x", "", "", {}, [&] {  // runs inside Collect, on the collecting thread
+    std::thread([&] { during = totals.TryAdd(shard); }).join();
+    return uint64_t{0};
+  });
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  EXPECT_FALSE(during);
+  EXPECT_EQ(CountOf(batch), 0U);
+  EXPECT_TRUE(totals.TryAdd(shard));
+  totals.Collect(3'000, batch);
+  EXPECT_EQ(CountOf(batch), 1U);
 }
 
 }  // namespace
