@@ -132,7 +132,7 @@ class Door {
     }
     if (undecided_.empty()) undecided_us_ = now_us_;
     undecided_ += line.bytes;
-    const std::optional<Direction> direction = session_->DirectionOf(undecided_);
+    const std::optional<Direction> direction = session_->DirectionOf(undecided_, last_);
     if (direction) Settle(direction);
   }
 
@@ -142,7 +142,7 @@ class Door {
     if (!undecided_.empty()) {
       const std::string bytes = std::move(undecided_);
       undecided_.clear();
-      session_->Bytes(session_->DirectionOf(bytes).value_or(settled), bytes, undecided_us_);
+      session_->Bytes(session_->DirectionOf(bytes, last_).value_or(settled), bytes, undecided_us_);
     }
     last_ = settled;
     return settled;

@@ -33,8 +33,8 @@ class Session {
   virtual void Bytes(Direction dir, std::string_view bytes, uint64_t time_us) = 0;
   virtual void Gap(Direction dir, uint64_t size, uint64_t time_us) = 0;
   virtual void Close(Direction dir, uint64_t time_us) = 0;
-  // Of bytes whose direction the input does not name; nullopt: it takes more of them to tell.
-  virtual std::optional<Direction> DirectionOf(std::string_view bytes) const = 0;
+  // Of bytes whose direction the input does not name, after some of direction `last`; nullopt: it takes more of them to tell.
+  virtual std::optional<Direction> DirectionOf(std::string_view bytes, Direction last) const = 0;
 };
 
 // When the bytes of one direction came.
@@ -69,7 +69,7 @@ class DecodeSession final : public Session {
   void Bytes(Direction dir, std::string_view bytes, uint64_t time_us) override;
   void Gap(Direction dir, uint64_t size, uint64_t time_us) override;
   void Close(Direction dir, uint64_t time_us) override;
-  std::optional<Direction> DirectionOf(std::string_view bytes) const override;
+  std::optional<Direction> DirectionOf(std::string_view bytes, Direction last) const override;
 
  private:
   using Message = typename Protocol::Decoder::Message;
@@ -90,6 +90,9 @@ class DecodeSession final : public Session {
   };
 
   Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
+  bool IsAdrift(Direction dir) const;
+  std::optional<Direction> InProgress() const;
+  static decoders::Likeness LikenessOf(Direction dir, std::string_view bytes);
   void Run(Direction dir);
   void RunAll(Direction dir);
   bool RunOnce(Direction dir);
@@ -238,17 +241,53 @@ void DecodeSession<Protocol>::Close(Direction dir, uint64_t time_us) {
   if (dir == Direction::kServerToClient || half(decoders::Opposite(dir)).is_closed) GiveUpBefore(UINT64_MAX);
 }
 
+// A message whose own bytes do not tell where it ends (http1::Decoder::Adrift).
 template <typename Protocol>
-std::optional<Direction> DecodeSession<Protocol>::DirectionOf(std::string_view bytes) const {
-  using decoders::Likeness;
-  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
-    const bool in_message = decoder_.OpenStart(dir).has_value();
-    if (in_message && !decoder_.OpenStart(decoders::Opposite(dir))) return dir;
+bool DecodeSession<Protocol>::IsAdrift(Direction dir) const {
+  if constexpr (requires { decoder_.Adrift(dir); }) return decoder_.Adrift(dir);
+  return false;
+}
+
+// The direction whose message, or what may become one, goes on: the only one, or the only one that is not adrift.
+template <typename Protocol>
+std::optional<Direction> DecodeSession<Protocol>::InProgress() const {
+  for (const bool may_be_adrift : {false, true}) {
+    const auto goes_on = [&](Direction dir) {
+      const bool is_candidate = !decoder_.Synced(dir) && !halves_[decoders::Index(dir)].rest.empty();
+      return is_candidate || (decoder_.OpenStart(dir).has_value() && (may_be_adrift || !IsAdrift(dir)));
+    };
+    const bool request = goes_on(Direction::kClientToServer);
+    const bool response = goes_on(Direction::kServerToClient);
+    if (request != response) return request ? Direction::kClientToServer : Direction::kServerToClient;
+    if (request) break;
   }
-  const Likeness client = Protocol::kLikeness(Direction::kClientToServer, AsBytes(bytes));
-  const Likeness server = Protocol::kLikeness(Direction::kServerToClient, AsBytes(bytes));
-  if (client == server && client == Likeness::kTooShort) return std::nullopt;
-  return server > client ? Direction::kServerToClient : Direction::kClientToServer;
+  return std::nullopt;
+}
+
+template <typename Protocol>
+decoders::Likeness DecodeSession<Protocol>::LikenessOf(Direction dir, std::string_view bytes) {
+  using decoders::Likeness;
+  const Likeness likeness = Protocol::kLikeness(dir, AsBytes(bytes));
+  return likeness == Likeness::kTooShort && bytes.size() > decoders::kMaxGuessBytes ? Likeness::kNo : likeness;
+}
+
+template <typename Protocol>
+std::optional<Direction> DecodeSession<Protocol>::DirectionOf(std::string_view bytes, Direction last) const {
+  using decoders::Likeness;
+  const std::optional<Direction> in_progress = InProgress();
+  if (in_progress && !IsAdrift(*in_progress)) return in_progress;
+  if (in_progress) {  // only a whole start line of the other direction proves that this is no more of it
+    if (bytes.starts_with('\r') || bytes.starts_with('\n')) return in_progress;  // line ends go with what they end
+    const Direction other = decoders::Opposite(*in_progress);
+    const Likeness likeness = LikenessOf(other, bytes);
+    if (likeness == Likeness::kNo) return in_progress;
+    if (likeness == Likeness::kCertain) return other;
+    return bytes.size() > decoders::kMaxGuessBytes ? in_progress : std::nullopt;
+  }
+  const Likeness client = LikenessOf(Direction::kClientToServer, bytes);
+  const Likeness server = LikenessOf(Direction::kServerToClient, bytes);
+  if (client != server) return server > client ? Direction::kServerToClient : Direction::kClientToServer;
+  return client == Likeness::kTooShort ? std::nullopt : std::optional(last);
 }
 
 template <typename Protocol>

@@ -221,6 +221,47 @@ TEST(DecodeDoor, TheDirectionCanBeGivenOnce) {
   EXPECT_EQ(RunDoor("", {"http1", false, "sideways"}).exit_code, 2);
 }
 
+// Bytes whose direction is not named, while a message goes on that a gap took the framing of: its own bytes tell nothing.
+TEST(DecodeDoor, WhatComesWhileAMessageIsAdriftGoesByItsContent) {
+  const std::string put = Chunk("c2s", "PUT /up HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc");
+  const std::string get = Chunk("c2s", "GET /long HTTP/1.1\r\n\r\n");
+  const std::string chunked = Chunk("s2c", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc");
+  const std::string c2s_gap = "{\"dir\":\"c2s\",\"gap\":100}\n";
+  const std::string s2c_gap = "{\"dir\":\"s2c\",\"gap\":100}\n";
+  struct Case {
+    std::string before;
+    std::vector<std::string> unnamed;
+    std::vector<std::string> spans;
+  };
+  for (const Case& c : {Case{put + c2s_gap, {"rest\r\n0\r\n\r\n", "HTTP/1.1 201 a\r\nContent-Length: 0\r\n\r\n"}, {"PUT 201"}},
+                        Case{put + c2s_gap, {"HTTP is no status line", "HTTP/1.1 204 a\r\n\r\n"}, {"PUT 204"}},
+                        Case{get + chunked + s2c_gap,
+                             {"rest of it", "GET", "more, and no start", "GET /next HTTP/1.1\r\n\r\n", "HTTP/1.1 404 b\r\n\r\n"},
+                             {"GET 200", "GET 404"}}}) {
+    std::string whole = c.before;
+    std::string split = c.before;
+    for (const std::string& text : c.unnamed) {
+      whole += Chunk("?", text);
+      split += Bytewise("?", text);
+    }
+    const Answer answer = RunDoor(whole);
+    std::vector<std::string> spans;
+    for (const Json& line : answer.lines) {
+      if (line["type"] != "exchange") continue;
+      const Json& attributes = line["span"]["attributes"];
+      spans.push_back(line["span"]["name"].get<std::string>() + " " + attributes["http.response.status_code"].dump());
+    }
+    EXPECT_EQ(spans, c.spans) << answer.output;
+    EXPECT_EQ(RunDoor(split).output, answer.output);
+  }
+}
+
+TEST(DecodeDoor, WhatIsNoStartOfAnythingGoesOnInTheLastDirection) {
+  const Answer answer = RunDoor(Chunk("?", kRequest) + Chunk("?", kResponse) + Chunk("?", "\x01\x02"));
+  EXPECT_EQ(answer.lines.back()["type"], "error");
+  EXPECT_EQ(answer.lines.back()["dir"], "s2c");
+}
+
 TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
   const Answer answer = RunDoor("", {"gopher", false, ""});
   EXPECT_EQ(answer.exit_code, 2);
