@@ -1,6 +1,7 @@
 #include "exporters/otlp/endpoint.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 namespace wirespan::exporters::otlp {
@@ -17,6 +18,12 @@ bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_v
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+std::string Joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
 std::string Lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
@@ -27,7 +34,8 @@ std::string Lower(std::string_view text) {
 
 // What may be shown of an endpoint: nothing that could be a password, nothing that breaks the line.
 std::string Shown(std::string_view text) {
-  if (const size_t at = text.rfind('@'); at != std::string_view::npos) return "(credentials)@" + Shown(text.substr(at + 1));
+  if (const size_t at = text.rfind('@'); at != std::string_view::npos)
+    return Joined({"(credentials)@", Shown(text.substr(at + 1))});
   std::string out(text.substr(0, 200));
   std::replace_if(
       out.begin(), out.end(), [](char c) { return c < 0x20 || c == 0x7f; }, '?');
@@ -79,25 +87,23 @@ std::optional<std::string_view> Split(std::string_view text, Url& out) {
 
 std::string_view SignalPath(Signal signal) { return signal == Signal::kTraces ? "v1/traces" : "v1/metrics"; }
 
-std::string VariableName(Signal signal, bool specific) {
+std::string_view VariableName(Signal signal, bool specific) {
   if (!specific) return "OTEL_EXPORTER_OTLP_ENDPOINT";
   return signal == Signal::kTraces ? "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" : "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
 }
 
 ValueOr<Endpoint> ResolveHttp(const EndpointInputs& inputs, std::string_view text, bool specific, const std::string& what) {
-  if (text.empty()) return Endpoint{"http://localhost:4318/" + std::string(SignalPath(inputs.signal)), false};
+  if (text.empty()) return Endpoint{Joined({"http://localhost:4318/", SignalPath(inputs.signal)}), false};
   Url url;
   const auto problem = Split(text, url);
   const std::string scheme = Lower(url.scheme);
-  if (!problem && scheme.empty())
-    return Failure{what + " needs a scheme for " + std::string(Name(inputs.protocol)) + ", e.g. http://" + Shown(text)};
-  if (!problem && scheme != "http" && scheme != "https") return Failure{what + ": its scheme is not http or https"};
-  if (problem) return Failure{what + ": " + std::string(*problem)};
+  if (problem) return Failure{Joined({what, ": ", *problem})};
+  if (scheme.empty())
+    return Failure{Joined({what, " needs a scheme for ", Name(inputs.protocol), ", e.g. http://", Shown(text)})};
+  if (scheme != "http" && scheme != "https") return Failure{what + ": its scheme is not http or https"};
   Endpoint out;
   out.tls = scheme == "https";
-  out.target = scheme + "://" + std::string(url.host);
-  if (!url.port.empty()) out.target += ":" + std::string(url.port);
-  out.target += url.path.empty() ? "/" : url.path;
+  out.target = Joined({scheme, "://", url.host, url.port.empty() ? "" : ":", url.port, url.path.empty() ? "/" : url.path});
   if (!specific) {
     if (out.target.back() != '/') out.target += '/';
     out.target += SignalPath(inputs.signal);
@@ -110,20 +116,20 @@ ValueOr<Endpoint> ResolveGrpc(const EndpointInputs& inputs, std::string_view tex
   if (text.starts_with("unix:")) {
     const std::string_view path = text.substr(text.starts_with("unix://") ? 7 : 5);
     if (path.empty() || path.front() != '/') return Failure{what + ": a unix endpoint is unix: and an absolute path"};
-    return Endpoint{"unix:" + std::string(path), false};
+    return Endpoint{Joined({"unix:", path}), false};
   }
   Url url;
   const auto problem = Split(text, url);
-  if (problem) return Failure{what + ": " + std::string(*problem)};
+  if (problem) return Failure{Joined({what, ": ", *problem})};
   const std::string scheme = Lower(url.scheme);
   if (!scheme.empty() && scheme != "http" && scheme != "https") return Failure{what + ": its scheme is not http, https or unix"};
   if (!url.path.empty() && url.path != "/") {
-    return Failure{what + ": gRPC has no path; use protocol http/protobuf or leave out " + Shown(url.path)};
+    return Failure{Joined({what, ": gRPC has no path; use protocol http/protobuf or leave out ", Shown(url.path)})};
   }
   Endpoint out;
   out.tls = scheme.empty() ? !inputs.insecure : scheme == "https";
   const std::string_view default_port = scheme.empty() ? "4317" : (out.tls ? "443" : "80");
-  out.target = std::string(url.host) + ":" + std::string(url.port.empty() ? default_port : url.port);
+  out.target = Joined({url.host, ":", url.port.empty() ? default_port : url.port});
   return out;
 }
 
@@ -144,7 +150,7 @@ std::string_view Name(Protocol protocol) {
 ValueOr<Endpoint> ResolveEndpoint(const EndpointInputs& inputs) {
   const bool specific = !inputs.specific.empty();
   const std::string_view text = specific ? inputs.specific : inputs.base;
-  const std::string what = "OTLP endpoint " + VariableName(inputs.signal, specific) + "=" + Shown(text);
+  const std::string what = Joined({"OTLP endpoint ", VariableName(inputs.signal, specific), "=", Shown(text)});
   return inputs.protocol == Protocol::kGrpc ? ResolveGrpc(inputs, text, what) : ResolveHttp(inputs, text, specific, what);
 }
 
