@@ -120,7 +120,8 @@ def _run(case, workspace, phases, seed, result, replay):
                   backend.process.pid, since_ns, until_ns)
     result.verdict = judge.judge()
     check(judge.requests.span_of, "no request of the driver was seen at the service: nothing was measured")
-    result.patterns, result.examples = events.examples(recording, result.verdict.wrong, 3)
+    worst_first = sorted(result.verdict.wrong, key=lambda entry: entry[0].get("link", {}).get("confidence") != "exact")
+    result.patterns, result.examples = events.examples(recording, worst_first, 3)
     if replay:
         result.replay = replay_difference(recording, capture.spans)
 
