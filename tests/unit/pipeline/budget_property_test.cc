@@ -2,24 +2,16 @@
 // 8192 bytes. Every request gets exactly one span with its method, path and status, which says whether it is whole.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
-#include <random>
 #include <set>
 
 #include "tests/unit/pipeline/budget_teller.h"
+#include "tests/unit/support/seeded.h"
 #include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
 namespace {
 
-using Random = std::mt19937_64;
-
-uint64_t Seeds(uint64_t count) {
-  const char* runs = std::getenv("WIRESPAN_PROPERTY_RUNS");
-  return count * std::max<uint64_t>(1, runs == nullptr ? 1 : std::strtoull(runs, nullptr, 10));
-}
-size_t Pick(Random& random, size_t below) { return static_cast<size_t>(random() % below); }
 bool OneIn(Random& random, size_t n) { return Pick(random, n) == 0; }
 
 // Bytes of a message; those of a file move without passing user memory.
@@ -325,8 +317,6 @@ std::string Difference(const Conversation& c, bool times) {
   if (c.h.shard.stores_in_use() != 0) return "stores in use";
   return "";
 }
-
-ws_role RoleOf(uint64_t seed) { return seed % 2 == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT; }
 
 struct Sums {
   size_t exchanges = 0;

@@ -3,24 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <random>
 #include <set>
 
+#include "tests/unit/support/seeded.h"
 #include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
 namespace {
-
-using Random = std::mt19937_64;
-
-// A soak runs the same properties longer: WIRESPAN_PROPERTY_RUNS=20 is twenty times the seeds.
-uint64_t Seeds(uint64_t count) {
-  const char* runs = std::getenv("WIRESPAN_PROPERTY_RUNS");
-  return count * std::max<uint64_t>(1, runs == nullptr ? 1 : std::strtoull(runs, nullptr, 10));
-}
-
-size_t Pick(Random& random, size_t below) { return static_cast<size_t>(random() % below); }
 
 struct Traffic {
   struct Turn {
@@ -119,8 +108,6 @@ std::vector<std::tuple<std::string, std::string, int64_t>> Complete(const ShardH
   }
   return spans;
 }
-
-ws_role RoleOf(uint64_t seed) { return seed % 2 == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT; }
 
 TEST(ShardProperty, AnyCutOfTheBytesGivesTheSameExchanges) {
   for (uint64_t seed = 0; seed < Seeds(150); ++seed) {
