@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -67,17 +68,21 @@ class BoundedStream final : public httplib::Stream {
   BoundedStream(int fd, int stop_fd, const ListenerOptions& options)
       : fd_(fd), stop_fd_(stop_fd), deadline_(SteadyClock::now() + options.deadline), allowance_(options.max_request_bytes) {}
 
-  bool is_readable() const override { return at_ < size_ || Wait(fd_, POLLIN, stop_fd_, deadline_); }
-  bool is_writable() const override { return Wait(fd_, POLLOUT, stop_fd_, deadline_); }
+  // What is virtual here differs between the releases of httplib that Debian has (0.11 in 12, 0.18 in 13), so none says override.
+  bool is_readable() const { return at_ < size_ || Wait(fd_, POLLIN, stop_fd_, deadline_); }
+  bool is_writable() const { return Wait(fd_, POLLOUT, stop_fd_, deadline_); }
+  bool wait_readable() const { return is_readable(); }
+  bool wait_writable() const { return is_writable(); }
+  time_t duration() const { return 0; }
 
-  ssize_t read(char* to, size_t size) override {
+  ssize_t read(char* to, size_t size) {
     if (at_ == size_ && !Fill()) return -1;
     const size_t taken = std::min(size, size_ - at_);
     std::memcpy(to, buffer_.data() + at_, taken);
     at_ += taken;
     return static_cast<ssize_t>(taken);
   }
-  ssize_t write(const char* from, size_t size) override {
+  ssize_t write(const char* from, size_t size) {
     size_t sent = 0;
     while (sent < size) {
       const ssize_t more = ::send(fd_, from + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -97,9 +102,9 @@ class BoundedStream final : public httplib::Stream {
     while (Fill()) at_ = size_;
   }
 
-  void get_remote_ip_and_port(std::string& ip, int& port) const override { ip.clear(), port = 0; }
-  void get_local_ip_and_port(std::string& ip, int& port) const override { ip.clear(), port = 0; }
-  socket_t socket() const override { return fd_; }
+  void get_remote_ip_and_port(std::string& ip, int& port) const { ip.clear(), port = 0; }
+  void get_local_ip_and_port(std::string& ip, int& port) const { ip.clear(), port = 0; }
+  socket_t socket() const { return fd_; }
 
  private:
   bool Fill() {
@@ -149,7 +154,15 @@ class Listener::Answers final : public httplib::Server {
     BoundedStream stream(fd, stop_fd, options);
     bool closed = false;
     // A response is given whole: ranges would let a short request ask for it hundreds of times over.
-    process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
+    const std::function<void(httplib::Request&)> without_ranges = [](httplib::Request& request) { request.ranges.clear(); };
+    const auto process = [&](auto& self) {
+      if constexpr (requires { self.process_request(stream, true, closed, without_ranges); }) {
+        self.process_request(stream, true, closed, without_ranges);
+      } else {  // httplib 0.18: with both addresses, which nobody asks for here
+        self.process_request(stream, std::string(), 0, std::string(), 0, true, closed, without_ranges);
+      }
+    };
+    process(*this);
     stream.Drain();
   }
 

@@ -1,5 +1,5 @@
 // Any text as the files of a process in /proc, parts separated by 0x01: executable, comm, cmdline, environ, cgroup, mountinfo,
-// stat.
+// stat, net/tcp.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -11,10 +11,11 @@
 #include "agent/process/container_id.h"
 #include "agent/process/identity.h"
 #include "agent/process/proc_fs.h"
+#include "agent/process/sockets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view rest(reinterpret_cast<const char*>(data), size);
-  std::array<std::string_view, 7> parts;
+  std::array<std::string_view, 8> parts;
   for (std::string_view& part : parts) {
     part = rest.substr(0, rest.find('\x01'));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
@@ -38,5 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const std::string id = process::ContainerIdOf(parts[4], parts[5]);
   if (!id.empty() && (id.size() < 34 || id.size() > 64)) std::abort();
+  process::ForEachTcp(parts[7], [&](const process::TcpSocket& socket) {
+    if (parts[7].find(std::to_string(socket.inode)) == std::string_view::npos) std::abort();  // no inode that is not there
+  });
   return 0;
 }
