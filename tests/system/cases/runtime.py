@@ -1,0 +1,217 @@
+"""Calls linked by what the language runtime says: Go's goroutines, CPython's contexts. The truth is in a header that the agent never
+reads; all paths are equal, and spans are told apart by ports and by their order on a connection."""
+import glob
+import http.client
+import os
+import subprocess
+import threading
+from collections import Counter, defaultdict
+
+from registry import case
+from support.servers import REAL_PYTHON
+from support.tracer import Tracer
+from support.workspace import PROGRAMS, Skip, check, check_equal, require_program
+
+CLIENTS = 20
+GO_SOURCE = os.path.join(PROGRAMS, "go_relay", "main.go")
+
+
+class Service:
+    def __init__(self, workspace, name, argv):
+        self.process = workspace.start(name, argv)
+        self.pid = self.process.pid
+        self.port = int(self.process.await_line("stdout", "port", 60.0).split()[-1])
+
+    def stop(self):
+        self.process.end()
+
+
+def drive(port, requests, keep_alive):
+    """Sends X-Gt: <number> from CLIENTS threads; {(local port, ordinal on its connection): number}."""
+    sent, failed, numbers, lock = {}, [], iter(range(requests)), threading.Lock()
+
+    def client():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        ordinal = 0
+        while True:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                break
+            try:
+                if connection.sock is None:
+                    connection.connect()
+                    ordinal = 0
+                local = connection.sock.getsockname()[1]
+                connection.request("GET", "/relay", headers={"X-Gt": str(number)})
+                response = connection.getresponse()
+                response.read()
+                check(response.status == 200, f"status {response.status}")
+            except Exception as error:  # pylint: disable=broad-except
+                failed.append(repr(error))
+                break
+            with lock:
+                check((local, ordinal) not in sent, f"port {local} was used twice")
+                sent[(local, ordinal)] = number
+            ordinal += 1
+            if not keep_alive:
+                connection.close()
+        connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check(not failed, f"requests failed: {failed[:3]}")
+    return sent
+
+
+def number_of_each(spans):
+    """{span id: (peer port, ordinal on its connection)} of SERVER spans of one process."""
+    by_port = defaultdict(list)
+    for span in spans:
+        by_port[span["attributes"]["network.peer.port"]].append(span)
+    return {span["span_id"]: (port, ordinal) for port, list_ in by_port.items()
+            for ordinal, span in enumerate(sorted(list_, key=lambda span: span["start_ns"]))}
+
+
+class Figures:
+    def __init__(self):
+        self.calls = self.right = self.wrong = self.wrong_exact = 0
+        self.evidence, self.unlinked, self.examples = Counter(), Counter(), []
+
+    def __str__(self):
+        made = self.right + self.wrong
+        return (f"calls {self.calls} right {self.right} wrong {self.wrong} (exact: {self.wrong_exact}) unlinked {self.calls - made} "
+                f"recall {100 * self.right / max(1, self.calls):.1f} % {dict(self.evidence)} {dict(self.unlinked)}")
+
+
+def judge(capture, relay, backend, sent, backend_log):
+    spans = {span["span_id"]: span for span in capture.spans}
+    servers = [span for span in capture.spans if span["kind"].upper() == "SERVER"]
+    asked = number_of_each([span for span in servers if span["attributes"]["server.port"] == relay.port])
+    called = number_of_each([span for span in servers if span["attributes"]["server.port"] == backend.port])
+    order, truth = Counter(), {}
+    for line in open(backend_log):
+        port, number = line.split()
+        truth[(int(port), order[port])] = int(number)
+        order[port] += 1
+    figures = Figures()
+    for span_id, place in called.items():
+        figures.calls += 1
+        call = spans.get(spans[span_id]["parent_span_id"])
+        check(call is not None and call["kind"].upper() == "CLIENT", f"the backend's span at {place} has no CLIENT span above it")
+        parent = asked.get(call["parent_span_id"])
+        if parent is None:
+            figures.unlinked[call["attributes"].get("wirespan.unlinked.reason", "no-context")] += 1
+            continue
+        link = call.get("link", {})
+        figures.evidence[f"{link.get('evidence')} {link.get('confidence')}"] += 1
+        if sent.get(parent) == truth[place]:
+            figures.right += 1
+        else:
+            figures.wrong += 1
+            figures.wrong_exact += link.get("confidence") == "exact"
+            figures.examples.append(call)
+    check_equal(figures.calls, len(truth), "calls that the backend logged and spans of them")
+    return figures
+
+
+def measure(workspace, title, go_binary, relay_argv, mode, calls, keep_alive, requests=600):
+    name = title.replace(" ", "-")
+    log = workspace.path(f"{name}.backend.log")
+    backend = Service(workspace, f"{name}-backend", [go_binary, "backend", log])
+    relay = Service(workspace, name, [*relay_argv, str(backend.port), mode, str(calls)])
+    tracer = Tracer.attach(workspace, [relay.pid, backend.pid], output=f"{name}.jsonl")
+    sent = drive(relay.port, requests, keep_alive)
+    capture = tracer.finish(relay, backend)
+    capture.check_nothing_lost()
+    figures = judge(capture, relay, backend, sent, log)
+    print(f"{title}: {figures}", flush=True)
+    check_equal(figures.wrong_exact, 0, f"{title}: wrong links that claim to be exact (e.g. {figures.examples[:1]})")
+    return figures
+
+
+def go_toolchains():
+    """{version: go command}: the one that is installed, and those that were brought in as modules."""
+    go = require_program("go")
+    local = subprocess.run([go, "env", "GOVERSION", "GOMODCACHE"], env={**os.environ, "GOTOOLCHAIN": "local"}, capture_output=True, text=True,
+                           check=True).stdout.split()
+    found = {local[0]: go}
+    for command in sorted(glob.glob(os.path.join(local[1], "golang.org", "toolchain@*linux-amd64", "bin", "go"))):
+        version = command.split("@v0.0.1-")[1].split(".linux-")[0]
+        found.setdefault(version, command)
+    return found
+
+
+def build_go(workspace, version, command, stripped):
+    binary = workspace.path(f"relay-{version}{'-stripped' if stripped else ''}")
+    subprocess.run([command, "build", *(["-ldflags", "-s -w"] if stripped else []), "-o", binary, GO_SOURCE], check=True, capture_output=True,
+                   env={**os.environ, "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "CGO_ENABLED": "0"})
+    return binary
+
+
+def check_all_right(figures, title, least=1.0):
+    check_equal(figures.wrong, 0, f"{title}: wrong links (e.g. {figures.examples[:1]})")
+    check(figures.right >= least * figures.calls, f"{title}: {figures}")
+
+
+@case(timeout=600)
+def go_new_connections(workspace):
+    """Go, a connection for each call, two calls, 20 at once: every call is its request's, by goroutines, whatever the version of Go,
+    stripped or not."""
+    toolchains = go_toolchains()
+    newest = list(toolchains)[0]
+    for version, command in toolchains.items():
+        binary = build_go(workspace, version, command, stripped=version != newest)
+        for keep_alive in (True, False):
+            title = f"{version} new {'kept' if keep_alive else 'closed'}"
+            figures = measure(workspace, title, binary, [binary, "relay"], "new", 2, keep_alive)
+            check_all_right(figures, title)
+            check_equal(set(figures.evidence), {"goroutine exact"}, f"{title}: evidence")
+
+
+@case(timeout=300)
+def go_pooled_connections(workspace):
+    """Go, calls over a pool: the goroutine that writes serves no request, so threads have to tell, and no link claims to be exact but
+    those of first dials."""
+    binary = workspace.built("go_relay")
+    figures = measure(workspace, "go pooled", binary, [binary, "relay"], "pooled", 2, True, requests=1000)
+    check(figures.wrong <= 0.005 * figures.calls, f"{figures.wrong} wrong: {figures}")
+
+
+def interpreters():
+    """{version: command} of every CPython from 3.9 on that is here."""
+    found = {}
+    candidates = ["/usr/bin/python3", REAL_PYTHON, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))]
+    for command in candidates:
+        text = subprocess.run([command, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False).stdout
+        if text and (version := tuple(map(int, text.split()))) >= (3, 9):
+            found.setdefault(version, os.path.realpath(command))
+    return found
+
+
+@case(timeout=600)
+def asyncio_contexts(workspace):
+    """asyncio, two calls per request, 20 at once, over a pool and not, on every interpreter there is: each call is its request's."""
+    backend = workspace.built("go_relay")
+    for version, command in interpreters().items():
+        if version > (3, 14):
+            continue
+        for mode in ("pooled", "new"):
+            title = f"python {version[0]}.{version[1]} {mode}"
+            figures = measure(workspace, title, backend, [command, os.path.join(PROGRAMS, "aio_relay.py")], mode, 2, mode == "pooled")
+            check_all_right(figures, title)
+            check_equal(set(figures.evidence), {"task-context exact"}, f"{title}: evidence")
+
+
+@case(timeout=300)
+def aiohttp_contexts(workspace):
+    """aiohttp, server and client: the same."""
+    if subprocess.run(["/usr/bin/python3", "-c", "import aiohttp"], capture_output=True, check=False).returncode != 0:
+        raise Skip("python3-aiohttp is not installed")
+    backend = workspace.built("go_relay")
+    for mode in ("pooled", "new"):
+        figures = measure(workspace, f"aiohttp {mode}", backend, ["/usr/bin/python3", os.path.join(PROGRAMS, "aiohttp_relay.py")], mode, 2, True)
+        check_all_right(figures, f"aiohttp {mode}")
