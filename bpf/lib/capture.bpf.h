@@ -368,7 +368,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 		operation->position_high = (__u32)(connection->received_bytes >> 20);
 		connection->received_bytes += operation->total;
 	} else {
-		end = receive_position_of(sk);
+		end = end_of_receive(sk);
 		operation->position = end - (__u32)(operation->trailing + operation->total);
 		operation->reverse_position = send_position_of(sk);
 		operation->position_high = receive_total_mib(sk);

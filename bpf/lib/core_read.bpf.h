@@ -131,6 +131,16 @@ static __always_inline __u32 receive_position_of(struct sock *sk)
 	return BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
 }
 
+/* The position after the last byte that was read. A read that reaches the end of the stream takes the FIN with it. */
+static __always_inline __u32 end_of_receive(struct sock *sk)
+{
+	__u32 end = receive_position_of(sk);
+
+	if (has_received_fin(state_of(sk)) && end == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt))
+		end--;
+	return end;
+}
+
 /* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in
  * which 4 GiB of the stream a position lies. */
 static __always_inline __u32 send_total_mib(struct sock *sk)
