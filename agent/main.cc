@@ -18,6 +18,7 @@
 #include "agent/live/doctor.h"
 #include "agent/live/trace_door.h"
 #endif
+#include "agent/cli_replay/explain_door.h"
 #include "agent/cli_replay/replay_door.h"
 
 namespace {
@@ -54,11 +55,13 @@ struct CommandLine {
   cli::DecodeOptions decode;
   std::string role = "client";
   cli::ReplayOptions replay;
+  cli::ExplainOptions explain;
   std::string propagate_format = "w3c";
   CLI::App* run = nullptr;
   CLI::App* attach = nullptr;
   CLI::App* doctor = nullptr;
   CLI::App* replay_door = nullptr;
+  CLI::App* explain_door = nullptr;
   CLI::App* decode_door = nullptr;
   CLI::App* propagate = nullptr;
 
@@ -76,6 +79,9 @@ struct CommandLine {
     replay_door->add_option("file", replay.path, "the recording")->required();
     replay_door->add_option("--port", replay.port_hints, "PORT=PROTOCOL: what connections to that port speak (repeatable)");
     replay_door->add_option("--format", replay.format, "json, tree or otlp-json")->capture_default_str();
+    explain_door = app.add_subcommand("explain-link", "why a span of a recording has the parent it has, or none");
+    explain_door->add_option("file", explain.path, "the recording")->required();
+    explain_door->add_option("span", explain.span_id, "its span id, 16 hex digits")->required();
     decode_door = app.add_subcommand("decode", "messages and exchanges from chunks of bytes on standard input (JSON lines)");
     decode_door->add_option("--protocol", decode.protocol, "name of the protocol")->required();
     decode_door->add_option("--dir", decode.direction, "direction of lines that name none: c2s, s2c or auto");
@@ -107,6 +113,7 @@ int Open(CommandLine& line) {
   if (line.run->parsed() || line.attach->parsed()) return Trace(line);
   if (line.doctor->parsed()) return Doctor();
   if (line.replay_door->parsed()) return cli::RunReplay(line.replay, std::cout, std::cerr);
+  if (line.explain_door->parsed()) return cli::RunExplainLink(line.explain, std::cout, std::cerr);
   if (line.propagate->parsed()) return span::RunPropagate(line.propagate_format, std::cin, std::cout);
   if (line.role != "client" && line.role != "server") return Usage("decode: --role '" + line.role + "' is not client or server");
   line.decode.server_side = line.role == "server";

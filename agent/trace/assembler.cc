@@ -30,10 +30,11 @@ ConnectionRole RoleOf(exporters::SpanKind kind) {
 
 }  // namespace
 
-TraceAssembler::TraceAssembler(const AssemblerConfig& config, const span::IdKey& key)
+TraceAssembler::TraceAssembler(const AssemblerConfig& config, const span::IdKey& key, LinkJournal* journal)
     : config_(config),
       key_(key),
-      links_({.max_exchanges = std::max(config.max_exchanges, 1U), .max_processes = config.max_processes}),
+      journal_(journal),
+      links_({.max_exchanges = std::max(config.max_exchanges, 1U), .max_processes = config.max_processes}, journal),
       queue_(std::max(config.max_shards, 1U)) {
   config_.max_held_spans = std::max(config_.max_held_spans, 1U);
 }

@@ -62,7 +62,8 @@ struct AssemblerCounters {
 
 class TraceAssembler {
  public:
-  TraceAssembler(const AssemblerConfig& config, const span::IdKey& key);
+  // `journal`, if any, is told of every decision; it outlives the assembler.
+  TraceAssembler(const AssemblerConfig& config, const span::IdKey& key, LinkJournal* journal = nullptr);
 
   // Takes the facts of one shard, in the shard's order. The batch's elements stay, spent; their spans carry spare buffers for the
   // next use. Never blocks.
@@ -185,10 +186,12 @@ class TraceAssembler {
   void Adopt(uint32_t child);
   const IncomingContext* HeaderOf(const Entry& entry) const;
   const IncomingContext* AdoptedHeader(uint32_t slot);
+  void Tell(uint32_t slot, const Entry& entry) const;
   void Dress(const Entry& entry, exporters::Span& span);
 
   AssemblerConfig config_;
   span::IdKey key_;
+  LinkJournal* journal_ = nullptr;
   LinkResolver links_;
   FactQueue queue_;
   std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing

@@ -107,6 +107,7 @@ void TraceAssembler::Commit(const Step& step) {
     CommitServer(entry, step);
   }
   entry.decided = true;
+  if (journal_ != nullptr) Tell(step.slot, entry);
 }
 
 void TraceAssembler::CommitServer(Entry& entry, const Step& step) {
@@ -219,6 +220,12 @@ const IncomingContext* TraceAssembler::AdoptedHeader(uint32_t slot) {
     slot = child;
   }
   return nullptr;
+}
+
+void TraceAssembler::Tell(uint32_t slot, const Entry& entry) const {
+  const auto [token, index] = links_.NameOf(slot);
+  journal_->Decided(token, index, entry.span_id, entry.parent_span_id, entry.evidence, entry.confidence,
+                    entry.has_reason ? &entry.reason : nullptr);
 }
 
 // ---- What the span says ----

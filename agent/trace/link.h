@@ -5,11 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/base/flat_table.h"
 #include "agent/trace/fact.h"
 #include "agent/trace/fact_queue.h"
+#include "agent/trace/journal.h"
 #include "agent/trace/link_reason.h"
 #include "agent/trace/pool.h"
 #include "agent/trace/runtime_context.h"
@@ -58,7 +61,8 @@ struct ResolverCounters {
 
 class LinkResolver {
  public:
-  explicit LinkResolver(const LinkLimits& limits);
+  // `journal`, if any, outlives the resolver.
+  explicit LinkResolver(const LinkLimits& limits, LinkJournal* journal = nullptr);
 
   bool full() const { return slots_.out() >= limits_.max_exchanges; }
   uint32_t size() const { return slots_.out(); }
@@ -85,6 +89,8 @@ class LinkResolver {
   bool Alive(Ref ref) const {
     return ref.slot < slots_.size() && slots_[ref.slot].live && slots_[ref.slot].generation == ref.generation;
   }
+  // Token and index of the request.
+  std::pair<Token, uint32_t> NameOf(uint32_t slot) const { return {slots_[slot].token, slots_[slot].index}; }
   Ref RefOf(uint32_t slot) const { return {slot, slots_[slot].generation}; }
   void Free(uint32_t slot);
 
@@ -182,6 +188,12 @@ class LinkResolver {
     bool doubtful = false;  // kExchange by way of `call`, whose own link waits for verification
   };
 
+  static std::string_view Name(Candidate candidate);
+  void Say(const Slot& slot, LinkStep step, Token other, std::string_view text = {}) const {
+    if (journal_ != nullptr) journal_->Note(slot.token, slot.index, step, other, text);
+  }
+  void SayContext(const Slot& slot, const RequestSeen& request, const Context& context) const;
+
   Slot* Find(Token token, uint32_t index = 0);
   uint32_t SlotOfCall(Token token);
   uint32_t Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid);
@@ -232,6 +244,7 @@ class LinkResolver {
   LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const;
 
   LinkLimits limits_;
+  LinkJournal* journal_ = nullptr;
   Pool<Slot> slots_;
   FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
   FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange

@@ -45,10 +45,12 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
   Process& process = processes_[slot.process];
   if (request.stored == 0) {
     slot.identity = Identity::kPooled;
+    Say(slot, LinkStep::kRuntime, 0, "written by the goroutine of a pooled connection");
     process.strayed_ns = request.time_ns;
     return;
   }
   slot.identity = Identity::kGoroutine;
+  Say(slot, LinkStep::kRuntime, request.stored, "goroutine");
   slot.forward = request.stored;
   slot.candidate = Candidate::kFirm;
   Slot* parent = Find(request.stored);
@@ -117,6 +119,7 @@ void LinkResolver::LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t 
     LeaveContext(at);
     if (call.opened_ns <= slots_[exchange].opened_ns || call.ambiguous || call.settled) continue;
     call.late = true;
+    Say(call, LinkStep::kRuntime, slots_[exchange].token, "Python context");
     Claim(call, exchange);
     Note(call, TrustMeter::Sign::kLink, now_ns);
     linked_.push_back(RefOf(at));

@@ -17,7 +17,9 @@ void LinkResolver::Wake(const CompletionWake& wake, uint64_t now_ns) {
   Slot& call = slots_[at];
   Slot& exchange = slots_[*found];
   if (call.woken_tid != 0 || !exchange.listed || exchange.ambiguous || call.process != exchange.process) return;
-  if (!WakeIsBelieved(call, exchange, now_ns)) return;
+  const bool believed = WakeIsBelieved(call, exchange, now_ns);
+  Say(call, LinkStep::kWoke, exchange.token, believed ? "" : "not believed yet, or no more, of this process");
+  if (!believed) return;
   call.woken_tid = wake.wakee_tid;
   call.woken = exchange.woken;
   exchange.woken = RefOf(at);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "agent/cli_replay/explain_door.h"
 #include "agent/cli_replay/replay_door.h"
 #include "agent/recording/writer.h"
 #include "tests/unit/support/shard_harness.h"
@@ -81,6 +82,41 @@ std::vector<json> Lines(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
   return lines;
+}
+
+TEST(ExplainLink, TellsWhatWasConsideredAndTheVerdict) {
+  Recorded recorded;
+  recorded.Write(3);
+  const auto explain = [&](const std::string& id) {
+    std::ostringstream out, err;
+    EXPECT_EQ(cli::RunExplainLink({.path = recorded.path, .span_id = id}, out, err), 0);
+    EXPECT_EQ(err.str(), "");
+    return out.str();
+  };
+  std::string call, back;
+  for (const json& line : Lines(recorded.Replay().out)) {
+    if (line.value("kind", "") == "client") call = line["span_id"];
+    if (line.value("kind", "") == "server" && line["parent_span_id"] == call && !call.empty()) back = line["span_id"];
+  }
+  // The recorded calls name no thread's work.
+  EXPECT_EQ(explain(call),
+            call + " GET CLIENT\n  nothing that its thread did names a parent (no-context)\n  verdict: no link, no-context\n");
+}
+
+TEST(ExplainLink, SaysWhatIsWrongInOneLine) {
+  Recorded recorded;
+  recorded.Write(1);
+  const auto explain = [&](const std::string& path, const std::string& id) {
+    std::ostringstream out, err;
+    const int code = cli::RunExplainLink({.path = path, .span_id = id}, out, err);
+    EXPECT_EQ(out.str(), "");
+    return std::pair(code, err.str());
+  };
+  EXPECT_EQ(explain(recorded.path, "xyz").first, 2);
+  EXPECT_NE(explain(recorded.path, "xyz").second.find("'xyz' is not a span id"), std::string::npos);
+  EXPECT_EQ(explain(recorded.path, "0000000000000001").first, 1);
+  EXPECT_NE(explain(recorded.path, "0000000000000001").second.find("has no span 0000000000000001"), std::string::npos);
+  EXPECT_EQ(explain(recorded.path + ".none", "0000000000000001").first, 1);
 }
 
 TEST(Replay, GivesEverySpanInOrderOfItsEndThenTheSummary) {
