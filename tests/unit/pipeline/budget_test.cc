@@ -398,5 +398,56 @@ TEST(Budget, ARequestThatWasNotAnsweredWhenItsConnectionEndedKeepsWhatWasSeen) {
   EXPECT_TRUE(w.Has(0, "wirespan.truncated"));
 }
 
+// One thread reads the next request and tells of it before another has told of the end of its answer to the last.
+TEST(Budget, TheNextRequestWaitsForTheRestOfTheAnswerBeforeIt) {
+  World w;
+  w.Request(Get("/long"));
+  w.Response(kChunkedOk);
+  std::vector<Record> late = w.teller.Call(WS_SEND, Chunk(5000) + "0\r\n\r\n");
+  const uint64_t end_ns = w.last_record_ns();
+  const std::vector<Record> next = w.teller.Call(WS_RECEIVE, Get("/next"));
+  w.h.Feed(next);
+  EXPECT_TRUE(w.spans().empty());
+  for (Record& record : late) {
+    StampLate(record, next.front());
+    w.h.Feed(record);
+  }
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_TRUE(w.spans()[0].complete());
+  EXPECT_EQ(w.spans()[0].end_ns, end_ns);
+  w.Response(Ok("n", 201));
+  ASSERT_EQ(w.spans().size(), 2U);
+  EXPECT_EQ(w.spans()[1].path, "/next");
+  EXPECT_EQ(w.spans()[1].status, 201);
+  EXPECT_TRUE(w.spans()[1].complete());
+  w.ExpectLost({});
+}
+
+TEST(Budget, TheNextRequestDoesNotWaitForAnAnswerThatIsNeverTold) {
+  World w;
+  w.Request(Get("/long"));
+  w.Response(kChunkedOk);
+  w.end.Unseen(WS_SEND, 5000);
+  w.Request(Get("/next"));
+  EXPECT_EQ(w.h.facts.order, "");
+  w.h.Tick(w.end.now);
+  EXPECT_EQ(w.h.facts.order, "QR");
+  w.h.Tick(w.end.now + 20'000'000);
+  EXPECT_EQ(w.h.facts.order, "QRQ") << "held no longer than hold_ns";
+  w.end.now += 20'000'000;
+  w.Response(Ok("n", 201));
+  w.h.Settle();
+  w.h.Feed(w.end.Closed());
+  // Where the answer to /long ends is in what was not told, and so where the next one begins: neither is paired by guess.
+  ASSERT_EQ(w.spans().size(), 2U);
+  EXPECT_EQ(w.spans()[0].path, "/long");
+  EXPECT_EQ(w.spans()[0].status, 200);
+  EXPECT_EQ(w.spans()[0].incomplete, NameOf(decoders::ExchangeEnd::kResponseNotSeen));
+  EXPECT_EQ(w.spans()[1].path, "/next");
+  EXPECT_EQ(w.spans()[1].status, 0);
+  EXPECT_FALSE(w.spans()[1].complete());
+  EXPECT_TRUE(w.h.Balances());
+}
+
 }  // namespace
 }  // namespace wirespan::testing
