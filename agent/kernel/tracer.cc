@@ -62,7 +62,8 @@ struct Existing {
   std::string reason;
 };
 
-// Of an object whose every program is loaded at once, a program that does not load takes the others with it: so it is tried before.
+// Of an object whose every program is loaded at once, a program that does not load takes the others with it: so it is tried
+// before.
 Result<Existing> ChooseExisting(ExistingSource wanted) {
   if (wanted == ExistingSource::kProc) return Existing{ExistingSource::kProc, "it was asked for"};
   const Result<void> tried = TryIterator();

@@ -241,9 +241,7 @@ void Agent::Start() {
   runtimes_->Start();
 }
 
-void Agent::Housekeep() {
-  existing_->Sweep();
-}
+void Agent::Housekeep() { existing_->Sweep(); }
 
 // Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in
 // mid-life.

@@ -346,8 +346,8 @@ TEST(Options, HaveOneNameInEverySource) {
     EXPECT_TRUE(option.otel_variable.empty() || otel.insert(option.otel_variable).second) << option.otel_variable;
     EXPECT_EQ(FindOption(option.name), &option);
     std::string taken;
-    for (const char* value :
-         {"1", "tree", "info", "text", "auto", "4096", "1GiB", "30s", "grpc", "gzip", "true", "delta", "otlp", "abcd1234", "localhost:0"}) {
+    for (const char* value : {"1", "tree", "info", "text", "auto", "4096", "1GiB", "30s", "grpc", "gzip", "true", "delta", "otlp",
+                              "abcd1234", "localhost:0"}) {
       const std::vector<std::string> values = {value};
       Config config;
       if (taken.empty() && option.apply(config, values).ok()) taken = value;
