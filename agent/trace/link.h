@@ -51,6 +51,7 @@ struct ResolverCounters {
   uint64_t contradictions = 0;
   uint64_t violations = 0;
   uint64_t completion_wakes = 0;   // seen
+  uint64_t juggled = 0;            // requests read by a thread, no event loop, that had another exchange open
   uint64_t wakes_unproven = 0;     // calls that a wake would have linked, had their process proven that its wakes can be believed
   uint64_t contexts_shared = 0;    // answers by a goroutine or context that answered another exchange meanwhile: it is no task
   uint64_t processes_refused = 0;  // facts of processes beyond the limit
@@ -116,6 +117,7 @@ class LinkResolver {
   enum class Identity : uint8_t {
     kThread,         // what threads did
     kPooled,         // the same, in a process of goroutines: the one that wrote the call tells nothing
+    kStranger,       // a goroutine's new connection, made for nobody that is known: nothing
     kGoroutine,      // the goroutine that wrote the call, or that made its connection
     kPythonContext,  // the context the call was written in: the answer of its exchange tells
   };
@@ -136,7 +138,6 @@ class LinkResolver {
     uint64_t order = 0;   // in its process's list. Client: exchanges from this order on are too young to be its parent
     uint64_t opened_ns = 0;
     uint64_t answered_ns = 0;                 // 0: not seen
-    uint32_t read_tid = 0, read_turn = 0;     // server: where the response of a call of its own was read last
     Ref woken;                                // server: the call whose completion woke its thread last. Client: the one before
     uint32_t woken_tid = 0;                   // client: that thread; 0: none
     uint32_t previous = kNone, next = kNone;  // server: open exchanges of the process. Client: ring of siblings
@@ -155,6 +156,9 @@ class LinkResolver {
     uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
+    bool sandwiched = false;                    // reads followed in its turn: no timer made it
+    Candidate without_timer = Candidate::kNone;  // kTimer: the grade if that is so
+    Ref timed;                                   // kTimer: the call before it in its turn
   };
   struct Process {
     uint32_t tgid = 0;
@@ -167,6 +171,10 @@ class LinkResolver {
     uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
     TrustMeter meter;
+  };
+  struct TimedTurn {
+    uint32_t turn = 0;
+    Ref last;
   };
   struct SlotKey {
     Token token = 0;
@@ -218,7 +226,11 @@ class LinkResolver {
   bool Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const;
   void Charge(Slot& call, uint32_t exchange);
   void Uncharge(Slot& call);
-  bool HasReadInTurn(uint32_t exchange, const ThreadStamp& thread) const;
+  bool OthersOpen(const Slot& call);
+  static bool MayBeTimer(const RequestSeen& request);
+  void AwaitActivity(uint32_t at, const RequestSeen& request);
+  void NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint64_t time_ns);
+  void NoteJuggling(const Slot& slot, const RequestSeen& request, uint64_t now_ns);
   void Contradict(Slot& call, bool parent_open, uint64_t now_ns);
   void Join(uint32_t call, uint32_t sibling);
   void LeaveRing(uint32_t at);
@@ -247,6 +259,7 @@ class LinkResolver {
   LinkJournal* journal_ = nullptr;
   Pool<Slot> slots_;
   FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
+  FlatTable<uint64_t, TimedTurn, NumberHash> timed_;  // tgid << 32 | tid -> calls of its turn that a timer may have made
   FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange
   Pool<Process> processes_;
   uint32_t reclaim_hand_ = 0;

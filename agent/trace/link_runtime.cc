@@ -18,17 +18,21 @@ LinkStatus Unlinked(UnlinkedReason reason) { return {.state = LinkStatus::State:
 
 // Whether threads have nothing to say about the call.
 bool LinkResolver::IsByRuntime(uint32_t call) const {
-  return slots_[call].identity == Identity::kGoroutine || slots_[call].identity == Identity::kPythonContext;
+  const Identity identity = slots_[call].identity;
+  return identity != Identity::kThread && identity != Identity::kPooled;
 }
 
 // ---- The call ----
+
+// Who wrote the call says nothing where it was a pooled connection's own goroutine. There threads tell: the one that hands over
+// its work waits, and the other runs next on its thread. With a new connection many run between.
 
 // False: what its thread did decides.
 bool LinkResolver::OpenCallOfRuntime(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   if (IsGoroutine(slot.runtime_id)) {
     OpenCallOfGoroutine(at, request, now_ns);
-    return slot.identity == Identity::kGoroutine;
+    return slot.identity != Identity::kPooled;
   }
   // Outside event loops a thread works for one exchange at a time, and says so itself.
   if (!IsPythonContext(slot.runtime_id) || !request.loop_thread) return false;
@@ -44,7 +48,7 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
   Slot& slot = slots_[at];
   Process& process = processes_[slot.process];
   if (request.stored == 0) {
-    slot.identity = Identity::kPooled;
+    slot.identity = request.fresh ? Identity::kStranger : Identity::kPooled;
     Say(slot, LinkStep::kRuntime, 0, "written by the goroutine of a pooled connection");
     process.strayed_ns = request.time_ns;
     return;
@@ -129,6 +133,7 @@ void LinkResolver::LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t 
 // ---- The verdict ----
 
 LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& trust) {
+  if (call.identity == Identity::kStranger) return Unlinked(UnlinkedReason::kContextUnknown);
   if (trust.context_shared) return Unlinked(UnlinkedReason::kContextShared);
   const bool named = call.late || call.candidate != Candidate::kNone;
   if (!named) {

@@ -88,6 +88,16 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 	operation->data_flags = flags;
 }
 
+/* A goroutine that hands its work to another one waits, and that runs next on the thread: what was read here speaks for
+ * the next call alone. Whatever runs after that was made ready by somebody else. */
+static __always_inline void consume_token(struct thread_state *thread)
+{
+	if (!is_goroutine(thread->operation.runtime_id))
+		return;
+	thread->active = 0;
+	thread->active_source = WS_ACTIVE_NONE;
+}
+
 /* SEND C, new turn, in a goroutine that serves an open exchange, or on a new connection made for one: that exchange is
  * the parent, whatever ran on the thread before. 0: goroutines tell nothing. */
 static __always_inline int begin_call_of_goroutine(struct thread_state *thread, struct ws_target *target,
@@ -123,8 +133,10 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	struct connection *exchange = NULL;
 	__u64 parent = 0, parent_sock = 0;
 
-	if (begin_call_of_goroutine(thread, target, connection))
+	if (begin_call_of_goroutine(thread, target, connection)) {
+		consume_token(thread);
 		return;
+	}
 	if ((operation->data_flags & WS_DATA_ACTIVE_OPEN) && !(operation->data_flags & WS_DATA_TIMER_DUE)) {
 		parent = thread->active;
 		parent_sock = thread->active_sock;
@@ -152,6 +164,7 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	connection->parent_sock = exchange ? parent_sock : 0;
 	if (exchange)
 		mark_acted(exchange, thread, target);
+	consume_token(thread);
 }
 
 /* Entry of a send. Runs before the bytes go: the answer may be read by another thread before this call returns. */
@@ -249,6 +262,7 @@ static __always_inline void store_token(struct thread_state *thread, struct conn
 {
 	if (is_goroutine(thread->operation.runtime_id)) {
 		store_token_of_goroutine(&thread->operation, connection);
+		consume_token(thread);
 		return;
 	}
 	if (thread->active_is_call || !open_exchange(thread->active, thread->active_sock))

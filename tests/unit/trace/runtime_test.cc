@@ -218,6 +218,20 @@ TEST_F(RuntimeLink, ThreadsSpeakForPooledCallsButNotExactly) {
   EXPECT_EQ(ConfidenceOf(outcome, "c1"), LinkConfidence::kProbable);
 }
 
+// A new connection whose maker serves nobody that is known (before Go 1.21 all are): threads would guess.
+TEST_F(RuntimeLink, NewConnectionOfAnUnknownMakerIsNobodys) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& out = world_.NewEnd();
+  const int root = world_.NewRequest();
+  Reads(in, root, 7);
+  Calls(out, Call(root), 21);
+  Returns(out);
+  Answers(in, 7);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c1"), "");
+  EXPECT_EQ(outcome.ReasonOf("c1"), "context-unknown");
+}
+
 // ---- CPython ----
 
 // An event loop reads two requests in one turn and runs their tasks in later ones, in any order.
