@@ -22,6 +22,7 @@
 // of it was seen: then bytes that only look like a message at the beginning of a turn are not taken for one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -131,7 +132,7 @@ class Connection {
   void EndAdriftResponse(decoders::ExchangeEnd cut);
   void SwitchOff(Loss reason, StreamContext& context);
 
-  ByteStream streams_[2];  // by StreamSide
+  std::array<ByteStream, 2> streams_;  // by StreamSide
   std::unique_ptr<Session> session_;
   Token awaited_token_ = 0;  // of the request at which decoding began anew: its response's first turn bears it too
   uint64_t awaited_since_ns_ = 0;

@@ -16,7 +16,7 @@ uint64_t Mix(uint64_t id) {
 
 }  // namespace
 
-static_assert(sizeof(Connection) + 2 * 16 + 8 <= kMaxIdleConnectionBytes, "an idle connection has grown");
+static_assert(sizeof(Connection) + size_t{2} * 16 + 8 <= kMaxIdleConnectionBytes, "an idle connection has grown");
 
 ConnectionTable::ConnectionTable(size_t max_connections)
     : max_connections_(std::max<size_t>(max_connections, 1)), cells_(kFirstCells) {}

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "exporters/console/text_layout.h"
+#include "exporters/joined.h"
 
 namespace wirespan::exporters::console {
 namespace {
@@ -95,7 +96,7 @@ std::string TargetOf(const Span& span) {
 std::string LabelOf(const Span& span, bool unicode) {
   std::string label = span.name;
   const std::string target = TargetOf(span);
-  if (!target.empty() && span.name.find('/') == std::string::npos) label += " " + target;
+  if (!target.empty() && span.name.find('/') == std::string::npos) label += Joined({" ", target});
   return Printable(label, unicode);
 }
 
@@ -252,8 +253,8 @@ class Waterfall {
     line.Put(std::string(glyphs_.rule) + std::string(glyphs_.rule) + " ", Ink::kDim)
         .Put(Clip(text, options_.width - 8, options_.unicode), Ink::kBold);
     if (errors_ > 0) line.Put(dot, Ink::kDim).Put(count(errors_, "error"), Ink::kRed);
-    std::string rest = " " + std::string(glyphs_.rule) + " " + ToHex(spans_.front().trace_id);
-    if (options_.show_utc_time) rest += " " + std::string(glyphs_.rule) + " " + FormatTimeOfDay(start_);
+    std::string rest = Joined({" ", glyphs_.rule, " ", ToHex(spans_.front().trace_id)});
+    if (options_.show_utc_time) rest += Joined({" ", glyphs_.rule, " ", FormatTimeOfDay(start_)});
     line.Put(Clip(rest, std::max(0, options_.width - line.columns() - 1), options_.unicode), Ink::kDim);
     std::string rule = " ";
     for (int column = line.columns() + 1; column < options_.width; ++column) rule += glyphs_.rule;
@@ -284,12 +285,12 @@ class Waterfall {
     const bool caller = span.kind == SpanKind::kClient || span.kind == SpanKind::kProducer;
     line.Put(caller ? glyphs_.client : glyphs_.server, Ink::kDim);
     std::string status;
-    if (const int64_t code = IntOf(span, "http.response.status_code"); code != 0) status = " " + std::to_string(code);
+    if (const int64_t code = IntOf(span, "http.response.status_code"); code != 0) status = Joined({" ", std::to_string(code)});
     const auto why = TextOf(span, "wirespan.incomplete");
     std::string error;
     std::string incomplete;
-    if (span.status == StatusCode::kError) error = " " + std::string(glyphs_.error) + ErrorWord(span, why);
-    if (!why.empty()) incomplete = " " + std::string(glyphs_.incomplete) + " " + Printable(why, options_.unicode);
+    if (span.status == StatusCode::kError) error = Joined({" ", glyphs_.error, ErrorWord(span, why)});
+    if (!why.empty()) incomplete = Joined({" ", glyphs_.incomplete, " ", Printable(why, options_.unicode)});
     const int room = std::max(0, end - line.columns());
     status = Clip(status, room / 4, options_.unicode);
     error = Clip(error, room / 3, options_.unicode);
@@ -307,7 +308,7 @@ class Waterfall {
   std::string ErrorWord(const Span& span, std::string_view incomplete) const {
     const auto type = TextOf(span, "error.type");
     const bool is_said = type == incomplete || type == std::to_string(IntOf(span, "http.response.status_code"));
-    return type.empty() || is_said ? std::string() : " " + Printable(type, options_.unicode);
+    return type.empty() || is_said ? std::string() : Joined({" ", Printable(type, options_.unicode)});
   }
 
   std::vector<std::string> NotesOf(const Span& span) const {

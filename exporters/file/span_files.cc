@@ -133,8 +133,8 @@ void AppendSpanLine(const Span& span, std::string& out) {
   out += R"(,"attributes":)";
   json::AppendAttributeObject(span.attributes, out);
   out += R"(,"resource":)";
-  static const AttributeList kNone;
-  json::AppendAttributeObject(span.resource ? span.resource->attributes : kNone, out);
+  static const AttributeList nothing;
+  json::AppendAttributeObject(span.resource ? span.resource->attributes : nothing, out);
   out += R"(,"link":{"evidence":)";
   json::AppendString(Name(span.link_evidence), out);
   out += R"(,"confidence":)";

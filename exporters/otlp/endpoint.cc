@@ -1,8 +1,9 @@
 #include "exporters/otlp/endpoint.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
+
+#include "exporters/joined.h"
 
 namespace wirespan::exporters::otlp {
 namespace {
@@ -17,12 +18,6 @@ struct Url {
 bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-std::string Joined(std::initializer_list<std::string_view> parts) {
-  std::string out;
-  for (const std::string_view part : parts) out += part;
-  return out;
-}
 
 std::string Lower(std::string_view text) {
   std::string out(text);

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <mutex>
 
+#include "exporters/joined.h"
 #include "exporters/otlp/response.h"
 #include "exporters/otlp/transport.h"
 
@@ -114,7 +115,7 @@ class HttpTransport final : public Transport {
     ok = ok && Append(list, "Expect:");  // no round trip before the body
     if (gzip) ok = ok && Append(list, "Content-Encoding: gzip");
     for (const auto& [name, value] : options_.headers) {
-      ok = ok && Append(list, value.empty() ? name + ";" : name + ": " + value);  // ';' is libcurl's form for an empty value
+      ok = ok && Append(list, value.empty() ? Joined({name, ";"}) : Joined({name, ": ", value}));  // ';': libcurl's empty value
     }
     return ok;
   }

@@ -159,7 +159,7 @@ void ReadCompression(const Variables& variables, OtlpOptions& out, std::vector<s
 void ReadTimeout(const Variables& variables, OtlpOptions& out, std::vector<std::string>& warnings) {
   const auto found = variables.Get("TIMEOUT");
   if (!found) return;
-  constexpr int64_t kMaxMs = 24 * 3'600'000;
+  constexpr int64_t kMaxMs = int64_t{24} * 3'600'000;
   int64_t ms = 0;
   const char* end = found->value.data() + found->value.size();
   const auto [stop, error] = std::from_chars(found->value.data(), end, ms);
