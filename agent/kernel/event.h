@@ -97,6 +97,8 @@ struct DataChunk {
   bool active_open = false;
   bool queued_reuse = false;
   bool several_reads = false;
+  bool stored_doubtful = false;
+  bool stored_timer = false;
   bool copy_fault = false;
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`
 };

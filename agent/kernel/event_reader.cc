@@ -50,6 +50,8 @@ void CopyFlags(uint32_t flags, DataChunk& out) {
   out.active_open = has(WS_DATA_ACTIVE_OPEN);
   out.queued_reuse = has(WS_DATA_QUEUED_REUSE);
   out.several_reads = has(WS_DATA_SEVERAL_READS);
+  out.stored_doubtful = has(WS_DATA_STORED_DOUBTFUL);
+  out.stored_timer = has(WS_DATA_STORED_TIMER);
   out.copy_fault = has(WS_DATA_COPY_FAULT);
 }
 
@@ -176,6 +178,8 @@ const uint32_t kRecordCaptureStarted = WS_RECORD_CAPTURE_STARTED;
 const uint32_t kRecordProcess = WS_RECORD_PROCESS;
 const uint32_t kRecordLosses = WS_RECORD_LOSSES;
 const uint32_t kRecordRing = WS_RECORD_RING;
+const uint32_t kRecordTick = WS_RECORD_TICK;
+const uint32_t kRecordLossNoted = WS_RECORD_LOSS_NOTED;
 const uint32_t kKernelLossCount = WS_LOSS_REASON_COUNT;
 const uint32_t kKernelCountCount = WS_COUNT_COUNT;
 

@@ -29,7 +29,7 @@ constexpr WatchedCall kWatchedCalls[] = {
     {"write", true},      {"writev", true},      {"sendto", true},       {"sendmsg", true},       {"sendmmsg", true},
     {"sendfile64", true}, {"epoll_wait", false}, {"epoll_pwait", false}, {"epoll_pwait2", false}, {"poll", false},
     {"ppoll", false},     {"select", false},     {"pselect6", false},    {"futex", false},        {"accept", false},
-    {"accept4", false},   {"close", false},      {"splice", true},
+    {"accept4", false},   {"close", false},      {"splice", true},       {"getsockopt", false},
 };
 
 struct BtfDeleter {

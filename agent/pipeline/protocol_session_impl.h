@@ -166,6 +166,8 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.seen.timer_due = chunk.timer_due;
   s.seen.loop_thread = chunk.loop_thread;
   s.seen.queued_reuse = chunk.queued_reuse;
+  s.seen.stored_doubtful = chunk.stored_doubtful;
+  s.seen.stored_timer = chunk.stored_timer;
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
   if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;

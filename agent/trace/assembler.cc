@@ -41,12 +41,16 @@ TraceAssembler::TraceAssembler(const AssemblerConfig& config, const span::IdKey&
 
 // ---- Facts in ----
 
-void TraceAssembler::Add(FactBatch&& batch, uint32_t shard) {
+void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_ns) {
   if (shard >= queue_.max_shards()) {
     ++counters_.refused_shard;
     shard = 0;
   }
+  // Advance may have passed what lies before, but nothing later.
+  const uint64_t not_before_ns = told_after_ns > config_.merge_window_ns ? told_after_ns - config_.merge_window_ns + 1 : 0;
+  queue_.KeepAfter(shard, not_before_ns);
   for (Fact& fact : batch) {
+    if (std::visit([](const auto& told) { return told.time_ns; }, fact) < not_before_ns) ++counters_.late_facts;
     if (auto* request = std::get_if<RequestSeen>(&fact)) {
       uint32_t context = kNone;
       if (request->incoming) {
@@ -78,6 +82,8 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard) {
       queue_.Push(shard, wake->time_ns).fact = *wake;
     } else if (auto* ended = std::get_if<ProcessEnded>(&fact)) {
       queue_.Push(shard, ended->time_ns).fact = *ended;
+    } else if (auto* noted = std::get_if<LossNoted>(&fact)) {
+      queue_.Push(shard, noted->time_ns).fact = *noted;
     }
     while (queue_.size() > config_.max_queued_facts) {
       ++counters_.merged_early;
@@ -146,6 +152,8 @@ void TraceAssembler::TakeFirst() {
     links_.Wake(*wake, now_);
   } else if (const auto* ended = std::get_if<ProcessEnded>(&fact.fact)) {
     links_.EndProcess(ended->tgid);
+  } else if (const auto* noted = std::get_if<LossNoted>(&fact.fact)) {
+    links_.NoteLosses(noted->time_ns);
   }
   queue_.Pop();
 }

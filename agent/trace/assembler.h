@@ -66,14 +66,16 @@ class TraceAssembler {
   TraceAssembler(const AssemblerConfig& config, const span::IdKey& key, LinkJournal* journal = nullptr);
 
   // Takes the facts of one shard, in the shard's order. The batch's elements stay, spent; their spans carry spare buffers for the
-  // next use. Never blocks.
-  void Add(FactBatch&& batch, uint32_t shard = 0);
-  // The caller vouches that all facts before `now_boot_ns` - merge_window_ns were added (those that come later are taken as they
-  // come, and counted). Appends the spans whose place is settled.
+  // next use. Never blocks. `told_after_ns`: the shard told them after it was given that time, the last but one (0: not known).
+  // A fact that is older than that by more than merge_window_ns is late, and counts as if it happened merge_window_ns before.
+  void Add(FactBatch&& batch, uint32_t shard = 0, uint64_t told_after_ns = 0);
+  // Every fact that a shard told before it was given the time `now_boot_ns` was added. Appends the spans whose place is settled
+  // at `now_boot_ns` - merge_window_ns. How often and with which times it is called changes nothing of what becomes of the spans,
+  // as long as Add is told told_after_ns and no bound is met; where it is not, what comes late is taken as it comes.
   void Advance(uint64_t now_boot_ns, exporters::SpanBatch& out);
   // Events or facts before now may be missing: links that are only right if nothing is missing are not made for a while.
   void NoteLosses(uint64_t now_boot_ns) { links_.NoteLosses(now_boot_ns); }
-  // No more facts will come, or none is waited for: appends every span held.
+  // No more facts will come, or none is waited for: appends every span held. After an Advance to the end.
   void Flush(exporters::SpanBatch& out);
 
   const AssemblerCounters& counters() const { return counters_; }

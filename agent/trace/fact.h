@@ -51,6 +51,8 @@ struct RequestSeen {
   bool timer_due = false;
   bool loop_thread = false;
   bool queued_reuse = false;
+  bool stored_doubtful = false;  // when `stored` was noted the thread had read other exchanges that had done nothing yet
+  bool stored_timer = false;     // `stored` may have been noted by a timer
 };
 
 // The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.
@@ -61,7 +63,7 @@ struct ResponseStarted {
   bool active_open = false;
   bool timer_due = false;
   bool loop_thread = false;
-  bool several_reads = false;  // the thread read other connections too since it last sent: which of them led here is not known
+  bool several_reads = false;  // the thread read several responses since it last sent: which of them led here is not known
 };
 
 // An exchange or call is over, and its span is whole but for ids and parent.
@@ -83,7 +85,13 @@ struct ProcessEnded {
   uint32_t tgid = 0;
 };
 
-using Fact = std::variant<RequestSeen, ResponseStarted, SpanFinished, CompletionWake, ProcessEnded>;
+// Events up to then may be missing (a loss counter rose, or processes were met in mid-life): for a while, links that are only
+// right if nothing is missing are not made.
+struct LossNoted {
+  uint64_t time_ns = 0;
+};
+
+using Fact = std::variant<RequestSeen, ResponseStarted, SpanFinished, CompletionWake, ProcessEnded, LossNoted>;
 using FactBatch = std::vector<Fact>;
 
 }  // namespace wirespan::trace

@@ -16,6 +16,11 @@ void FactQueue::Lane::Grow() {
   head = 0;
 }
 
+void FactQueue::KeepAfter(uint32_t shard, uint64_t time_ns) {
+  if (shard >= lanes_.size()) lanes_.resize(shard + 1);
+  lanes_[shard].last_order_ns = std::max(lanes_[shard].last_order_ns, time_ns);
+}
+
 QueuedFact& FactQueue::Push(uint32_t shard, uint64_t time_ns) {
   if (shard >= lanes_.size()) lanes_.resize(shard + 1);
   Lane& lane = lanes_[shard];

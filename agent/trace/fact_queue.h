@@ -1,6 +1,6 @@
 // FactQueue: merges the shards' facts into one order: by time, then shard, then the shard's own order, which is never broken: a
-// fact that a shard tells late (its time lies before one it told already) takes the later time. Used by the assembler; one
-// thread.
+// fact that a shard tells late (its time lies before one it told already, or before what KeepAfter said) takes the later time.
+// Used by the assembler; one thread.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ struct FinishedFact {
 struct QueuedFact {
   uint64_t order_ns = 0;
   uint32_t context = UINT32_MAX;  // a request's header, in the assembler's pool
-  std::variant<RequestSeen, ResponseStarted, FinishedFact, CompletionWake, ProcessEnded> fact;
+  std::variant<RequestSeen, ResponseStarted, FinishedFact, CompletionWake, ProcessEnded, LossNoted> fact;
 };
 
 class FactQueue {
@@ -42,6 +42,8 @@ class FactQueue {
 
   // A place at the end of the shard's queue, order_ns set, to be filled at once. `shard` < max_shards().
   QueuedFact& Push(uint32_t shard, uint64_t time_ns);
+  // What is pushed for the shard from now on comes at this time or later. Never goes back. `shard` < max_shards().
+  void KeepAfter(uint32_t shard, uint64_t time_ns);
   // Time of the first fact in merged order. Not empty().
   uint64_t FirstOrder() const { return lanes_[first_lane_].At(0).order_ns; }
   // The first fact; valid until the next Push of any shard. Pop it afterwards.

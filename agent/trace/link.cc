@@ -152,7 +152,11 @@ Ref LinkResolver::Open(const RequestSeen& request, uint64_t now_ns) {
   if (request.index > 0 || sibling != nullptr) slot.ambiguous = true;
   if (sibling != nullptr) sibling->ambiguous = true;
   slot.runtime_id = request.thread.runtime_id;
-  if (slot.role == ConnectionRole::kServer) OpenServer(at);
+  if (slot.role == ConnectionRole::kServer) {
+    OpenServer(at);
+    NoteActivity(request.tgid, request.thread.tid, request.thread.turn, request.time_ns);
+    NoteJuggling(slot, request, now_ns);
+  }
   if (slot.role == ConnectionRole::kClient) OpenClient(at, request, now_ns);
   return RefOf(at);
 }
@@ -164,10 +168,7 @@ Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t /*now_ns*/) {
   if (!slot.request_seen) slot.opened_ns = finished.start_ns;
   if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
   slot.finished = true;
-  if (slot.role == ConnectionRole::kClient && Alive(slot.parent)) {
-    slots_[slot.parent.slot].read_tid = finished.last_tid;
-    slots_[slot.parent.slot].read_turn = finished.last_turn;
-  }
+  if (slot.role == ConnectionRole::kClient) NoteActivity(slot.tgid, finished.last_tid, finished.last_turn, finished.time_ns);
   Uncharge(slot);
   Close(at);
   return RefOf(at);

@@ -156,7 +156,7 @@ class LinkResolver {
     uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
-    bool sandwiched = false;                    // reads followed in its turn: no timer made it
+    bool sandwiched = false;                     // reads followed in its turn: no timer made it
     Candidate without_timer = Candidate::kNone;  // kTimer: the grade if that is so
     Ref timed;                                   // kTimer: the call before it in its turn
   };
@@ -260,7 +260,7 @@ class LinkResolver {
   Pool<Slot> slots_;
   FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
   FlatTable<uint64_t, TimedTurn, NumberHash> timed_;  // tgid << 32 | tid -> calls of its turn that a timer may have made
-  FlatTable<uint64_t, Ref, NumberHash> newest_;  // server connection -> its newest exchange
+  FlatTable<uint64_t, Ref, NumberHash> newest_;       // server connection -> its newest exchange
   Pool<Process> processes_;
   uint32_t reclaim_hand_ = 0;
   uint64_t losses_until_ns_ = 0;

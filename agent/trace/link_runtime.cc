@@ -43,7 +43,8 @@ bool LinkResolver::OpenCallOfRuntime(uint32_t at, const RequestSeen& request, ui
 
 // A pool that dials for a request may give the connection to another, where the first got one that became free meanwhile. That
 // begins with a connection used again, and goes on with those that are given away: so a new connection is its maker's only if
-// nothing like that was seen since the maker's exchange began.
+// nothing like that is seen from the beginning of the maker's exchange on, to the verdict: the call on the connection that became
+// free may be written after the one on the connection that was given away.
 void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   Process& process = processes_[slot.process];
@@ -60,7 +61,7 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
   Slot* parent = Find(request.stored);
   const bool dialled = request.fresh && (parent == nullptr || parent->runtime_id != slot.runtime_id);
   if (dialled) {
-    slot.strayed_ns = process.strayed_ns;
+    slot.strayed_ns = std::max<uint64_t>(process.strayed_ns, 1);
     const bool strays = parent == nullptr || parent->answered_ns != 0 || slot.strayed_ns >= parent->opened_ns;
     if (strays) process.strayed_ns = request.time_ns;
   }
@@ -100,7 +101,7 @@ void LinkResolver::LeaveContext(uint32_t at) {
 void LinkResolver::AnswerOfRuntime(uint32_t exchange, const ResponseStarted& response, uint64_t now_ns) {
   const uint64_t runtime_id = response.thread.runtime_id;
   Slot& slot = slots_[exchange];
-  if (runtime_id == 0 || slot.process == kNone || slot.closed) return;
+  if (runtime_id == 0 || runtime_id == kUnnamedGoroutine || slot.process == kNone || slot.closed) return;
   if (answers_.Overlaps({runtime_id, slot.process}, slot.opened_ns, response.time_ns)) {
     ++counters_.contexts_shared;
     Note(slot, TrustMeter::Sign::kContextShared, now_ns);
@@ -151,7 +152,8 @@ LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& tr
   if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
   if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
   if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
-  if (call.strayed_ns >= parent.opened_ns) return Unlinked(UnlinkedReason::kQueuedReuse);
+  const uint64_t strayed_ns = call.strayed_ns == 0 ? 0 : std::max(call.strayed_ns, processes_[call.process].strayed_ns);
+  if (strayed_ns >= parent.opened_ns) return Unlinked(UnlinkedReason::kQueuedReuse);
   // Until the process has proven that its identities keep exchanges apart, every exchange that could have shared this one is
   // awaited: its answer would tell.
   if (!trust.context_proven && MayStillBeLinked(call)) return final ? Unlinked(UnlinkedReason::kUnverified) : LinkStatus{};

@@ -13,6 +13,7 @@ namespace wirespan::trace {
 
 // ThreadStamp::runtime_id: the top bit tells a CPython context (its address) from a goroutine (its number); 0 is unknown.
 inline constexpr uint64_t kPythonContextBit = uint64_t{1} << 63U;
+inline constexpr uint64_t kUnnamedGoroutine = kPythonContextBit - 1;  // of a Go whose goroutines' numbers are not read
 inline bool IsGoroutine(uint64_t runtime_id) { return runtime_id != 0 && (runtime_id & kPythonContextBit) == 0; }
 inline bool IsPythonContext(uint64_t runtime_id) { return (runtime_id & kPythonContextBit) != 0; }
 

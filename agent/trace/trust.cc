@@ -32,9 +32,10 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   const uint64_t contradictions = Count(Sign::kContradiction);
   const uint64_t violations = Count(Sign::kViolation);
   Trust trust;
-  trust.verify = contradictions * 1000 > contradictions + Count(Sign::kAgreement);
+  const uint64_t doubts = contradictions + Count(Sign::kJuggled);
+  trust.verify = doubts * 1000 > doubts + Count(Sign::kAgreement);
   trust.narrow = violations * 100 > violations + Count(Sign::kLink);
-  trust.spotless = contradictions == 0 && violations == 0;
+  trust.spotless = doubts == 0 && violations == 0;
   trust.context_shared = Count(Sign::kContextShared) > 0;
   trust.context_proven = !trust.context_shared && Count(Sign::kContextKept) >= kContextProof;
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;

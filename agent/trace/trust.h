@@ -27,6 +27,7 @@ class TrustMeter {
     kContradiction,  // an answer followed the response of a call of another, open exchange
     kLink,           // a link was made, forward or backward
     kViolation,      // a backward link named an exchange younger than the call
+    kJuggled,        // a thread that is no event loop read a request while another exchange of its own was open
     kReuseKept,      // a call on a connection reused at once was verified
     kReuseStrayed,   // such a call turned out to be another exchange's
     kContextKept,    // a goroutine or context answered one exchange while another was open

@@ -125,6 +125,23 @@ static __always_inline int begin_call_of_goroutine(struct thread_state *thread, 
 	return 1;
 }
 
+/* What is known of the token that connect() noted: a timer may have made the connection, unless a read of the same turn
+ * followed, for then the loop was still at its events. */
+static __always_inline __u32 stored_flags(struct thread_state *thread, struct connection *connection)
+{
+	struct turn_activity *past = &thread->past[connection->stored_turn % PAST_TURNS];
+	__u32 flags = connection->stored_flags;
+	__u32 activity = 0;
+
+	if (!(flags & WS_DATA_STORED_TIMER) || connection->stored_tid != (__u32)bpf_get_current_pid_tgid())
+		return flags;
+	if (thread->turn == connection->stored_turn)
+		activity = thread->activity;
+	else if (past->turn == connection->stored_turn)
+		activity = past->activity;
+	return activity > connection->stored_activity ? flags & ~WS_DATA_STORED_TIMER : flags;
+}
+
 /* SEND C, new turn: a call begins; its parent is the open exchange the thread works for. */
 static __always_inline void begin_call(struct thread_state *thread, struct ws_target *target,
 				       struct connection *connection)
@@ -144,8 +161,12 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	operation->stored = connection->stored;
 	if (connection->is_fresh) {
 		operation->data_flags |= WS_DATA_FRESH;
+		if (connection->stored)
+			operation->data_flags |= stored_flags(thread, connection);
 		if (connection->stored && thread->active && thread->active != connection->stored) {
 			operation->data_flags |= WS_DATA_STORED_CONFLICT;
+			parent = 0;
+		} else if (operation->data_flags & (WS_DATA_STORED_DOUBTFUL | WS_DATA_STORED_TIMER)) {
 			parent = 0;
 		} else if (connection->stored) {
 			parent = connection->stored;
@@ -224,7 +245,8 @@ static __always_inline void activate_receive(struct thread_state *thread, struct
 	}
 }
 
-static __always_inline void count_read(struct thread_state *thread, __u64 inode)
+/* Several responses read before anything is sent: which of them led to what is sent next is not known. */
+static __always_inline void count_response(struct thread_state *thread, __u64 inode)
 {
 	if (thread->reads && thread->read_inode == inode)
 		return;
@@ -239,7 +261,9 @@ static __always_inline void begin_receive(struct thread_state *thread, struct ws
 	thread->operation.is_new_turn = begin_turn(connection, WS_RECEIVE);
 	if (thread->operation.is_new_turn)
 		thread->operation.data_flags |= WS_DATA_FIRST_OF_TURN;
-	count_read(thread, connection->inode);
+	thread->activity++;
+	if (connection->role == WS_ROLE_CLIENT)
+		count_response(thread, connection->inode);
 	activate_receive(thread, target, connection, sk);
 }
 
@@ -258,23 +282,52 @@ static __always_inline void store_token_of_goroutine(struct operation *operation
 }
 
 /* CONNECT: the new connection remembers who asked for it. Of a goroutine's connection its thread tells nothing. */
-static __always_inline void store_token(struct thread_state *thread, struct connection *connection, __u64 now_ns)
+static __always_inline void store_token(struct thread_state *thread, struct ws_target *target,
+					struct connection *connection, __u64 now_ns)
 {
+	struct connection *exchange;
+
 	if (is_goroutine(thread->operation.runtime_id)) {
 		store_token_of_goroutine(&thread->operation, connection);
 		consume_token(thread);
 		return;
 	}
-	if (thread->active_is_call || !open_exchange(thread->active, thread->active_sock))
-		return;
-	if (thread->is_loop && now_ns >= thread->deadline_ns)
+	exchange = thread->active_is_call ? NULL : open_exchange(thread->active, thread->active_sock);
+	if (!exchange)
 		return;
 	connection->stored = thread->active;
 	connection->stored_sock = thread->active_sock;
+	connection->stored_tid = (__u32)bpf_get_current_pid_tgid();
+	connection->stored_turn = thread->turn;
+	connection->stored_activity = thread->activity;
+	connection->stored_flags = 0;
+	if (thread->is_loop && now_ns >= thread->deadline_ns)
+		connection->stored_flags |= WS_DATA_STORED_TIMER;
+	mark_acted(exchange, thread, target);
+	if (thread->unacted > 0)
+		connection->stored_flags |= WS_DATA_STORED_DOUBTFUL;
+}
+
+/* CONNDONE: the thread goes on with what the connection was made for. */
+static __always_inline void finish_connect(struct thread_state *thread, struct connection *connection)
+{
+	if (!connection->is_fresh || !connection->stored || is_goroutine(thread->operation.runtime_id))
+		return;
+	thread->active = connection->stored;
+	thread->active_sock = connection->stored_sock;
+	thread->active_source = WS_ACTIVE_CONNECT;
+	thread->active_is_call = 0;
+	thread->activity++;
+	thread->reads = 0;
 }
 
 static __always_inline void end_turn(struct thread_state *thread)
 {
+	struct turn_activity *past = &thread->past[thread->turn % PAST_TURNS];
+
+	past->turn = thread->turn;
+	past->activity = thread->activity;
+	thread->activity = 0;
 	thread->turn++;
 	thread->sequence++;
 	thread->active = 0;

@@ -65,6 +65,16 @@ static __always_inline void socket_of_fd(__s32 fd, struct socket_ref *ref)
 		socket_of_file(file, ref);
 }
 
+/* Whether the epoll instance watches one descriptor: its tree is a single node. */
+static __always_inline int watches_one(__s32 epoll_fd)
+{
+	struct file *file = file_of((struct task_struct *)bpf_get_current_task(), epoll_fd);
+	struct eventpoll *epoll = file ? (struct eventpoll *)BPF_CORE_READ(file, private_data) : NULL;
+	struct rb_node *root = epoll ? BPF_CORE_READ(epoll, rbr.rb_root.rb_node) : NULL;
+
+	return root && !BPF_CORE_READ(root, rb_left) && !BPF_CORE_READ(root, rb_right);
+}
+
 /* Inode number of a socket that is attached to a file; 0 once it is orphaned. */
 static __always_inline __u64 inode_of_sock(struct sock *sk)
 {

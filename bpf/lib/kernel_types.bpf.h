@@ -156,6 +156,23 @@ struct task_struct {
 	char comm[16];
 } ws_core;
 
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+} ws_core;
+
+struct rb_root {
+	struct rb_node *rb_node;
+} ws_core;
+
+struct rb_root_cached {
+	struct rb_root rb_root;
+} ws_core;
+
+struct eventpoll { /* fs/eventpoll.c */
+	struct rb_root_cached rbr;
+} ws_core;
+
 struct ns_common {
 	unsigned int inum;
 } ws_core;

@@ -36,6 +36,11 @@ static __always_inline int is_goroutine(__u64 runtime_id)
 	return runtime_id && !(runtime_id & WS_RUNTIME_CONTEXT_BIT);
 }
 
+static __always_inline int is_named_goroutine(__u64 runtime_id)
+{
+	return is_goroutine(runtime_id) && runtime_id != WS_RUNTIME_UNNAMED;
+}
+
 /* g lies at a fixed distance from the thread pointer. It is one only if its m names a g0 that names the same m (g0 is
  * the first word of runtime.m); an m never leaves its thread, so that is asked once. */
 static __always_inline void read_goroutine(struct thread_state *thread, struct ws_runtime *runtime)
@@ -43,6 +48,10 @@ static __always_inline void read_goroutine(struct thread_state *thread, struct w
 	__u64 base = thread_pointer();
 	__u64 g, machine, id;
 
+	if (!runtime->id_offset) {
+		thread->operation.runtime_id = WS_RUNTIME_UNNAMED;
+		return;
+	}
 	if (!base)
 		return;
 	g = user_word(base + (__s64)runtime->base_offset);
@@ -142,7 +151,7 @@ static __always_inline struct connection *exchange_of_goroutine(__u64 id, __u64 
 	struct connection *connection;
 	__u64 *found;
 
-	if (!is_goroutine(id))
+	if (!is_named_goroutine(id))
 		return NULL;
 	found = bpf_map_lookup_elem(&goroutines, &key);
 	if (!found)
@@ -174,7 +183,7 @@ static __always_inline void note_reader(struct thread_state *thread, struct conn
 	struct ws_goroutine key = {.id = thread->operation.runtime_id,
 				   .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
 
-	if (!is_goroutine(key.id) || connection->goroutine == key.id)
+	if (!is_named_goroutine(key.id) || connection->goroutine == key.id)
 		return;
 	forget_goroutine(connection, sock, key.tgid);
 	connection->goroutine = key.id;

@@ -64,6 +64,13 @@ struct operation {
 	__s64 timeout_ns; /* OPERATION_WAIT: -1 never, 0 at once */
 };
 
+#define PAST_TURNS 8
+
+struct turn_activity {
+	__u32 turn;
+	__u32 activity;
+};
+
 struct thread_state {
 	__u64 active;	   /* token the thread works for */
 	__u64 active_sock; /* struct sock * of that token's connection */
@@ -77,12 +84,13 @@ struct thread_state {
 	__u32 is_loop;
 	__u16 activations; /* exchanges read in this turn */
 	__u16 unacted;	   /* of them, those that have neither called nor answered */
-	__u64 read_inode;  /* connection read last, and how many were read since the thread last sent in this turn */
+	__u64 read_inode;  /* connection whose response was read last, and how many since the thread last sent in this turn */
 	__u32 reads;
+	struct turn_activity past[PAST_TURNS]; /* the same of the turns before, by turn number */
 	__u32 runtime_generation; /* of the look into `runtimes` that found nothing */
 	__u64 runtime_anchor;	  /* Go: runtime.m; CPython: thread state; 0 not found */
 	__u32 runtime_misses;	  /* CPython: calls in vain since it was sought */
-	__u32 reserved;
+	__u32 activity;		  /* reads of requests and responses in this turn */
 	struct operation operation;
 };
 
@@ -95,6 +103,10 @@ struct connection {
 	__u64 parent_sock;
 	__u64 stored; /* client: token at connect(), until the first turn */
 	__u64 stored_sock;
+	__u32 stored_tid; /* the thread, its turn, and how much it had read in it */
+	__u32 stored_turn;
+	__u32 stored_activity;
+	__u32 stored_flags; /* WS_DATA_STORED_*, as known at connect() */
 	__u64 goroutine;  /* server: the goroutine that read last, 0 unknown */
 	__u64 sent_bytes; /* unix: no sequence number, so bytes are counted */
 	__u64 received_bytes;

@@ -20,7 +20,7 @@ static __always_inline void on_connecting(struct sock *sk)
 	if (!connection || !thread)
 		return;
 	read_identity(thread);
-	store_token(thread, connection, bpf_ktime_get_boot_ns());
+	store_token(thread, target, connection, bpf_ktime_get_boot_ns());
 }
 
 static __always_inline void on_gone(struct sock *sk, struct connection *connection)

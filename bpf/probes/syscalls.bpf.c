@@ -8,6 +8,8 @@
 #include "lib/syscall_numbers.bpf.h"
 
 #define MSG_PEEK	   2
+#define SOL_SOCKET	   1
+#define SO_ERROR	   4
 #define FUTEX_COMMAND_MASK 0x7f
 #define FUTEX_WAIT	   0
 #define FUTEX_WAIT_BITSET  9
@@ -165,6 +167,7 @@ static __always_inline int is_wait(long id)
 	case NR_accept:
 	case NR_accept4:
 	case NR_close:
+	case NR_getsockopt:
 		return 1;
 	}
 	return 0;
@@ -198,6 +201,27 @@ static __always_inline void enter_close(__s32 fd)
 	bpf_map_delete_elem(&connections, &key);
 }
 
+/* getsockopt(SO_ERROR) is how a program learns that its connect() is done: it goes on with what it connected for. */
+static __always_inline void enter_getsockopt(struct thread_state *thread, const struct call_arguments *arguments)
+{
+	struct connection *connection;
+	struct socket_ref ref;
+	__u64 key;
+
+	if (arguments->value[1] != SOL_SOCKET || arguments->value[2] != SO_ERROR)
+		return;
+	socket_of_fd((__s32)arguments->value[0], &ref);
+	key = (__u64)ref.sock;
+	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
+	if (connection)
+		finish_connect(thread, connection);
+}
+
+static __always_inline int is_epoll(long id)
+{
+	return id == NR_epoll_wait || id == NR_epoll_pwait || id == NR_epoll_pwait2;
+}
+
 static __always_inline int enter_call(struct ws_target *target, long id, const struct call_arguments *arguments)
 {
 	struct thread_state *thread;
@@ -211,12 +235,19 @@ static __always_inline int enter_call(struct ws_target *target, long id, const s
 	thread = current_thread();
 	if (!thread)
 		return 0;
+	if (id == NR_getsockopt) {
+		enter_getsockopt(thread, arguments);
+		return 0;
+	}
 	operation = &thread->operation;
 	operation->start_ns = bpf_ktime_get_boot_ns();
 	operation->sock = 0;
 	operation->trailing = 0;
 	if (is_wait(id)) {
 		operation->kind = describe_wait(operation, id, arguments);
+		/* Like a poll of one descriptor: a thread that waits for its one socket (Python's selectors). */
+		if (is_epoll(id) && !thread->is_loop && watches_one((__s32)arguments->value[0]))
+			operation->kind = OPERATION_NONE;
 		return 0;
 	}
 	operation->kind = describe_io(operation, id, arguments);

@@ -38,7 +38,7 @@ struct ws_runtime {
 	__u32 kind;	      /* enum ws_runtime_kind */
 	__s32 base_offset;    /* Go: of the pointer to runtime.g, from the thread pointer */
 	__u32 machine_offset; /* Go: of m in runtime.g */
-	__u32 id_offset;      /* Go: of goid in runtime.g */
+	__u32 id_offset;      /* Go: of goid in runtime.g; 0: not known, nothing is read */
 	__u32 parent_offset;  /* Go: of parentGoid in runtime.g; 0 where there is none (before 1.21) */
 	__u32 threads_offset; /* CPython: of the first thread state in the interpreter state */
 	__u32 next_offset;    /* CPython: these three in the thread state */

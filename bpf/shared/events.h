@@ -34,6 +34,8 @@ enum ws_event_type {
 	WS_RECORD_PROCESS = 257,
 	WS_RECORD_LOSSES = 258,
 	WS_RECORD_RING = 259, /* the records after it came from that ring */
+	WS_RECORD_TICK = 260,
+	WS_RECORD_LOSS_NOTED = 261,
 };
 
 enum ws_direction { WS_RECEIVE = 0, WS_SEND = 1 };
@@ -64,7 +66,9 @@ enum ws_data_flag {
 	WS_DATA_COPY_FAULT = 1 << 9,	    /* user memory could not be read (paged out); nothing or less was copied */
 	WS_DATA_ACTIVE_OPEN = 1 << 10,	    /* `active` names an exchange none of whose response bytes was sent yet */
 	WS_DATA_PREEXISTING = 1 << 11,	    /* the connection was open before the agent looked */
-	WS_DATA_SEVERAL_READS = 1 << 13, /* the thread read more than one connection since it last sent in this turn */
+	WS_DATA_SEVERAL_READS = 1 << 13, /* the thread read responses of several connections since it last sent in this turn */
+	WS_DATA_STORED_DOUBTFUL = 1 << 14, /* `stored` was noted while the thread had read other exchanges that did nothing */
+	WS_DATA_STORED_TIMER = 1 << 15,	   /* `stored` was noted after the deadline of the loop's wait, and no read followed */
 	WS_DATA_QUEUED_REUSE = 1 << 12,	 /* `active` came from the response of this very connection on a loop thread */
 };
 
@@ -81,6 +85,8 @@ enum ws_connection_flag {
 
 /* Tells a CPython context from a goroutine: neither addresses of user memory nor goroutine ids reach so far. */
 #define WS_RUNTIME_CONTEXT_BIT (1ULL << 63)
+/* A goroutine whose id cannot be read: of a Go that is not known. */
+#define WS_RUNTIME_UNNAMED (WS_RUNTIME_CONTEXT_BIT - 1)
 
 struct ws_event_header {
 	__u32 type;    /* enum ws_event_type */
@@ -112,8 +118,8 @@ struct ws_data_event {
 	__u64 inode;	/* socket inode number: the connection's identity, the same through dup, fork, fd passing */
 	__u64 exchange; /* token of the exchange (server) or call (client) that these bytes belong to */
 	__u64 stored;	/* token stored in a client connection by connect(); 0 after its first turn. A goroutine's call:
-			   token   of the open exchange that this goroutine serves, else that the one serves which
-			   connected, or   started the one that connected */
+			   token of the open exchange that this goroutine serves, else that the one serves which
+			   connected, or started the one that connected */
 	__u32 position; /* TCP: sequence number of the first byte. Unix: low half of the byte counter */
 	__u32 reverse_position; /* the other direction's position at the same moment */
 	__u32 position_high; /* approximate bytes moved in this direction so far, in units of 2^20: resolves wrap-around

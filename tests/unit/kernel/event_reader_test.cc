@@ -61,7 +61,7 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EXPECT_EQ(chunk.retransmits, 13U);
   EXPECT_TRUE(chunk.first_of_turn && chunk.fresh && chunk.stored_conflict && chunk.other_unresolved && chunk.timer_due &&
               chunk.loop_thread && chunk.position_raced && chunk.first_of_response && chunk.active_open && chunk.queued_reuse &&
-              chunk.copy_fault);
+              chunk.copy_fault && chunk.several_reads && chunk.stored_doubtful && chunk.stored_timer);
 }
 
 TEST(EventReader, MappedIpv4BecomesIpv4) {

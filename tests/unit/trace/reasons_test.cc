@@ -48,6 +48,8 @@ struct Story {
 
 void Contradict(Stage& stage) {
   WorldEnd& other = stage.world.NewEnd();
+  stage.thread.loop = true;
+  stage.out.fresh = false;  // of a pool
   stage.Read();
   stage.world.ServerReads(stage.thread, other, stage.world.NewRequest());  // 1: what the call, 2, is stamped with
   stage.Call();
@@ -63,6 +65,7 @@ void Distrusted(Stage& stage, bool other_unresolved) {
   stage.thread.unacted = other_unresolved ? 1 : 0;
   WorldEnd& in = stage.world.NewEnd();
   WorldEnd& out = stage.world.NewEnd();
+  out.fresh = false;
   WorldThread elsewhere = stage.world.Thread(10, 11, false);
   stage.world.ServerReads(stage.thread, in, stage.world.NewRequest());
   stage.world.ClientSends(stage.thread, out, stage.world.NewRequest(3));
@@ -150,6 +153,7 @@ std::vector<Story> Stories() {
          s.thread.timer_due = true;
          s.Call();
          s.world.ServerAnswers(s.thread, s.in);
+         s.world.Wait(s.thread);
          s.world.ClientReads(s.thread, s.out);
        }},
       {UnlinkedReason::kContradicted, Contradict, {}, "c2"},

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "agent/trace/runtime_context.h"
 #include "tests/unit/trace/world.h"
 
 namespace wirespan::trace {
@@ -126,6 +127,26 @@ TEST_F(RuntimeLink, ConnectionThatThePoolGaveToAnotherIsNotItsMakers) {
   EXPECT_EQ(outcome.ReasonOf("c4"), "queued-reuse");
 }
 
+// The same, but the call on the connection that became free is written last.
+TEST_F(RuntimeLink, ConnectionGivenAwayBeforeTheReuseIsSeenIsNotItsMakers) {
+  WorldEnd& in_a = world_.NewEnd();
+  WorldEnd& in_b = world_.NewEnd();
+  WorldEnd& pooled = Used();
+  WorldEnd& dialled = world_.NewEnd();
+  const int a = world_.NewRequest();
+  const int b = world_.NewRequest();
+  Reads(in_a, a, 7);
+  Reads(in_b, b, 8);
+  Calls(dialled, Call(b), 21, in_a.current);
+  Calls(pooled, Call(a), 20);
+  for (WorldEnd* end : {&pooled, &dialled}) Returns(*end);
+  Answers(in_b, 8);
+  Answers(in_a, 7);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c2"), "");
+  EXPECT_EQ(outcome.ReasonOf("c2"), "queued-reuse");
+}
+
 // What was used again before the exchange began does not touch it.
 TEST_F(RuntimeLink, ReuseBeforeTheExchangeDoesNotTouchItsDial) {
   WorldEnd& before = world_.NewEnd();
@@ -230,6 +251,23 @@ TEST_F(RuntimeLink, NewConnectionOfAnUnknownMakerIsNobodys) {
   const Outcome outcome = Assemble(world_);
   EXPECT_EQ(outcome.ParentOf("c1"), "");
   EXPECT_EQ(outcome.ReasonOf("c1"), "context-unknown");
+}
+
+// A Go whose goroutines have no names: all of them answer at once, and that tells nothing.
+TEST_F(RuntimeLink, UnnamedGoroutinesAreNotSharedAndLinkNoNewConnection) {
+  WorldEnd& in_a = world_.NewEnd();
+  WorldEnd& in_b = world_.NewEnd();
+  WorldEnd& out = world_.NewEnd();
+  const int root = world_.NewRequest();
+  Reads(in_a, root, kUnnamedGoroutine);
+  Reads(in_b, world_.NewRequest(), kUnnamedGoroutine);
+  Calls(out, Call(root), kUnnamedGoroutine);
+  Returns(out);
+  Answers(in_a, kUnnamedGoroutine);
+  Answers(in_b, kUnnamedGoroutine);
+  TraceAssembler assembler({}, kTestKey);
+  EXPECT_EQ(Assemble(world_, assembler).ReasonOf("c2"), "context-unknown");
+  EXPECT_EQ(assembler.link_counters().contexts_shared, 0U);
 }
 
 // ---- CPython ----

@@ -77,8 +77,10 @@ void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   seen.sequences = record.sequences;
   seen.incoming = record.header;
   seen.tgid = thread.tgid;
+  seen.active_open = OpenExchange(thread.active) != nullptr;
   seen.thread = Stamp(thread);
   seen.loop_thread = thread.loop;
+  ++thread.activity;
   facts.emplace_back(std::move(seen));
   if (end.is_server && !end.has_acted) --unacted_[thread.tgid];
   end.is_server = true;
@@ -92,7 +94,6 @@ void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   ++thread.unacted;
   thread.active = end.current;
   thread.source = ActiveSource::kRead;
-  CountRead(thread, end);
 }
 
 void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
@@ -119,7 +120,22 @@ void World::ServerFinishes(WorldThread& thread, WorldEnd& end) { Finish(thread, 
 void World::Connects(WorldThread& thread, WorldEnd& end) {
   Tick();
   end.fresh = true;
-  end.stored = OpenExchange(thread.active) != nullptr && !thread.timer_due ? thread.active : 0;
+  WorldEnd* exchange = OpenExchange(thread.active);
+  end.stored = exchange != nullptr ? thread.active : 0;
+  if (exchange == nullptr) return;
+  end.stored_turn = thread.turn;
+  end.stored_activity = thread.activity;
+  end.stored_timer = thread.timer_due;
+  MarkActed(*exchange, thread);
+  end.stored_doubtful = thread.unacted > 0;
+}
+
+void World::ConnectDone(WorldThread& thread, const WorldEnd& end) {
+  if (!end.fresh || end.stored == 0) return;
+  thread.active = end.stored;
+  thread.source = ActiveSource::kConnect;
+  thread.reads = 0;
+  ++thread.activity;
 }
 
 void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
@@ -143,6 +159,10 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.tgid = thread.tgid;
   seen.thread = Stamp(thread);
   seen.stored = stored;
+  const int activity = thread.turn == end.stored_turn ? thread.activity : thread.past[end.stored_turn];
+  seen.stored_timer = fresh && stored != 0 && end.stored_timer && activity <= end.stored_activity;
+  seen.stored_doubtful = fresh && stored != 0 && end.stored_doubtful;
+  const bool doubted = seen.stored_timer || seen.stored_doubtful;
   seen.active_open = active_open;
   seen.fresh = fresh;
   seen.stored_conflict = conflict;
@@ -154,7 +174,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   facts.emplace_back(std::move(seen));
 
   Token parent = active_open && !thread.timer_due ? thread.active : 0;
-  if (fresh && stored != 0) parent = conflict ? 0 : stored;
+  if (fresh && stored != 0) parent = conflict || doubted ? 0 : stored;
   if (reuse && unacted_[thread.tgid] > 0) parent = 0;
   WorldEnd* exchange = OpenExchange(parent);
   end.current = TokenOf(end);
@@ -170,6 +190,7 @@ void World::ClientReads(WorldThread& thread, WorldEnd& end, bool finish) {
   thread.active = end.parent != 0 ? end.parent : end.current;
   thread.source = ActiveSource::kResponse;
   CountRead(thread, end);
+  ++thread.activity;
   if (finish) ClientFinishes(thread, end);
 }
 
@@ -199,6 +220,7 @@ void World::Wait(WorldThread& thread) {
   thread.timer_due = false;
   thread.unacted = 0;
   thread.reads = 0;
+  thread.past[thread.turn] = std::exchange(thread.activity, 0);
   ++thread.turn;
 }
 

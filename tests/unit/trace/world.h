@@ -39,6 +39,8 @@ struct WorldThread {
   Token last_call = 0;
   ConnectionId read_inode = 0;  // read last, and how many connections since the thread last sent in this turn
   int reads = 0;
+  int activity = 0;  // requests and responses read in this turn; by turn for those before
+  std::map<uint32_t, int> past{};
   ActiveSource source = ActiveSource::kNone;
 };
 
@@ -65,7 +67,10 @@ struct WorldEnd {
   bool has_acted = true;
   uint32_t reader_tid = 0;
   uint32_t reader_turn = 0;
-  Token stored = 0;  // client: token at connect
+  Token stored = 0;  // client: token at connect, and what is known of that moment
+  bool stored_timer = false, stored_doubtful = false;
+  uint32_t stored_turn = 0;
+  int stored_activity = 0;
   Token parent = 0;  // client: what the kernel takes for the call's parent
 };
 
@@ -83,6 +88,8 @@ class World {
   void ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish = true);
   void ServerFinishes(WorldThread& thread, WorldEnd& end);
   void Connects(WorldThread& thread, WorldEnd& end);
+  // The program looks whether its connect() is done, and goes on with what it connected for.
+  void ConnectDone(WorldThread& thread, const WorldEnd& end);
   void ClientSends(WorldThread& thread, WorldEnd& end, int request);
   void ClientReads(WorldThread& thread, WorldEnd& end, bool finish = true);
   void ClientFinishes(WorldThread& thread, WorldEnd& end);

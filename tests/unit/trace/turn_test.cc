@@ -1,0 +1,165 @@
+// What else a thread did in its turn: sandwiched calls, connections of other turns, batches of responses, jugglers.
+#include <gtest/gtest.h>
+
+#include "tests/unit/trace/world.h"
+
+namespace wirespan::trace {
+namespace {
+
+struct Loop {
+  World world;
+  WorldThread thread = world.Thread(10, 10, true);
+  WorldEnd& in = world.NewEnd();
+  WorldEnd& out = world.NewEnd();
+  int root = -1;
+
+  // A keep-alive connection that is not fresh any more; afterwards a new turn begins, and its deadline has passed.
+  void Begin() {
+    world.Wait(thread);
+    world.ClientSends(thread, out, world.NewRequest());
+    world.Wait(thread);
+    world.ClientReads(thread, out);
+    world.Wait(thread);
+    thread.timer_due = true;
+  }
+  int ReadAndCall() {
+    root = world.NewRequest();
+    world.ServerReads(thread, in, root);
+    const int call = world.NewRequest(root);
+    world.ClientSends(thread, out, call);
+    return call;
+  }
+  // The answer comes of another turn, and verifies nothing.
+  void Finish() {
+    world.Wait(thread);
+    world.ClientReads(thread, out);
+    world.Wait(thread);
+    world.ServerAnswers(thread, in);
+  }
+};
+
+TEST(Turn, ACallAfterWhichTheLoopWentOnReadingWasNoTimers) {
+  Loop loop;
+  loop.Begin();
+  const int call = loop.ReadAndCall();
+  WorldEnd& other = loop.world.NewEnd();
+  loop.world.ServerReads(loop.thread, other, loop.world.NewRequest());
+  loop.world.ServerAnswers(loop.thread, other);
+  loop.Finish();
+  const Outcome outcome = Assemble(loop.world);
+  EXPECT_EQ(outcome.ParentOf("c" + std::to_string(call)), "s" + std::to_string(loop.root));
+}
+
+TEST(Turn, TheLastCallOfATurnMayHaveBeenATimers) {
+  Loop loop;
+  loop.Begin();
+  const int call = loop.ReadAndCall();
+  loop.Finish();
+  EXPECT_EQ(Assemble(loop.world).ReasonOf("c" + std::to_string(call)), "timer-due");
+}
+
+TEST(Turn, ASandwichedCallWhoseResponseLedToAnotherAnswerIsContradicted) {
+  Loop loop;
+  loop.Begin();
+  const int call = loop.ReadAndCall();
+  WorldEnd& other = loop.world.NewEnd();
+  loop.world.ServerReads(loop.thread, other, loop.world.NewRequest());
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, loop.out);
+  loop.world.ServerAnswers(loop.thread, other);
+  loop.world.Wait(loop.thread);
+  loop.world.ServerAnswers(loop.thread, loop.in);
+  EXPECT_EQ(Assemble(loop.world).ReasonOf("c" + std::to_string(call)), "contradicted");
+}
+
+TEST(Turn, AConnectionMadeAfterTheDeadlineCountsIfTheLoopWentOnReading) {
+  for (const bool went_on : {false, true}) {
+    Loop loop;
+    WorldEnd& fresh = loop.world.NewEnd();
+    loop.world.Wait(loop.thread);
+    loop.thread.timer_due = true;
+    loop.root = loop.world.NewRequest();
+    loop.world.ServerReads(loop.thread, loop.in, loop.root);
+    loop.world.Connects(loop.thread, fresh);
+    if (went_on) {
+      WorldEnd& other = loop.world.NewEnd();
+      loop.world.ServerReads(loop.thread, other, loop.world.NewRequest());
+      loop.world.ServerAnswers(loop.thread, other);
+    }
+    loop.world.Wait(loop.thread);
+    const int call = loop.world.NewRequest(loop.root);
+    loop.world.ClientSends(loop.thread, fresh, call);
+    loop.world.Wait(loop.thread);
+    loop.world.ClientReads(loop.thread, fresh);
+    loop.world.Wait(loop.thread);
+    loop.world.ServerAnswers(loop.thread, loop.in);
+    const Outcome outcome = Assemble(loop.world);
+    EXPECT_EQ(outcome.ParentOf("c" + std::to_string(call)), went_on ? "s" + std::to_string(loop.root) : "") << went_on;
+  }
+}
+
+// haproxy: requests are read first, connections made later in the same turn.
+TEST(Turn, AConnectionMadeWhileOtherRequestsWaitedIsNobodysUntilVerified) {
+  Loop loop;
+  WorldEnd& fresh = loop.world.NewEnd();
+  WorldEnd& second = loop.world.NewEnd();
+  loop.world.Wait(loop.thread);
+  const int first_root = loop.world.NewRequest();
+  loop.world.ServerReads(loop.thread, loop.in, first_root);
+  loop.world.ServerReads(loop.thread, second, loop.world.NewRequest());
+  loop.world.Connects(loop.thread, fresh);  // for the first, though the second was read last
+  loop.world.Wait(loop.thread);
+  loop.world.ClientSends(loop.thread, fresh, loop.world.NewRequest(first_root));
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, fresh);
+  loop.world.Wait(loop.thread);
+  loop.world.ServerAnswers(loop.thread, loop.in);
+  loop.world.ServerAnswers(loop.thread, second);
+  const Verdict verdict = Assemble(loop.world).Judge();
+  EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
+}
+
+TEST(Turn, AFinishedConnectBringsBackWhatItWasMadeFor) {
+  Loop loop;
+  WorldEnd& fresh = loop.world.NewEnd();
+  WorldEnd& other = loop.world.NewEnd();
+  loop.world.Wait(loop.thread);
+  loop.root = loop.world.NewRequest();
+  loop.world.ServerReads(loop.thread, loop.in, loop.root);
+  loop.world.Connects(loop.thread, fresh);
+  loop.world.Wait(loop.thread);
+  loop.world.ServerReads(loop.thread, other, loop.world.NewRequest());
+  loop.world.ConnectDone(loop.thread, fresh);
+  const int call = loop.world.NewRequest(loop.root);
+  loop.world.ClientSends(loop.thread, fresh, call);
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, fresh);
+  loop.world.ServerAnswers(loop.thread, loop.in);
+  loop.world.ServerAnswers(loop.thread, other);
+  EXPECT_EQ(Assemble(loop.world).ParentOf("c" + std::to_string(call)), "s" + std::to_string(loop.root));
+}
+
+// A carrier of virtual threads reads two requests, then calls for the first.
+TEST(Turn, AThreadThatJugglesExchangesIsNotBelieved) {
+  World world;
+  WorldThread carrier = world.Thread(10, 11, false);
+  WorldEnd& first = world.NewEnd();
+  WorldEnd& second = world.NewEnd();
+  WorldEnd& out = world.NewEnd();
+  const int root = world.NewRequest();
+  world.ServerReads(carrier, first, root);
+  world.ServerReads(carrier, second, world.NewRequest());
+  world.ClientSends(carrier, out, world.NewRequest(root));
+  WorldThread elsewhere = world.Thread(10, 12, false);
+  world.ClientReads(elsewhere, out);
+  world.ServerAnswers(elsewhere, first);
+  world.ServerAnswers(carrier, second);
+  TraceAssembler assembler({}, span::IdKey{});
+  const Outcome outcome = Assemble(world, assembler);
+  const Verdict verdict = outcome.Judge();
+  EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
+  EXPECT_EQ(assembler.link_counters().juggled, 1U);
+}
+
+}  // namespace
+}  // namespace wirespan::trace
