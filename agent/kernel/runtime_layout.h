@@ -9,7 +9,8 @@ namespace wirespan::kernel {
 struct RuntimeLayout {
   enum class Kind : uint8_t { kGo = 1, kPython = 2 };
   Kind kind = Kind::kGo;
-  // Go: offsets in runtime.g of m, goid, parentGoid (0: not there), and of the pointer to g from the thread pointer.
+  // Go: offsets in runtime.g of m, goid (0: not known, nothing is read), parentGoid (0: not there), and of the pointer to g from
+  // the thread pointer.
   int32_t base_offset = 0;
   uint32_t machine_offset = 0;
   uint32_t id_offset = 0;

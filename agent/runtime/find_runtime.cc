@@ -112,7 +112,8 @@ FoundRuntime FindRuntime(const process::ProcFs& proc, uint32_t tgid) {
   if (!program) return {};
   const std::optional<ElfImage> image = ElfImage::Open(FileBytes(program->fd.get()));
   if (!image) return {.layout = {}, .is_final = true};
-  if (image->Section(".go.buildinfo") != nullptr) return {GoLayout(*image), true};
+  // Of a Go that is not known it is still known that goroutines run on the threads, not threads of work.
+  if (image->Section(".go.buildinfo") != nullptr) return {GoLayout(*image).value_or(kernel::RuntimeLayout{}), true};
   const std::string maps = proc.Read(tgid, "maps", kMaxMaps).value_or("");
   if (ExportsInterpreter(*image)) return {LayoutAt(*image, ParseMappings(maps, IsAnything), program->inode), true};
 

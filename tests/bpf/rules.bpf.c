@@ -16,6 +16,8 @@ volatile __u64 step_segments;
 volatile __u64 step_offset;
 volatile __u32 step_wanted;
 volatile __u32 step_memory;
+volatile __u64 step_runtime_id; /* who makes the call, and who started that */
+volatile __u64 step_runtime_parent;
 
 /* Filled here. */
 volatile __u64 seen_active; /* the stamp: before the step */
@@ -40,6 +42,8 @@ int take_step(void* ctx __attribute__((unused))) {
 
   if (!target || !thread) return -1;
   thread->operation.start_ns = step_now_ns;
+  thread->operation.runtime_id = step_runtime_id;
+  thread->operation.runtime_parent = step_runtime_parent;
   if (step == STEP_ADD) {
     fresh.inode = key;
     fresh.role = (__u8)step_role;
@@ -71,7 +75,7 @@ int take_step(void* ctx __attribute__((unused))) {
   } else if (connection) {
     stamp_thread(thread, step_now_ns);
     if (step == STEP_CONNECT) {
-      store_token(thread, connection, step_now_ns);
+      store_token(thread, target, connection, step_now_ns);
     } else if (step == STEP_RECEIVE) {
       thread->operation.direction = WS_RECEIVE;
       begin_receive(thread, target, connection, (struct sock*)key);

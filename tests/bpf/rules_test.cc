@@ -251,6 +251,80 @@ TEST_F(BpfRules, FirstBytesTellTheRoleOfAnOldConnection) {
   }
 }
 
+// ---- Goroutines: the identities are given by the test ----
+
+class BpfGoroutines : public BpfRules {
+ protected:
+  auto& As(uint64_t goroutine, uint64_t parent, Step step, uint64_t sock) {
+    skeleton_->bss->step_runtime_id = goroutine;
+    skeleton_->bss->step_runtime_parent = parent;
+    return Take(step, sock);
+  }
+};
+
+TEST_F(BpfGoroutines, CallBelongsToTheExchangeOfItsGoroutineWhateverTheThreadReadLast) {
+  for (const uint64_t server : {100U, 101U}) AddServer(server);
+  AddClient(200);
+  As(7, 1, kReceive, 100);
+  As(8, 1, kReceive, 101);
+  const auto& call = As(7, 1, kSend, 200);
+  EXPECT_EQ(call.left_stored, Token(100, 1));
+  EXPECT_EQ(call.left_parent, Token(100, 1));
+}
+
+TEST_F(BpfGoroutines, ConnectionIsMadeForTheExchangeOfWhoeverStartedTheDial) {
+  AddServer(100);
+  AddClient(200);
+  As(7, 1, kReceive, 100);
+  EXPECT_EQ(As(20, 7, kConnect, 200).left_stored, Token(100, 1));
+  const auto& call = As(21, 20, kSend, 200);
+  EXPECT_TRUE(call.seen_flags & WS_DATA_FRESH);
+  EXPECT_EQ(call.left_stored, Token(100, 1));
+  EXPECT_EQ(call.left_parent, Token(100, 1));
+}
+
+TEST_F(BpfGoroutines, AnsweredExchangeMakesNoCallsAndNoConnections) {
+  AddServer(100);
+  for (const uint64_t client : {200U, 201U, 202U}) AddClient(client);
+  As(7, 1, kReceive, 100);
+  As(20, 7, kConnect, 201);
+  As(7, 1, kSend, 100);
+  EXPECT_EQ(As(7, 1, kSend, 200).left_parent, 0U);
+  EXPECT_EQ(As(21, 20, kSend, 201).left_parent, 0U);
+  EXPECT_EQ(As(22, 7, kConnect, 202).left_stored, 0U);
+}
+
+TEST_F(BpfGoroutines, TheGoroutineThatReadsOnServesNotTheOneThatReadTheFirstByte) {
+  AddServer(100);
+  AddClient(200);
+  As(30, 7, kReceive, 100);
+  As(7, 1, kReceive, 100);
+  EXPECT_EQ(As(7, 1, kSend, 200).left_parent, Token(100, 1));
+}
+
+// What a thread read speaks for the call that comes next on it; the goroutine of a pooled connection runs next.
+TEST_F(BpfGoroutines, PooledCallTakesTheThreadsTokenAway) {
+  AddServer(100);
+  for (const uint64_t client : {200U, 201U}) AddClient(client);
+  for (const uint64_t client : {200U, 201U}) {  // used before
+    As(40, 1, kSend, client);
+    As(41, 1, kReceive, client);
+  }
+  As(7, 1, kReceive, 100);
+  EXPECT_EQ(As(40, 1, kSend, 200).seen_active, Token(100, 1));
+  const auto& other = As(42, 1, kSend, 201);
+  EXPECT_EQ(other.seen_active, 0U);
+  EXPECT_EQ(other.left_parent, 0U);
+}
+
+TEST_F(BpfGoroutines, DialTakesTheThreadsTokenAway) {
+  AddServer(100);
+  AddClient(200);
+  As(7, 1, kReceive, 100);
+  EXPECT_EQ(As(20, 19, kConnect, 200).left_stored, 0U);
+  EXPECT_EQ(skeleton_->bss->left_active, 0U);
+}
+
 class BpfCopy : public BpfRules {
  protected:
   auto& Copy(uint32_t memory, const void* base, size_t segments, uint32_t wanted, size_t offset = 0) {
