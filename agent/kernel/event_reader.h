@@ -41,6 +41,8 @@ extern const uint32_t kRecordCaptureStarted;
 extern const uint32_t kRecordProcess;
 extern const uint32_t kRecordLosses;
 extern const uint32_t kRecordRing;
+extern const uint32_t kRecordTick;
+extern const uint32_t kRecordLossNoted;
 
 // The process that acted in a valid data or connection record, and whether the record tells of an exec; 0: of no process.
 struct RecordProcess {

@@ -10,6 +10,7 @@
 #include "agent/base/log.h"
 #include "agent/kernel/event_reader.h"
 #include "agent/kernel/jiffies.h"
+#include "agent/recording/settings.h"
 
 namespace wirespan::live {
 namespace {
@@ -85,7 +86,20 @@ metrics::MetricTotalsOptions TotalsOptionsOf(const config::Config& config, const
   return options;
 }
 
-recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span::IdKey& key, uint32_t hz) {
+// What a replay needs to decide as this capture does (recording/settings.h).
+recording::Settings SettingsOf(const trace::AssemblerConfig& assembler, const pipeline::ShardConfig& shard, uint32_t rings) {
+  recording::Settings settings;
+  settings.rings = rings;
+  settings.hold_ns = assembler.hold_ns;
+  settings.max_held_spans = assembler.max_held_spans;
+  settings.max_connections = shard.max_connections;
+  settings.max_open_per_connection = shard.max_open_per_connection;
+  settings.undecided_bytes = shard.stream.undecided_bytes;
+  return settings;
+}
+
+recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span::IdKey& key, uint32_t hz,
+                                         const recording::Settings& settings) {
   recording::CaptureHeader header;
   header.unix_minus_boot_ns = unix_minus_boot_ns;
   header.id_key = key.bytes;
@@ -96,6 +110,7 @@ recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span:
     header.kernel = name.release;
   }
   header.agent_version = WIRESPAN_VERSION;
+  header.settings = recording::ToCounters(settings);
   return header;
 }
 
@@ -143,15 +158,18 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   agent->outputs_ = *std::move(outputs);
   const Result<uint32_t> hz = (*meter)->PerSecond();
   if (!hz.ok()) return hz.error();
+  const trace::AssemblerConfig assembler_config = AssemblerConfigOf(config);
+  const pipeline::ShardConfig shard_config = ShardConfigOf(config, unix_minus_boot_ns, *hz, *key);
   if (!config.record.empty()) {
+    const recording::Settings settings = SettingsOf(assembler_config, shard_config, agent->tracer_->ring_count());
     Result<std::unique_ptr<recording::RecordingWriter>> recorder = recording::RecordingWriter::Create(
-        config.record, CaptureHeaderOf(unix_minus_boot_ns, *key, *hz), agent->clock_.BootNs(), *agent->processes_);
+        config.record, CaptureHeaderOf(unix_minus_boot_ns, *key, *hz, settings), agent->clock_.BootNs(), *agent->processes_);
     if (!recorder.ok()) return recorder.error();
     agent->recorder_ = *std::move(recorder);
   }
 
   agent->mailbox_ = std::make_unique<FactMailbox>(kMailboxFacts);
-  agent->assembler_ = std::make_unique<trace::TraceAssembler>(AssemblerConfigOf(config), *key);
+  agent->assembler_ = std::make_unique<trace::TraceAssembler>(assembler_config, *key);
   const LoopParts parts{*agent->tracer_,
                         *agent->processes_,
                         *agent->mailbox_,
@@ -165,11 +183,12 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
                           for (uint32_t i = 0; i < self->loops_.size(); ++i) {
                             if (i != from) self->loops_[i]->Hand(record);
                           }
-                        }};
+                        },
+                        [self = agent.get()](uint64_t now_ns) { return self->LostAny(now_ns); }};
   for (uint32_t i = 0; i < agent->tracer_->ring_count(); ++i) {
     metrics::CardinalityLimits limits;
     limits.series = config.bounds.max_series;
-    agent->loops_.push_back(std::make_unique<EventLoop>(i, ShardConfigOf(config, unix_minus_boot_ns, *hz, *key), limits, parts));
+    agent->loops_.push_back(std::make_unique<EventLoop>(i, shard_config, limits, parts));
   }
   agent->AddSelfMetrics();
   return agent;
@@ -245,10 +264,10 @@ void Agent::Housekeep() { existing_->Sweep(); }
 
 // Links that are right only if nothing is missing are not made for a while after a loss, and after processes were met in
 // mid-life.
-void Agent::WatchLosses(uint64_t now_ns) {
+bool Agent::LostAny(uint64_t now_ns) {
   constexpr uint64_t kIntervalNs = 500'000'000;
-  if (met_in_mid_life_.exchange(false, std::memory_order_acq_rel)) assembler_->NoteLosses(now_ns);
-  if (now_ns - losses_watched_ns_ < kIntervalNs) return;
+  if (met_in_mid_life_.exchange(false, std::memory_order_acq_rel)) return true;
+  if (now_ns - losses_watched_ns_ < kIntervalNs) return false;
   losses_watched_ns_ = now_ns;
   uint64_t lost = mailbox_->dropped_facts();
   for (const uint64_t count : tracer_->Losses().by_reason) lost += count;
@@ -256,8 +275,7 @@ void Agent::WatchLosses(uint64_t now_ns) {
     const Losses losses = loop->losses();
     for (const uint64_t count : losses.counts) lost += count;
   }
-  if (lost > losses_seen_) assembler_->NoteLosses(now_ns);
-  losses_seen_ = lost;
+  return lost > std::exchange(losses_seen_, lost);
 }
 
 void Agent::Assemble() {
@@ -269,14 +287,10 @@ void Agent::Assemble() {
     uint64_t progress_ns = clock_.BootNs();
     for (const auto& loop : loops_) progress_ns = std::min(progress_ns, loop->progress_ns());
     mailbox_->Collect(letters, kAssemblePatience);
-    for (FactMailbox::Letter& letter : letters) assembler_->Add(std::move(letter.facts), letter.shard);
+    for (FactMailbox::Letter& letter : letters) assembler_->Add(std::move(letter.facts), letter.shard, letter.told_after_ns);
     mailbox_->Return(letters);
-    WatchLosses(progress_ns);
-    if (stopping) {
-      assembler_->Flush(ready);
-    } else {
-      assembler_->Advance(progress_ns, ready);
-    }
+    assembler_->Advance(progress_ns, ready);
+    if (stopping) assembler_->Flush(ready);
     if (ready.size != 0) outputs_->Put(ready);
     {
       const std::lock_guard<std::mutex> lock(assembled_mutex_);

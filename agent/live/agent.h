@@ -64,7 +64,7 @@ class Agent {
  private:
   explicit Agent(const config::Config& config) : config_(config) {}
   void Assemble();
-  void WatchLosses(uint64_t now_ns);  // assemble thread
+  bool LostAny(uint64_t now_ns);  // thread events-0
   // A selected process that execs into something its selectors do not name is traced no longer. Thread events-0.
   void OnExec(uint32_t tgid);
   Result<void> SelectOne(uint32_t tgid);
@@ -95,8 +95,8 @@ class Agent {
   std::atomic<uint64_t> assembled_ns_{0};  // boot time of the assemble thread's last round
   std::atomic<uint32_t> live_targets_{0};
   std::atomic<bool> met_in_mid_life_{false};
-  uint64_t losses_watched_ns_ = 0;  // assemble thread's
-  uint64_t losses_seen_ = 0;        // assemble thread's
+  uint64_t losses_watched_ns_ = 0;  // events-0's
+  uint64_t losses_seen_ = 0;        // events-0's
   std::mutex roots_mutex_;
   std::unordered_set<uint32_t> roots_;  // processes selected by name, not by descent; guarded by roots_mutex_
   bool stopped_ = false;

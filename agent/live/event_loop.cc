@@ -87,8 +87,11 @@ size_t EventLoop::Round() {
   // What another ring told happened after everything that this ring holds by now: it comes after it.
   const std::vector<std::vector<std::byte>> handed = TakeHanded();
   const size_t records = parts_.tracer.Consume(index_, on_record_);
-  for (const std::vector<std::byte>& record : handed) shard_.Accept(record);
-  shard_.Tick(now_ns);
+  for (const std::vector<std::byte>& record : handed) {
+    if (parts_.recorder != nullptr) parts_.recorder->Append(index_, record);
+    shard_.Accept(record);
+  }
+  Tick(now_ns);
   progress_ns_.store(now_ns, std::memory_order_release);
   if (now_ns - published_ns_ >= kPublishNs) {
     published_ns_ = now_ns;
@@ -96,6 +99,17 @@ size_t EventLoop::Round() {
   }
   if (now_ns - handed_over_ns_ >= kHandOverNs && HandOver()) handed_over_ns_ = now_ns;
   return records;
+}
+
+// All that the shard is told stands in the recording, in this order: so that it can be told the same again.
+void EventLoop::Tick(uint64_t now_ns) {
+  if (index_ == 0 && parts_.lost_any(now_ns)) {
+    if (parts_.recorder != nullptr) parts_.recorder->AppendLossNoted(index_, now_ns);
+    shard_.NoteLosses(now_ns);
+  }
+  if (parts_.recorder != nullptr) parts_.recorder->AppendTick(index_, now_ns);
+  shard_.Tick(now_ns);
+  sink_.Ticked(now_ns);
 }
 
 void EventLoop::OnRecord(std::span<const std::byte> record) {

@@ -36,6 +36,8 @@ struct LoopParts {
   std::function<void(uint32_t tgid)> on_exec;
   // A process record, which comes on one ring, is every shard's business: `from` hands it to the other loops.
   std::function<void(uint32_t from, std::span<const std::byte> record)> share;
+  // Asked by events-0 every round: whether facts may be missing since it was asked last.
+  std::function<bool(uint64_t now_ns)> lost_any;
 };
 
 class EventLoop {
@@ -79,6 +81,7 @@ class EventLoop {
   void OnRecord(std::span<const std::byte> record);
   void OnProcess(std::span<const std::byte> record);
   std::vector<std::vector<std::byte>> TakeHanded();
+  void Tick(uint64_t now_ns);
   void Publish();
   bool HandOver();
   void Rest(size_t records);

@@ -4,7 +4,7 @@
 
 namespace wirespan::live {
 
-void FactMailbox::Deliver(uint32_t shard, trace::FactBatch& batch) {
+void FactMailbox::Deliver(uint32_t shard, uint64_t told_after_ns, trace::FactBatch& batch) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (pending_facts_ + batch.size() > max_facts_) {
@@ -15,7 +15,7 @@ void FactMailbox::Deliver(uint32_t shard, trace::FactBatch& batch) {
       return;
     }
     pending_facts_ += batch.size();
-    Letter letter{shard, {}};
+    Letter letter{shard, told_after_ns, {}};
     if (!spent_.empty()) {
       letter.facts = std::move(spent_.back());
       spent_.pop_back();

@@ -20,10 +20,11 @@ class FactMailbox {
 
   struct Letter {
     uint32_t shard = 0;
+    uint64_t told_after_ns = 0;  // TraceAssembler::Add
     trace::FactBatch facts;
   };
 
-  void Deliver(uint32_t shard, trace::FactBatch& batch);
+  void Deliver(uint32_t shard, uint64_t told_after_ns, trace::FactBatch& batch);
   // Waits for letters until `patience` is over or Close; takes all there are.
   void Collect(std::vector<Letter>& letters, std::chrono::milliseconds patience);
   // Gives spent letters back for reuse; clears the vector.
@@ -53,11 +54,14 @@ class FactMailbox {
 class MailboxSink final : public pipeline::FactSink {
  public:
   MailboxSink(FactMailbox& mailbox, uint32_t shard) : mailbox_(mailbox), shard_(shard) {}
-  void Deliver(trace::FactBatch& batch) override { mailbox_.Deliver(shard_, batch); }
+  void Deliver(trace::FactBatch& batch) override { mailbox_.Deliver(shard_, told_after_ns_, batch); }
+  // The shard was given that time.
+  void Ticked(uint64_t now_ns) { told_after_ns_ = now_ns; }
 
  private:
   FactMailbox& mailbox_;
   const uint32_t shard_;
+  uint64_t told_after_ns_ = 0;
 };
 
 }  // namespace wirespan::live

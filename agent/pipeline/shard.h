@@ -40,6 +40,8 @@ class Shard {
   void Accept(const Event& event);
   // What was known of a process is asked anew (it exec'ed, and the event went to another ring).
   void ForgetProcess(uint32_t tgid) { resources_.Forget(tgid); }
+  // Events up to now may be missing, here or in other shards: tells the assembler.
+  void NoteLosses(uint64_t now_boot_ns) { facts_.Add<trace::LossNoted>().time_ns = now_boot_ns; }
   // Every few milliseconds: lets go of what waited for its time, looks after idle connections, hands facts on.
   void Tick(uint64_t now_boot_ns);
   // No more events: every open exchange ends as kAgentStopped; all facts are handed on.

@@ -51,6 +51,7 @@ class Fields {
     ok_ = header && header->type == type;
   }
   bool ok() const { return ok_; }
+  bool empty() const { return rest_.empty(); }
   template <typename Number>
   Number Take() {
     uint64_t value = 0;
@@ -123,6 +124,28 @@ bool TakeAttribute(Fields& fields, exporters::AttributeList& out) {
   return fields.ok();
 }
 
+void PutCounters(const CounterList& counters, std::string& out) {
+  const size_t count = counters.size() < kMaxListed ? counters.size() : kMaxListed;
+  Put(static_cast<uint32_t>(count), out);
+  for (size_t i = 0; i < count; ++i) {
+    PutText(std::string_view(counters[i].first).substr(0, 128), out);
+    Put(counters[i].second, out);
+  }
+}
+
+std::optional<CounterList> TakeCounters(Fields& fields) {
+  const auto count = fields.Take<uint32_t>();
+  if (!fields.ok() || count > kMaxListed) return std::nullopt;
+  CounterList counters;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string name(fields.TakeText());
+    const auto value = fields.Take<uint64_t>();
+    if (!fields.ok()) return std::nullopt;
+    counters.emplace_back(std::move(name), value);
+  }
+  return counters;
+}
+
 }  // namespace
 
 void AppendCaptureHeader(const CaptureHeader& header, uint64_t time_ns, std::string& out) {
@@ -135,6 +158,7 @@ void AppendCaptureHeader(const CaptureHeader& header, uint64_t time_ns, std::str
   PutText(header.host_name, out);
   PutText(header.kernel, out);
   PutText(header.agent_version, out);
+  PutCounters(header.settings, out);
 }
 
 void AppendProcess(const ProcessRecord& process, uint64_t time_ns, std::string& out) {
@@ -157,14 +181,19 @@ void AppendRing(uint32_t ring, uint64_t time_ns, std::string& out) {
   Put(ring, out);
 }
 
+void AppendTick(uint32_t ring, uint64_t time_ns, std::string& out) {
+  const RecordScope record(kRecordTick, time_ns, out);
+  Put(ring, out);
+}
+
+void AppendLossNoted(uint32_t ring, uint64_t time_ns, std::string& out) {
+  const RecordScope record(kRecordLossNoted, time_ns, out);
+  Put(ring, out);
+}
+
 void AppendLosses(const CounterList& counters, uint64_t time_ns, std::string& out) {
   const RecordScope record(kRecordLosses, time_ns, out);
-  const size_t count = counters.size() < kMaxListed ? counters.size() : kMaxListed;
-  Put(static_cast<uint32_t>(count), out);
-  for (size_t i = 0; i < count; ++i) {
-    PutText(std::string_view(counters[i].first).substr(0, 128), out);
-    Put(counters[i].second, out);
-  }
+  PutCounters(counters, out);
 }
 
 void AppendRingRecord(std::span<const std::byte> record, std::string& out) {
@@ -194,6 +223,10 @@ std::optional<CaptureHeader> ReadCaptureHeader(std::span<const std::byte> record
   header.kernel = fields.TakeText();
   header.agent_version = fields.TakeText();
   if (!fields.ok()) return std::nullopt;
+  if (fields.empty()) return header;  // of an agent that wrote no settings
+  std::optional<CounterList> settings = TakeCounters(fields);
+  if (!settings) return std::nullopt;
+  header.settings = std::move(*settings);
   return header;
 }
 
@@ -211,23 +244,17 @@ std::optional<ProcessRecord> ReadProcess(std::span<const std::byte> record) {
 }
 
 std::optional<uint32_t> ReadRing(std::span<const std::byte> record) {
-  Fields fields(record, kRecordRing);
+  const std::optional<RecordHeader> header = ReadRecordHeader(record);
+  if (!header || (header->type != kRecordRing && header->type != kRecordTick && header->type != kRecordLossNoted))
+    return std::nullopt;
+  Fields fields(record, header->type);
   const auto ring = fields.Take<uint32_t>();
   return fields.ok() ? std::optional(ring) : std::nullopt;
 }
 
 std::optional<CounterList> ReadLosses(std::span<const std::byte> record) {
   Fields fields(record, kRecordLosses);
-  const auto count = fields.Take<uint32_t>();
-  if (!fields.ok() || count > kMaxListed) return std::nullopt;
-  CounterList counters;
-  for (uint32_t i = 0; i < count; ++i) {
-    std::string name(fields.TakeText());
-    const auto value = fields.Take<uint64_t>();
-    if (!fields.ok()) return std::nullopt;
-    counters.emplace_back(std::move(name), value);
-  }
-  return counters;
+  return TakeCounters(fields);
 }
 
 }  // namespace wirespan::recording

@@ -126,6 +126,14 @@ RecordingReader::Next RecordingReader::Read(std::span<const std::byte>& record) 
       ring_ = *ring;
       continue;
     }
+    time_ns_ = header->time_ns;
+    if (header->type == kRecordTick || header->type == kRecordLossNoted) {
+      const std::optional<uint32_t> ring = ReadRing(record);
+      if (!ring) return Damaged();
+      told_ring_ = *ring;
+      return header->type == kRecordTick ? Next::kTick : Next::kLossNoted;
+    }
+    told_ring_ = ring_;
     return Next::kRecord;
   }
 }

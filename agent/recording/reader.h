@@ -23,16 +23,19 @@ class RecordingReader {
   const CaptureHeader& header() const { return header_; }
 
   enum class Next : uint8_t {
-    kRecord,   // `record` is a ring record of `ring()`
-    kProcess,  // `process()` is new
-    kLosses,   // `losses()` are there: the recording was ended in order
-    kEnd,      // the file ends at the end of a record
-    kCut,      // it ends within a record: problem() says where
-    kDamaged,  // what follows is no record: problem() says where
+    kRecord,     // `record` is a ring record of `ring()`
+    kProcess,    // `process()` is new
+    kTick,       // the shard of ring() is given time_ns()
+    kLossNoted,  // and told that events may be missing
+    kLosses,     // `losses()` are there: the recording was ended in order
+    kEnd,        // the file ends at the end of a record
+    kCut,        // it ends within a record: problem() says where
+    kDamaged,    // what follows is no record: problem() says where
   };
   Next Read(std::span<const std::byte>& record);
 
-  uint32_t ring() const { return ring_; }
+  uint32_t ring() const { return told_ring_; }
+  uint64_t time_ns() const { return time_ns_; }
   const ProcessRecord& process() const { return process_; }
   const CounterList& losses() const { return losses_; }
   const std::string& problem() const { return problem_; }
@@ -58,7 +61,9 @@ class RecordingReader {
   ProcessRecord process_;
   CounterList losses_;
   std::string problem_;
-  uint32_t ring_ = 0;
+  uint32_t ring_ = 0;       // of the ring records
+  uint32_t told_ring_ = 0;  // of what was read last
+  uint64_t time_ns_ = 0;
 };
 
 }  // namespace wirespan::recording

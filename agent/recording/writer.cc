@@ -15,6 +15,7 @@ namespace wirespan::recording {
 namespace {
 
 constexpr size_t kMaxDescribed = 65'536;
+constexpr size_t kMarkBytes = 24;  // a tick or a loss noted
 constexpr size_t kWriteAtBytes = 256 * 1024;
 constexpr auto kWriteAfter = std::chrono::milliseconds(200);
 
@@ -49,7 +50,7 @@ void RecordingWriter::Append(uint32_t ring, std::span<const std::byte> record) {
   if (process.tgid != 0) Describe(process.execed ? 0 : process.tgid, header->time_ns);
   const std::lock_guard lock(mutex_);
   if (process.execed) described_.erase(process.tgid);
-  if (error_ || stopping_ || buffer_.size() + Padded(header->size) > kMaxBufferBytes) {
+  if (!HasRoom(Padded(header->size))) {
     ++counters_.dropped;
     return;
   }
@@ -57,6 +58,26 @@ void RecordingWriter::Append(uint32_t ring, std::span<const std::byte> record) {
   AppendRingRecord(record.first(header->size), buffer_);
   ++buffered_records_;
   if (buffer_.size() >= kWriteAtBytes) changed_.notify_one();
+}
+
+bool RecordingWriter::HasRoom(size_t bytes) const { return !error_ && !stopping_ && buffer_.size() + bytes <= kMaxBufferBytes; }
+
+void RecordingWriter::AppendTick(uint32_t ring, uint64_t now_boot_ns) {
+  const std::lock_guard lock(mutex_);
+  if (HasRoom(kMarkBytes)) {
+    recording::AppendTick(ring, now_boot_ns, buffer_);
+  } else {
+    ++counters_.dropped;
+  }
+}
+
+void RecordingWriter::AppendLossNoted(uint32_t ring, uint64_t now_boot_ns) {
+  const std::lock_guard lock(mutex_);
+  if (HasRoom(kMarkBytes)) {
+    recording::AppendLossNoted(ring, now_boot_ns, buffer_);
+  } else {
+    ++counters_.dropped;
+  }
 }
 
 // Asks who a process is outside the lock: that may read /proc.

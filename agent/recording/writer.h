@@ -25,7 +25,7 @@ namespace wirespan::recording {
 struct RecordingCounters {
   uint64_t records = 0;  // ring records in the file
   uint64_t bytes = 0;    // of the file
-  uint64_t dropped = 0;  // ring records that are not: the buffer was full, or the disk refused
+  uint64_t dropped = 0;  // ring records and ticks that are not: the buffer was full, or the disk refused
 };
 
 class RecordingWriter {
@@ -41,6 +41,9 @@ class RecordingWriter {
 
   // One ring record as it came. A process that was not met yet is described first. Any thread; one ring is one thread.
   void Append(uint32_t ring, std::span<const std::byte> record);
+  // The ring's shard was given the time, or told that events may be missing; in order with what is appended of the ring.
+  void AppendTick(uint32_t ring, uint64_t now_boot_ns);
+  void AppendLossNoted(uint32_t ring, uint64_t now_boot_ns);
   // Ends the file with the capture's counters and waits until it is written. The error, if the disk refused at any time.
   Result<void> Finish(const CounterList& counters, uint64_t now_boot_ns);
 
@@ -51,6 +54,7 @@ class RecordingWriter {
  private:
   RecordingWriter(UniqueFd fd, std::string path, process::ResourceSource& resources);
   void Describe(uint32_t tgid, uint64_t time_ns);
+  bool HasRoom(size_t bytes) const;  // under mutex_
   void Run();
   void Write(const std::string& bytes, uint64_t records);
   void Stop();

@@ -20,13 +20,14 @@ TEST(FactMailbox, LettersComeInOrderWithTheShardThatSentThem) {
   FactMailbox mailbox(100);
   trace::FactBatch first = Spans(2);
   trace::FactBatch second = Spans(3);
-  mailbox.Deliver(0, first);
-  mailbox.Deliver(7, second);
+  mailbox.Deliver(0, 0, first);
+  mailbox.Deliver(7, 5, second);
   std::vector<FactMailbox::Letter> letters;
   mailbox.Collect(letters, milliseconds(0));
   ASSERT_EQ(letters.size(), 2U);
   EXPECT_EQ(letters[0].facts.size(), 2U);
   EXPECT_EQ(letters[1].shard, 7U);
+  EXPECT_EQ(letters[1].told_after_ns, 5U);
 }
 
 TEST(FactMailbox, WhatFindsNoRoomIsCountedAndRoomComesBackWithCollecting) {
@@ -34,15 +35,15 @@ TEST(FactMailbox, WhatFindsNoRoomIsCountedAndRoomComesBackWithCollecting) {
   trace::FactBatch fits = Spans(3);
   trace::FactBatch too_many = Spans(2);
   too_many.emplace_back(trace::ProcessEnded{});
-  mailbox.Deliver(0, fits);
-  mailbox.Deliver(0, too_many);
+  mailbox.Deliver(0, 0, fits);
+  mailbox.Deliver(0, 0, too_many);
   EXPECT_EQ(mailbox.dropped_facts(), 3U);
   EXPECT_EQ(mailbox.dropped_spans(), 2U);
   std::vector<FactMailbox::Letter> letters;
   mailbox.Collect(letters, milliseconds(0));
   mailbox.Return(letters);
   trace::FactBatch later = Spans(4);
-  mailbox.Deliver(0, later);
+  mailbox.Deliver(0, 0, later);
   EXPECT_EQ(mailbox.dropped_facts(), 3U);
 }
 
@@ -50,12 +51,12 @@ TEST(FactMailbox, SpentBatchesAreHandedOutAgain) {
   FactMailbox mailbox(100);
   trace::FactBatch batch = Spans(50);
   const trace::Fact* memory = batch.data();
-  mailbox.Deliver(0, batch);
+  mailbox.Deliver(0, 0, batch);
   std::vector<FactMailbox::Letter> letters;
   mailbox.Collect(letters, milliseconds(0));
   mailbox.Return(letters);
   trace::FactBatch next = Spans(1);
-  mailbox.Deliver(0, next);
+  mailbox.Deliver(0, 0, next);
   EXPECT_EQ(next.data(), memory);
 }
 
