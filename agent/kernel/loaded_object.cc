@@ -155,8 +155,8 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   if (plan.source == CaptureSource::kSocket) {
     for (bpf_program* program : SocketPrograms(t, plan.io)) programs_.push_back(program);
   }
-  for (bpf_program* program :
-       {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state}) {
+  for (bpf_program* program : {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state,
+                               t.progs.on_socket_destroyed}) {
     programs_.push_back(program);
   }
   if (options.completion_wakes) programs_.push_back(t.progs.on_waking);
