@@ -13,6 +13,7 @@ struct Trust {
   bool verify = false;          // V: more than 0.1 % contradictions: a forward link counts only if verified
   bool narrow = false;          // LX: more than 1 % violations: no sibling unions outside event loops
   bool spotless = true;         // no contradiction and no violation in the window: links are exact
+  bool timer_proven = false;   // calls that timers may have made have kept to their exchange often enough, and never strayed
   bool reuse_strayed = false;   // a pooled connection reused at once served another exchange
   bool context_shared = false;  // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
   bool context_proven = false;  // they have kept exchanges apart often enough, and never failed to
@@ -30,6 +31,8 @@ class TrustMeter {
     kJuggled,        // a thread that is no event loop read a request while another exchange of its own was open
     kReuseKept,      // a call on a connection reused at once was verified
     kReuseStrayed,   // such a call turned out to be another exchange's
+    kTimerKept,      // a call that a timer may have made was verified
+    kTimerStrayed,   // the answer after its response was another exchange's
     kContextKept,    // a goroutine or context answered one exchange while another was open
     kContextShared,  // one answered two exchanges that overlapped
     kCount,
@@ -38,6 +41,7 @@ class TrustMeter {
   static constexpr uint64_t kBuckets = 12;  // a window of one minute
   static constexpr uint64_t kWindowNs = kBucketNs * kBuckets;
   static constexpr uint64_t kReuseProof = 16;
+  static constexpr uint64_t kTimerProof = 32;
   static constexpr uint64_t kContextProof = 16;
 
   void Note(Sign sign, uint64_t now_ns);

@@ -193,7 +193,8 @@ static __always_inline void begin_send(struct thread_state *thread, struct ws_ta
 				       struct connection *connection)
 {
 	stamp_thread(thread, thread->operation.start_ns);
-	thread->reads = 0;
+	if (thread->reads <= 1)
+		thread->reads = 0; /* of several, any may lead to any later send of the turn */
 	if (begin_turn(connection, WS_SEND))
 		connection->turn_unsent = 1;
 	if (!connection->turn_unsent)
@@ -318,7 +319,6 @@ static __always_inline void finish_connect(struct thread_state *thread, struct c
 	thread->active_source = WS_ACTIVE_CONNECT;
 	thread->active_is_call = 0;
 	thread->activity++;
-	thread->reads = 0;
 }
 
 static __always_inline void end_turn(struct thread_state *thread)

@@ -58,6 +58,41 @@ TEST(Turn, TheLastCallOfATurnMayHaveBeenATimers) {
   EXPECT_EQ(Assemble(loop.world).ReasonOf("c" + std::to_string(call)), "timer-due");
 }
 
+// Calls after the deadline that were verified, each, say that in this process timers do not lie.
+TEST(Turn, ALastCallIsBelievedOnceEnoughOfThemWereVerified) {
+  for (const bool strays : {false, true}) {
+    Loop loop;
+    for (int i = 0; i < 40; ++i) {
+      loop.Begin();
+      loop.ReadAndCall();
+      loop.world.Wait(loop.thread);
+      loop.world.ClientReads(loop.thread, loop.out);
+      loop.world.ServerAnswers(loop.thread, loop.in);
+    }
+    if (strays) {
+      WorldEnd& other = loop.world.NewEnd();
+      loop.world.Wait(loop.thread);
+      loop.world.ServerReads(loop.thread, other, loop.world.NewRequest());
+      loop.Begin();
+      loop.ReadAndCall();
+      loop.world.Wait(loop.thread);
+      loop.world.ClientReads(loop.thread, loop.out);
+      loop.world.ServerAnswers(loop.thread, other);
+      loop.world.Wait(loop.thread);
+      loop.world.ServerAnswers(loop.thread, loop.in);
+    }
+    loop.Begin();
+    const int call = loop.ReadAndCall();
+    loop.Finish();
+    const Outcome outcome = Assemble(loop.world);
+    const std::string name = "c" + std::to_string(call);
+    EXPECT_EQ(outcome.ParentOf(name), strays ? "" : "s" + std::to_string(loop.root)) << strays;
+    if (!strays) {
+      EXPECT_EQ(outcome.Find(name)->link_confidence, exporters::LinkConfidence::kProbable);
+    }
+  }
+}
+
 TEST(Turn, ASandwichedCallWhoseResponseLedToAnotherAnswerIsContradicted) {
   Loop loop;
   loop.Begin();

@@ -105,7 +105,8 @@ void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
   started.thread = Stamp(thread);
   started.timer_due = thread.timer_due;
   started.loop_thread = thread.loop;
-  started.several_reads = std::exchange(thread.reads, 0) > 1;
+  started.several_reads = thread.reads > 1;
+  if (thread.reads <= 1) thread.reads = 0;
   facts.emplace_back(started);
   MarkActed(end, thread);
   end.open = false;
@@ -134,7 +135,6 @@ void World::ConnectDone(WorldThread& thread, const WorldEnd& end) {
   if (!end.fresh || end.stored == 0) return;
   thread.active = end.stored;
   thread.source = ActiveSource::kConnect;
-  thread.reads = 0;
   ++thread.activity;
 }
 
@@ -170,7 +170,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.timer_due = thread.timer_due;
   seen.loop_thread = thread.loop;
   seen.queued_reuse = reuse;
-  thread.reads = 0;
+  if (thread.reads <= 1) thread.reads = 0;
   facts.emplace_back(std::move(seen));
 
   Token parent = active_open && !thread.timer_due ? thread.active : 0;

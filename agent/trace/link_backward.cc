@@ -1,0 +1,122 @@
+// LinkResolver, backward: what an answer proves of the calls before it (docs/linking.md).
+#include "agent/trace/link.h"
+
+namespace wirespan::trace {
+
+void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
+  linked_.clear();
+  const uint32_t* found = by_token_.Find({response.token, 0});
+  const uint32_t exchange = found == nullptr ? kNone : *found;
+  if (exchange == kNone) ++counters_.answers_unknown;
+  const bool ambiguous = exchange != kNone && slots_[exchange].ambiguous;
+  const uint32_t at = SlotOfCall(response.thread.last_call);
+  if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous &&
+      !IsByRuntime(at)) {
+    Slot& call = slots_[at];
+    const Token active = response.thread.active;
+    // The kernel knows no parent of a call that a timer may have made.
+    const bool names_forward =
+        call.candidate != Candidate::kNone && (active == response.thread.last_call ? call.sandwiched : call.forward == active);
+    if (names_forward && call.forward == response.token) {
+      ++counters_.agreements;
+      Note(call, TrustMeter::Sign::kAgreement, now_ns);
+      Verify(at, response.token, now_ns);
+    } else if (response.several_reads && !names_forward && OthersOpen(call)) {
+      // The answer may follow from a response that the thread read before; the one read last waits for its turn.
+      if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kOtherUnresolved;
+      Say(call, LinkStep::kNotLinkedBack, response.token,
+          "the thread had read several responses: any of them may have led there");
+    } else if (!names_forward || Doubtful(call)) {
+      LinkBack(at, exchange, response.timer_due, false, now_ns);
+    } else if (!call.contradicted) {
+      Say(call, LinkStep::kContradicted, response.token);
+      Contradict(call, response.active_open, now_ns);
+    }
+  }
+  if (exchange == kNone) return;
+  if (!ambiguous) AnswerOfRuntime(exchange, response, now_ns);
+  if (!ambiguous) LinkWoken(exchange, response.thread.tid, now_ns);
+  if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
+  Close(exchange);
+}
+
+bool LinkResolver::OthersOpen(const Slot& call) {
+  const Process* process = ProcessOf(call);
+  return process != nullptr && process->open > 1;
+}
+
+// Another exchange was answered in the turn of the call's response. Where the call's own exchange was still open that is a sign
+// of bad links. Where it had been answered before, the call may have been a parting one, or never its own: it is left out.
+void LinkResolver::Contradict(Slot& call, bool parent_open, uint64_t now_ns) {
+  call.contradicted = true;
+  if (!parent_open) return;
+  ++counters_.contradictions;
+  Note(call, TrustMeter::Sign::kContradiction, now_ns);
+}
+
+// The call, and the calls whose responses led to it, belong to the exchange that was answered after the call's response.
+void LinkResolver::Verify(uint32_t call, Token exchange, uint64_t now_ns) {
+  while (true) {
+    Slot& slot = slots_[call];
+    if (slot.verified || slot.contradicted || slot.late) return;
+    if (slot.candidate == Candidate::kNone || slot.forward != exchange) return;
+    const bool reused = slot.candidate == Candidate::kQueuedAlone || slot.candidate == Candidate::kQueued;
+    if (reused) Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
+    if (slot.candidate == Candidate::kTimer) Note(slot, TrustMeter::Sign::kTimerKept, now_ns);
+    slot.verified = true;
+    Say(slot, LinkStep::kVerified, exchange);
+    LeaveRing(call);
+    if (!Alive(slot.earlier)) return;
+    call = slot.earlier.slot;
+  }
+}
+
+// The answer came from the turn that read the call's response: it and its siblings belong to the exchange.
+void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
+  if (exchange == kNone || slots_[exchange].closed) return;
+  uint32_t next = call;
+  while (next != kNone) {
+    const uint32_t at = next;
+    next = slots_[at].next;
+    LeaveRing(at);
+    LinkOneBack(at, exchange, timer_due, by_wake, now_ns);
+  }
+}
+
+void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
+  Slot& call = slots_[at];
+  const Slot& parent = slots_[exchange];
+  if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone || IsByRuntime(at)) return;
+  if (call.opened_ns <= parent.opened_ns) {
+    ++counters_.violations;
+    Note(call, TrustMeter::Sign::kViolation, now_ns);
+    Say(call, LinkStep::kViolation, parent.token);
+    if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kParentYounger;
+    return;
+  }
+  if (call.settled) return;
+  if (call.candidate != Candidate::kNone && call.forward == parent.token) {
+    Verify(at, parent.token, now_ns);
+    return;
+  }
+  // A timer may have acted, then or now: only agreement counts.
+  if (call.candidate == Candidate::kTimer) Note(call, TrustMeter::Sign::kTimerStrayed, now_ns);
+  if (call.candidate == Candidate::kTimer || call.candidate == Candidate::kFirm || call.candidate == Candidate::kStored) return;
+  if (timer_due) {
+    if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kTimerDue;
+    Say(call, LinkStep::kNotLinkedBack, parent.token, "a timer may have written the answer");
+    return;
+  }
+  const bool reused = call.candidate >= Candidate::kQueuedAlone && call.candidate <= Candidate::kQueuedBehind;
+  if (reused) Note(call, TrustMeter::Sign::kReuseStrayed, now_ns);
+  call.candidate = Candidate::kNone;
+  call.forward = 0;
+  call.late = true;
+  call.by_wake = by_wake;
+  Say(call, LinkStep::kLinkedBack, parent.token);
+  Claim(call, exchange);
+  Note(call, TrustMeter::Sign::kLink, now_ns);
+  linked_.push_back(RefOf(at));
+}
+
+}  // namespace wirespan::trace

@@ -1,0 +1,110 @@
+// LinkResolver, the verdict: whether a call is linked by now, to what, and how sure that is (docs/linking.md).
+#include "agent/trace/link.h"
+
+namespace wirespan::trace {
+
+using exporters::LinkConfidence;
+using exporters::LinkEvidence;
+
+// An exchange that was there before the call is still open, so its answer may yet name the call.
+bool LinkResolver::MayStillBeLinked(const Slot& call) {
+  const Process* process = ProcessOf(call);
+  if (process == nullptr || process->ended || process->first_open == kNone) return false;
+  return slots_[process->first_open].order < call.order;
+}
+
+namespace {
+LinkStatus Unlinked(UnlinkedReason reason) { return {.state = LinkStatus::State::kUnlinked, .reason = reason}; }
+LinkStatus PendingUnless(bool final, UnlinkedReason reason) { return final ? Unlinked(reason) : LinkStatus{}; }
+
+// Of goroutines a thread's word is never exact, and each call that it is contradicted in is left out by itself. What is left is
+// right far more often than it is contradicted (measured: docs/adr/0006), so more is borne than of threads that do their own
+// work.
+Trust ForPooled(Trust trust, const TrustMeter& meter) {
+  const uint64_t contradictions = meter.Count(TrustMeter::Sign::kContradiction);
+  trust.verify = contradictions * 50 > contradictions + meter.Count(TrustMeter::Sign::kAgreement);
+  return trust;
+}
+}  // namespace
+
+LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const {
+  LinkStatus status{.state = LinkStatus::State::kLinked, .settled = settled, .parent = parent};
+  status.evidence = call.by_wake       ? LinkEvidence::kCompletionWake
+                    : call.late        ? LinkEvidence::kBackward
+                    : call.loop_thread ? LinkEvidence::kEventLoop
+                                       : LinkEvidence::kSameThread;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && call.identity == Identity::kThread;
+  status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
+  return status;
+}
+
+LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
+  Slot& call = slots_[at];
+  if (call.role != ConnectionRole::kClient) return Unlinked(UnlinkedReason::kUnknownRole);
+  if (!call.request_seen) return Unlinked(UnlinkedReason::kRequestNotSeen);
+  if (call.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  Process* process = ProcessOf(call);
+  if (process == nullptr) return Unlinked(UnlinkedReason::kProcessesFull);
+  Trust trust = Judge(*process, now_ns);
+  if (IsByRuntime(at)) return StatusOfRuntime(call, final, trust);
+  if (call.identity == Identity::kPooled) trust = ForPooled(trust, process->meter);
+  if (call.late) {
+    return Alive(call.parent) ? Linked(call, call.parent, trust, true) : Unlinked(UnlinkedReason::kParentUnknown);
+  }
+  if (call.contradicted) return Unlinked(UnlinkedReason::kContradicted);
+  if (call.candidate != Candidate::kNone) return StatusOfForward(call, final, trust, now_ns);
+  if (!MayStillBeLinked(call)) return Unlinked(call.reason);
+  return PendingUnless(final, call.reason == UnlinkedReason::kNoContext ? UnlinkedReason::kHoldExpired : call.reason);
+}
+
+LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
+  if (!Alive(call.parent)) {
+    const bool forgotten = call.parent.slot != kNone;
+    const uint32_t* found = by_token_.Find({call.forward, 0});
+    if (forgotten || found == nullptr) return PendingUnless(final || forgotten, UnlinkedReason::kParentUnknown);
+    Claim(call, *found);
+  }
+  const Slot& parent = slots_[call.parent.slot];
+  if (parent.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
+  if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
+  if (trust.verify && call.other_unresolved) return Unlinked(UnlinkedReason::kOtherUnresolved);
+  if (call.verified) return Linked(call, call.parent, trust, true);
+  if (Doubtful(call)) return StatusOfDoubtful(call, final, trust, now_ns);
+  const bool over = final || parent.closed;
+  if (call.candidate == Candidate::kStored) {
+    if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
+    if (parent.answered_ns == 0) return PendingUnless(over, UnlinkedReason::kParentNotProven);
+  }
+  if (trust.verify) return PendingUnless(over, UnlinkedReason::kUnverified);
+  return Linked(call, call.parent, trust, false);  // what is done with its response may still tell against it
+}
+
+// Not verified yet, and perhaps another exchange's: any that was open then may still name it.
+LinkStatus LinkResolver::StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
+  if (!final && MayStillBeLinked(call)) return {};
+  const bool timer = call.candidate == Candidate::kTimer;
+  const Candidate grade = timer ? call.without_timer : call.candidate;
+  const Slot& parent = slots_[call.parent.slot];
+  const bool was_open = parent.answered_ns == 0 || parent.answered_ns > call.opened_ns;
+  const bool believed = was_open && (!timer || Believed(Candidate::kTimer, trust, now_ns)) &&
+                        (grade < Candidate::kQueuedAlone || Believed(grade, trust, now_ns));
+  if (believed) return Linked(call, call.parent, trust, true);
+  if (call.candidate == Candidate::kTimer) return Unlinked(UnlinkedReason::kTimerDue);
+  return Unlinked(call.candidate == Candidate::kUnnoted ? UnlinkedReason::kStoredConflict : UnlinkedReason::kQueuedReuse);
+}
+
+Ref LinkResolver::ParentSoFar(uint32_t at) {
+  const Slot& call = slots_[at];
+  return call.contradicted ? Ref{} : call.parent;
+}
+
+void LinkResolver::Settle(uint32_t at) {
+  Slot& call = slots_[at];
+  LeaveRing(at);
+  LeaveContext(at);
+  Unclaim(call);
+  call.settled = true;
+}
+
+}  // namespace wirespan::trace
