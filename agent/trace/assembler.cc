@@ -196,6 +196,7 @@ void TraceAssembler::OnFinished(const FinishedFact& finished) {
   }
   Begin(slot, finished.role, finished.join, finished.start_ns, finished.token, finished.index);
   entry.has_ended = true;
+  entry.answered = finished.last_tid != 0;
   entry.ended_at = now_;
   entry.span = finished.span;
   Move(slot, Stage::kHeld);
@@ -304,7 +305,8 @@ void TraceAssembler::Emit(uint32_t slot) {
   const uint32_t at = entry.span;
   entry.span = kNone;
   entry.ended_at = now_;
-  Move(slot, Stage::kLingering);
+  const bool waits_for_server = entry.role == ConnectionRole::kClient && !entry.answered && !links_.Alive(entry.partner);
+  Move(slot, waits_for_server ? Stage::kUnanswered : Stage::kLingering);
   if (out_ == nullptr && ready_.size >= config_.max_uncollected_spans) {
     Drop(SpanDrop::kNotCollected, at);
     return;
@@ -347,9 +349,10 @@ TraceAssembler::Entry& TraceAssembler::Sized(uint32_t slot) {
 // At least one free slot: first what lingers, then what has not ended, then what waits.
 void TraceAssembler::MakeRoom() {
   while (links_.full()) {
-    if (lingering_.first != kNone) {
+    const List& list = lingering_.first != kNone ? lingering_ : unanswered_;
+    if (list.first != kNone) {
       ++counters_.lingering_evicted;
-      Forget(lingering_.first);
+      ForgetLingering(list.first);
     } else if (open_.first != kNone) {
       ++counters_.exchanges_evicted;
       Forget(open_.first);
@@ -372,12 +375,27 @@ void TraceAssembler::Expire() {
       continue;
     }
     if (too_many) ++counters_.lingering_evicted;
-    Forget(slot);
+    ForgetLingering(slot);
+  }
+  while (unanswered_.first != kNone) {
+    const uint32_t slot = unanswered_.first;
+    const bool too_many = unanswered_.size > config_.max_unanswered;
+    if (!too_many && entries_[slot].ended_at + config_.late_server_ns > now_) break;
+    if (too_many) ++counters_.lingering_evicted;
+    ForgetLingering(slot);
   }
   while (open_.first != kNone && entries_[open_.first].seen_at + config_.forget_ns <= now_) {
     ++counters_.exchanges_forgotten;
     Forget(open_.first);
   }
+}
+
+// A server that is still at work gets its place in the trace first: its client is decided, and so can it be.
+void TraceAssembler::ForgetLingering(uint32_t slot) {
+  const Entry& entry = entries_[slot];
+  const Ref server = entry.role == ConnectionRole::kClient ? entry.partner : Ref{};
+  if (links_.Alive(server) && !entries_[server.slot].decided) Decide(server.slot, Patience{});
+  Forget(slot);
 }
 
 void TraceAssembler::Forget(uint32_t slot) {
@@ -400,6 +418,8 @@ TraceAssembler::List* TraceAssembler::ListOf(Stage stage) {
       return &held_;
     case Stage::kLingering:
       return &lingering_;
+    case Stage::kUnanswered:
+      return &unanswered_;
     case Stage::kFree:
       break;
   }

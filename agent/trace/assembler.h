@@ -23,13 +23,15 @@
 namespace wirespan::trace {
 
 struct AssemblerConfig {
-  uint64_t merge_window_ns = 50'000'000;    // facts of different shards are ordered if they arrive within this
-  uint64_t settle_window_ns = 200'000'000;  // how long the other end, or evidence against a link, may lag behind
-  uint64_t hold_ns = 5'000'000'000;         // longest wait of a finished span for evidence of its parent
-  uint64_t forget_ns = 600'000'000'000;     // an exchange that neither ended nor moved on is forgotten after this
-  uint32_t max_exchanges = 65'536;          // exchanges and calls known at once (about 400 bytes each)
-  uint32_t max_held_spans = 16'384;         // spans waiting, in the merge queue too; the oldest is let go early
-  uint32_t max_lingering = 16'384;          // exchanges kept after their span was let go, for those that refer to them
+  uint64_t merge_window_ns = 50'000'000;     // facts of different shards are ordered if they arrive within this
+  uint64_t settle_window_ns = 200'000'000;   // how long the other end, or evidence against a link, may lag behind
+  uint64_t hold_ns = 5'000'000'000;          // longest wait of a finished span for evidence of its parent
+  uint64_t forget_ns = 600'000'000'000;      // an exchange that neither ended nor moved on is forgotten after this
+  uint64_t late_server_ns = 60'000'000'000;  // how long a call that got no answer may wait for the server to read it
+  uint32_t max_exchanges = 65'536;           // exchanges and calls known at once (about 400 bytes each)
+  uint32_t max_held_spans = 16'384;          // spans waiting, in the merge queue too; the oldest is let go early
+  uint32_t max_lingering = 16'384;           // exchanges kept after their span was let go, for those that refer to them
+  uint32_t max_unanswered = 4'096;           // calls kept for a server that may yet read them
   uint32_t max_processes = 4'096;
   uint32_t max_queued_facts = 65'536;       // beyond it the oldest facts are taken before their merge window is over
   uint32_t max_uncollected_spans = 16'384;  // let go while no Advance came to collect them; beyond it they are dropped
@@ -87,7 +89,8 @@ class TraceAssembler {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
-  enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering };
+  // kUnanswered: as kLingering, longer: a call that ended without an answer, before its server was heard of.
+  enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering, kUnanswered };
 
   // What the assembler knows of an exchange or call; lies beside the resolver's slot of the same number.
   struct Entry {
@@ -107,6 +110,7 @@ class TraceAssembler {
     ConnectionRole role = ConnectionRole::kUnknown;
     bool request_known = false;  // its RequestSeen came
     bool has_ended = false;      // its span came
+    bool answered = false;       // bytes of an answer did
     bool decided = false;
     // Valid once decided; never changes after.
     uint8_t trace_flags = 0;
@@ -171,6 +175,7 @@ class TraceAssembler {
   Entry& Sized(uint32_t slot);
   void MakeRoom();
   void Expire();
+  void ForgetLingering(uint32_t slot);
   void Forget(uint32_t slot);
   List* ListOf(Stage stage);
   void Move(uint32_t slot, Stage stage);
@@ -203,7 +208,7 @@ class TraceAssembler {
   Pool<IncomingContext> contexts_;
   std::vector<Timer> timers_;  // heap, soonest first
   std::vector<Step> climb_;
-  List open_, held_, lingering_;
+  List open_, held_, lingering_, unanswered_;
   exporters::SpanBatch ready_;
   exporters::SpanBatch* out_ = nullptr;  // where spans go now; null outside Advance and Flush: then to ready_
   uint64_t now_ = 0;
