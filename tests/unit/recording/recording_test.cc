@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "agent/recording/reader.h"
+#include "agent/recording/settings.h"
 #include "agent/recording/writer.h"
 #include "tests/unit/support/event_maker.h"
 #include "tests/unit/support/shard_harness.h"
@@ -95,6 +97,9 @@ Content ReadAll(const std::string& path) {
       content.order.emplace_back("record");
     } else if (next == Next::kProcess) {
       content.order.push_back("process " + std::to_string((*reader)->process().tgid) + " " + (*reader)->process().service_name);
+    } else if (next == Next::kTick || next == Next::kLossNoted) {
+      content.order.push_back((next == Next::kTick ? "tick " : "loss noted ") + std::to_string((*reader)->ring()) + " at " +
+                              std::to_string((*reader)->time_ns()));
     } else if (next == Next::kLosses) {
       content.losses = (*reader)->losses();
       content.order.emplace_back("losses");
@@ -154,6 +159,68 @@ TEST(Recording, AProcessIsDescribedAgainAfterItsExec) {
   const Content content = ReadAll(folder.File("a"));
   EXPECT_EQ(content.order,
             (std::vector<std::string>{"process 100 shop", "record", "record", "process 100 shop", "record", "record", "losses"}));
+}
+
+TEST(Recording, TicksAndNotedLossesStandWhereTheShardWasToldThem) {
+  Folder folder;
+  FixedResources resources;
+  auto writer = RecordingWriter::Create(folder.File("a"), Header(), 5, resources);
+  ASSERT_TRUE(writer.ok());
+  const auto one = Conversation(1, 100, 1);
+  const auto two = Conversation(2, 100, 1);
+  (*writer)->AppendTick(0, 10);
+  Append(**writer, 0, {one[0]});
+  Append(**writer, 3, {two[0]});
+  (*writer)->AppendTick(0, 20);
+  Append(**writer, 3, {two[1]});
+  (*writer)->AppendLossNoted(0, 30);
+  (*writer)->AppendTick(3, 25);
+  Append(**writer, 3, {two[2]});
+  ASSERT_TRUE((*writer)->Finish({}, 40).ok());
+  EXPECT_EQ((*writer)->counters().records, 4U);
+  const Content content = ReadAll(folder.File("a"));
+  EXPECT_EQ(content.order, (std::vector<std::string>{"tick 0 at 10", "process 100 shop", "record", "record", "tick 0 at 20",
+                                                     "record", "loss noted 0 at 30", "tick 3 at 25", "record", "losses"}));
+  // A mark names its own ring and moves no record to another.
+  EXPECT_EQ(content.rings.at(0), (std::vector<Record>{one[0]}));
+  EXPECT_EQ(content.rings.at(3), (std::vector<Record>{two[0], two[1], two[2]}));
+}
+
+TEST(Recording, TheSettingsOfTheCaptureComeBackWithinTheirBounds) {
+  recording::Settings settings;
+  settings.rings = 4;
+  settings.hold_ns = 123;
+  settings.undecided_bytes = 65'536;
+  recording::CaptureHeader header = Header();
+  header.settings = recording::ToCounters(settings);
+  header.settings.emplace_back("of_a_newer_agent", 5);
+  header.settings.emplace_back("max_connections", UINT64_MAX);
+  std::string bytes;
+  recording::AppendCaptureHeader(header, 1, bytes);
+  const auto read = recording::ReadCaptureHeader(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->agent_version, header.agent_version);
+  const recording::Settings again = recording::ToSettings(read->settings);
+  EXPECT_EQ(again.rings, 4U);
+  EXPECT_EQ(again.hold_ns, 123U);
+  EXPECT_EQ(again.undecided_bytes, 65'536U);
+  EXPECT_EQ(again.max_held_spans, 0U);
+  EXPECT_EQ(again.max_connections, 100'000'000U);
+}
+
+// What an agent wrote before there were settings: the same header without its last field.
+TEST(Recording, AHeaderWithoutSettingsIsReadAsBefore) {
+  std::string bytes;
+  recording::AppendCaptureHeader(Header(), 1, bytes);
+  uint32_t size = 0;
+  std::memcpy(&size, bytes.data() + 4, sizeof(size));
+  size -= 4;
+  std::memcpy(bytes.data() + 4, &size, sizeof(size));
+  const auto read = recording::ReadCaptureHeader(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->host_name, "host");
+  EXPECT_TRUE(read->settings.empty());
+  EXPECT_EQ(recording::ToSettings(read->settings).rings, 0U);
 }
 
 TEST(Recording, ThreadsAppendToOneFileWithoutMixingRecords) {

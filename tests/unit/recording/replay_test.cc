@@ -7,6 +7,7 @@
 
 #include "agent/cli_replay/explain_door.h"
 #include "agent/cli_replay/replay_door.h"
+#include "agent/recording/settings.h"
 #include "agent/recording/writer.h"
 #include "tests/unit/support/shard_harness.h"
 
@@ -77,11 +78,61 @@ class Recorded {
   std::string folder_;
 };
 
+// A server that reads a request, and makes a call which nothing ties to it, on another thread; the request is answered 400 ms
+// after the call. The capture's shard was given the time every 10 ms, and a span waits `hold_ns` for its parent at most.
+void WriteWaiting(const std::string& path, uint64_t hold_ns) {
+  FixedResources resources;
+  recording::CaptureHeader header;
+  header.id_key = {9};
+  recording::Settings settings;
+  settings.rings = 1;
+  settings.hold_ns = hold_ns;
+  header.settings = recording::ToCounters(settings);
+  auto writer = recording::RecordingWriter::Create(path, header, 1, resources);
+  ASSERT_TRUE(writer.ok());
+  EventMaker front(1, WS_ROLE_SERVER, 100), call(2, WS_ROLE_CLIENT, 100);
+  uint64_t now = 1'000'000'000;
+  const auto add = [&](EventMaker& end, auto make) {
+    end.now = now += 100'000;
+    const Record record = make(end);
+    (*writer)->Append(0, std::span<const std::byte>(record));
+  };
+  const auto pass = [&](int tens_of_ms) {
+    for (int i = 0; i < tens_of_ms; ++i) {
+      now += 10'000'000;
+      (*writer)->AppendTick(0, now);
+    }
+  };
+  add(front, [](auto& e) { return e.Opened(); });
+  add(call, [](auto& e) { return e.Opened(); });
+  pass(1);
+  add(front, [](auto& e) { return e.Request(Get("/front")); });
+  add(call, [](auto& e) { return e.Request(Get("/back")); });
+  add(call, [](auto& e) { return e.Response(Ok("b")); });
+  pass(40);
+  add(front, [](auto& e) { return e.Response(Ok("f")); });
+  pass(2);
+  ASSERT_TRUE((*writer)->Finish({}, now).ok());
+}
+
 std::vector<json> Lines(const std::string& text) {
   std::vector<json> lines;
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
   return lines;
+}
+
+TEST(Replay, WhatWaitedWaitsAsLongAsInTheCapture) {
+  Recorded recorded;
+  const auto reason = [&](uint64_t hold_ns) {
+    WriteWaiting(recorded.path, hold_ns);
+    for (const json& line : Lines(recorded.Replay().out)) {
+      if (line.value("kind", "") == "client") return line["attributes"].value("wirespan.unlinked.reason", "none");
+    }
+    return std::string("no such span");
+  };
+  EXPECT_EQ(reason(100'000'000), "hold-expired");
+  EXPECT_EQ(reason(1'000'000'000), "none");
 }
 
 TEST(ExplainLink, TellsWhatWasConsideredAndTheVerdict) {
