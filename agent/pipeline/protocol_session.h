@@ -2,8 +2,8 @@
 // facts, spans and measurements that come of them. Shard's thread. Protocols that answer in order, like HTTP/1.
 //
 // Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced, Poisoned, BodyLeft, Adrift,
-// AnyAdrift, EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/ is the
-// example).
+// AnyAdrift, EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/
+// is the example).
 #pragma once
 
 #include <memory>

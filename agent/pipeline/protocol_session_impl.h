@@ -166,6 +166,7 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.seen.timer_due = chunk.timer_due;
   s.seen.loop_thread = chunk.loop_thread;
   s.seen.queued_reuse = chunk.queued_reuse;
+  s.seen.several_reads = chunk.several_reads;
   s.seen.stored_doubtful = chunk.stored_doubtful;
   s.seen.stored_timer = chunk.stored_timer;
   // The other direction's position is known of a call's first byte.

@@ -51,6 +51,7 @@ struct RequestSeen {
   bool timer_due = false;
   bool loop_thread = false;
   bool queued_reuse = false;
+  bool several_reads = false;    // the thread had read several responses since it last sent
   bool stored_doubtful = false;  // when `stored` was noted the thread had read other exchanges that had done nothing yet
   bool stored_timer = false;     // `stored` may have been noted by a timer
 };

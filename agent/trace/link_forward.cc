@@ -99,8 +99,10 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
     if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);
   }
   const bool sibling = context.kind == Context::Kind::kCall || (context.doubtful && slot.candidate != Candidate::kNone);
-  // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare.
-  if (sibling && (slot.loop_thread || !trust.narrow)) Join(at, context.call);
+  // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare. In a loop that
+  // reads several responses before it acts, or that was found to mix its exchanges, nothing says that the last one led here.
+  const bool follows = slot.loop_thread ? !request.several_reads && !trust.verify : !trust.narrow;
+  if (sibling && follows) Join(at, context.call);
 }
 
 std::string_view LinkResolver::Name(Candidate candidate) {

@@ -13,7 +13,7 @@ struct Trust {
   bool verify = false;          // V: more than 0.1 % contradictions: a forward link counts only if verified
   bool narrow = false;          // LX: more than 1 % violations: no sibling unions outside event loops
   bool spotless = true;         // no contradiction and no violation in the window: links are exact
-  bool timer_proven = false;   // calls that timers may have made have kept to their exchange often enough, and never strayed
+  bool timer_proven = false;    // calls that timers may have made have kept to their exchange often enough, and never strayed
   bool reuse_strayed = false;   // a pooled connection reused at once served another exchange
   bool context_shared = false;  // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
   bool context_proven = false;  // they have kept exchanges apart often enough, and never failed to

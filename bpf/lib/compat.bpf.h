@@ -1,5 +1,5 @@
-/* 32-bit system calls on a 64-bit kernel: their numbers mean other calls, their arguments lie elsewhere. They are told apart
- * before anything is read. Source `socket` sees their bytes; source `syscall` does not, and counts them. */
+/* 32-bit system calls on a 64-bit kernel: their numbers mean other calls, their arguments lie elsewhere. They are told
+ * apart before anything is read. Source `socket` sees their bytes; source `syscall` does not, and counts them. */
 #pragma once
 #include "lib/causality.bpf.h"
 
@@ -7,25 +7,25 @@
 #define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h: set for the length of a 32-bit call */
 
 enum { /* arch/x86/entry/syscalls/syscall_32.tbl */
-	NR32_read = 3,
-	NR32_write = 4,
-	NR32_socketcall = 102,
-	NR32_readv = 145,
-	NR32_writev = 146,
-	NR32_sendfile = 187,
-	NR32_sendfile64 = 239,
-	NR32_recvmmsg = 337,
-	NR32_sendmmsg = 345,
-	NR32_sendto = 369,
-	NR32_sendmsg = 370,
-	NR32_recvfrom = 371,
-	NR32_recvmsg = 372,
-	NR32_select = 142,
-	NR32_poll = 168,
-	NR32_epoll_wait = 256,
-	NR32_pselect6 = 308,
-	NR32_ppoll = 309,
-	NR32_epoll_pwait = 319,
+       NR32_read = 3,
+       NR32_write = 4,
+       NR32_socketcall = 102,
+       NR32_readv = 145,
+       NR32_writev = 146,
+       NR32_sendfile = 187,
+       NR32_sendfile64 = 239,
+       NR32_recvmmsg = 337,
+       NR32_sendmmsg = 345,
+       NR32_sendto = 369,
+       NR32_sendmsg = 370,
+       NR32_recvfrom = 371,
+       NR32_recvmsg = 372,
+       NR32_select = 142,
+       NR32_poll = 168,
+       NR32_epoll_wait = 256,
+       NR32_pselect6 = 308,
+       NR32_ppoll = 309,
+       NR32_epoll_pwait = 319,
 };
 
 static __always_inline int is_compat_call(void)
@@ -52,25 +52,25 @@ static __always_inline __s32 compat_fd(struct pt_regs *regs, long id)
 #define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
 
 enum { /* arch/arm64/tools/syscall_32.tbl */
-	NR32_read = 3,
-	NR32_write = 4,
-	NR32_socketcall = 0x10001, /* not in the EABI */
-	NR32_readv = 145,
-	NR32_writev = 146,
-	NR32_sendfile = 187,
-	NR32_sendfile64 = 239,
-	NR32_recvmmsg = 365,
-	NR32_sendmmsg = 374,
-	NR32_sendto = 290,
-	NR32_sendmsg = 296,
-	NR32_recvfrom = 292,
-	NR32_recvmsg = 297,
-	NR32_select = 142,
-	NR32_poll = 168,
-	NR32_epoll_wait = 252,
-	NR32_pselect6 = 335,
-	NR32_ppoll = 336,
-	NR32_epoll_pwait = 346,
+       NR32_read = 3,
+       NR32_write = 4,
+       NR32_socketcall = 0x10001, /* not in the EABI */
+       NR32_readv = 145,
+       NR32_writev = 146,
+       NR32_sendfile = 187,
+       NR32_sendfile64 = 239,
+       NR32_recvmmsg = 365,
+       NR32_sendmmsg = 374,
+       NR32_sendto = 290,
+       NR32_sendmsg = 296,
+       NR32_recvfrom = 292,
+       NR32_recvmsg = 297,
+       NR32_select = 142,
+       NR32_poll = 168,
+       NR32_epoll_wait = 252,
+       NR32_pselect6 = 335,
+       NR32_ppoll = 336,
+       NR32_epoll_pwait = 346,
 };
 
 static __always_inline int is_compat_call(void)

@@ -84,13 +84,14 @@ struct thread_state {
 	__u32 is_loop;
 	__u16 activations; /* exchanges read in this turn */
 	__u16 unacted;	   /* of them, those that have neither called nor answered */
-	__u64 read_inode;  /* connection whose response was read last, and how many since the thread last sent in this turn */
+	__u64 read_inode;  /* connection whose response was read last, and how many since the thread last sent in this
+			      turn */
 	__u32 reads;
 	struct turn_activity past[PAST_TURNS]; /* the same of the turns before, by turn number */
-	__u32 runtime_generation; /* of the look into `runtimes` that found nothing */
-	__u64 runtime_anchor;	  /* Go: runtime.m; CPython: thread state; 0 not found */
-	__u32 runtime_misses;	  /* CPython: calls in vain since it was sought */
-	__u32 activity;		  /* reads of requests and responses in this turn */
+	__u32 runtime_generation;	       /* of the look into `runtimes` that found nothing */
+	__u64 runtime_anchor;		       /* Go: runtime.m; CPython: thread state; 0 not found */
+	__u32 runtime_misses;		       /* CPython: calls in vain since it was sought */
+	__u32 activity;			       /* reads of requests and responses in this turn */
 	struct operation operation;
 };
 
@@ -107,8 +108,8 @@ struct connection {
 	__u32 stored_turn;
 	__u32 stored_activity;
 	__u32 stored_flags; /* WS_DATA_STORED_*, as known at connect() */
-	__u64 goroutine;  /* server: the goroutine that read last, 0 unknown */
-	__u64 sent_bytes; /* unix: no sequence number, so bytes are counted */
+	__u64 goroutine;    /* server: the goroutine that read last, 0 unknown */
+	__u64 sent_bytes;   /* unix: no sequence number, so bytes are counted */
 	__u64 received_bytes;
 	__u32 turn;
 	__u32 captured; /* bytes copied in this turn */

@@ -73,8 +73,8 @@ int on_socket_state(__u64 *ctx)
 	return 0;
 }
 
-/* A program that was interrupted is not run again on its CPU: of the sockets that a softirq then closes, the tracepoint above
- * tells nothing. This one cannot be interrupted there as well. */
+/* A program that was interrupted is not run again on its CPU: of the sockets that a softirq then closes, the tracepoint
+ * above tells nothing. This one cannot be interrupted there as well. */
 SEC("raw_tp/tcp_destroy_sock")
 int on_socket_destroyed(__u64 *ctx)
 {

@@ -66,10 +66,13 @@ enum ws_data_flag {
 	WS_DATA_COPY_FAULT = 1 << 9,	    /* user memory could not be read (paged out); nothing or less was copied */
 	WS_DATA_ACTIVE_OPEN = 1 << 10,	    /* `active` names an exchange none of whose response bytes was sent yet */
 	WS_DATA_PREEXISTING = 1 << 11,	    /* the connection was open before the agent looked */
-	WS_DATA_SEVERAL_READS = 1 << 13, /* the thread read responses of several connections since it last sent in this turn */
-	WS_DATA_STORED_DOUBTFUL = 1 << 14, /* `stored` was noted while the thread had read other exchanges that did nothing */
-	WS_DATA_STORED_TIMER = 1 << 15,	   /* `stored` was noted after the deadline of the loop's wait, and no read followed */
-	WS_DATA_QUEUED_REUSE = 1 << 12,	 /* `active` came from the response of this very connection on a loop thread */
+	WS_DATA_SEVERAL_READS =
+		1 << 13, /* the thread read responses of several connections since it last sent in this turn */
+	WS_DATA_STORED_DOUBTFUL =
+		1 << 14, /* `stored` was noted while the thread had read other exchanges that did nothing */
+	WS_DATA_STORED_TIMER =
+		1 << 15, /* `stored` was noted after the deadline of the loop's wait, and no read followed */
+	WS_DATA_QUEUED_REUSE = 1 << 12, /* `active` came from the response of this very connection on a loop thread */
 };
 
 /* ws_connection_event.flags */

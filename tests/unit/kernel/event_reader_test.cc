@@ -30,7 +30,7 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EventMaker maker(42, WS_ROLE_CLIENT, 7);
   Record record = maker.Sent("hello", {.tid = 8, .captured = 3, .skipped = 1});
   record = Changed<ws_data_event>(record, [](ws_data_event& w) {
-    w.flags = 0x1fff;
+    w.flags = 0xffff;
     w.stored = 5;
     w.thread.active = 6;
     w.thread.active_source = WS_ACTIVE_CONNECT;
