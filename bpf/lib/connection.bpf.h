@@ -172,6 +172,24 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	return connection;
 }
 
+/* Before a new socket's entry is made. Where another socket's stands at its address, the end of that one was not seen, but
+ * it has come. */
+static __always_inline void end_predecessor(struct sock *sk, __u64 inode)
+{
+	__u64 former, key = (__u64)sk;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+
+	if (!connection)
+		return;
+	former = connection->inode;
+	if (former != inode) {
+		if (connection->is_announced)
+			close_connection(former, 0, 0);
+		bpf_map_delete_elem(&policies, &former);
+	}
+	bpf_map_delete_elem(&connections, &key);
+}
+
 /* A receive that returned no byte: the end of the stream, unless nothing was asked for or this end shut it down itself.
  */
 static __always_inline void finish_empty_receive(struct sock *sk, __u64 inode)

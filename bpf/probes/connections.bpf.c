@@ -7,14 +7,14 @@ static __always_inline void on_connecting(struct sock *sk)
 	struct ws_target *target = current_target();
 	struct thread_state *thread;
 	struct connection *connection;
-	__u64 inode, key = (__u64)sk;
+	__u64 inode;
 
 	if (!target)
 		return;
 	inode = inode_of_sock(sk);
 	if (!inode || stream_kind_of(sk) != STREAM_TCP)
 		return;
-	bpf_map_delete_elem(&connections, &key);
+	end_predecessor(sk, inode);
 	connection = make_connection(sk, inode, -1, WS_ROLE_CLIENT, 0);
 	thread = current_thread();
 	if (!connection || !thread)

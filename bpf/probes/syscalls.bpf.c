@@ -424,7 +424,6 @@ static __always_inline void leave_accept(long fd)
 	struct socket_ref ref;
 	__u32 one = 1;
 	__u64 listener;
-	__u64 key;
 
 	if (fd < 0)
 		return;
@@ -434,8 +433,7 @@ static __always_inline void leave_accept(long fd)
 	listener = listener_key(ref.sock);
 	if (stream_kind_of(ref.sock) == STREAM_TCP)
 		bpf_map_update_elem(&listeners, &listener, &one, BPF_ANY);
-	key = (__u64)ref.sock;
-	bpf_map_delete_elem(&connections, &key);
+	end_predecessor(ref.sock, ref.inode);
 	make_connection(ref.sock, ref.inode, (__s32)fd, WS_ROLE_SERVER, 0);
 }
 
