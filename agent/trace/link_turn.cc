@@ -35,6 +35,7 @@ void LinkResolver::NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint
     Slot& call = slots_[next.slot];
     next = call.timed;
     if (call.candidate != Candidate::kTimer || call.opened_ns >= time_ns || call.settled) continue;
+    if (IsGoroutine(call.runtime_id)) continue;  // Go runs its timers whenever a goroutine pauses
     call.candidate = call.without_timer;
     call.sandwiched = true;
     Say(call, LinkStep::kCandidate, call.forward, "the thread went on reading in that turn: no timer made it");

@@ -38,7 +38,7 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   trust.spotless = doubts == 0 && violations == 0;
   trust.context_shared = Count(Sign::kContextShared) > 0;
   trust.context_proven = !trust.context_shared && Count(Sign::kContextKept) >= kContextProof;
-  trust.timer_proven = Count(Sign::kTimerStrayed) == 0 && Count(Sign::kTimerKept) >= kTimerProof;
+  trust.timer_proven = Count(Sign::kTimerStrayed) + Count(Sign::kTimerCall) == 0 && Count(Sign::kTimerKept) >= kTimerProof;
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;
   trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= kReuseProof;
   return trust;

@@ -10,10 +10,12 @@ namespace wirespan::trace {
 
 // F, V, FLX and VL of the causality reference.
 struct Trust {
-  bool verify = false;          // V: more than 0.1 % contradictions: a forward link counts only if verified
-  bool narrow = false;          // LX: more than 1 % violations: no sibling unions outside event loops
-  bool spotless = true;         // no contradiction and no violation in the window: links are exact
-  bool timer_proven = false;    // calls that timers may have made have kept to their exchange often enough, and never strayed
+  bool verify = false;   // V: more than 0.1 % contradictions: a forward link counts only if verified
+  bool narrow = false;   // LX: more than 1 % violations: no sibling unions outside event loops
+  bool spotless = true;  // no contradiction and no violation in the window: links are exact
+  // Calls that timers may have made have kept to their exchange often enough, never strayed, and none was seen that only a timer
+  // can have made.
+  bool timer_proven = false;
   bool reuse_strayed = false;   // a pooled connection reused at once served another exchange
   bool context_shared = false;  // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
   bool context_proven = false;  // they have kept exchanges apart often enough, and never failed to
@@ -32,6 +34,7 @@ class TrustMeter {
     kReuseKept,      // a call on a connection reused at once was verified
     kReuseStrayed,   // such a call turned out to be another exchange's
     kTimerKept,      // a call that a timer may have made was verified
+    kTimerCall,      // a call after the deadline of a loop that worked for nothing: timers make calls here
     kTimerStrayed,   // the answer after its response was another exchange's
     kContextKept,    // a goroutine or context answered one exchange while another was open
     kContextShared,  // one answered two exchanges that overlapped
