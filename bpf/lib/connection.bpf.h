@@ -172,8 +172,8 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	return connection;
 }
 
-/* Before a new socket's entry is made. Where another socket's stands at its address, the end of that one was not seen, but
- * it has come. */
+/* Before a new socket's entry is made. Where another socket's stands at its address, the end of that one was not seen,
+ * but it has come. */
 static __always_inline void end_predecessor(struct sock *sk, __u64 inode)
 {
 	__u64 former, key = (__u64)sk;
