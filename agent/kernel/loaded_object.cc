@@ -47,6 +47,11 @@ int ParameterCount(const char* function) {
   return btf_vlen(prototype);
 }
 
+// pipe_read became anon_pipe_read, and one for named pipes that calls it, in 6.15.
+const char* PipeRead() {
+  return ParameterCount("pipe_read") < 0 && ParameterCount("anon_pipe_read") >= 0 ? "anon_pipe_read" : "pipe_read";
+}
+
 std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism) {
   const auto& p = t.progs;
   if (mechanism == Mechanism::kKprobe) {
@@ -170,6 +175,7 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   config.features = WS_FEATURE_RUNTIME_IDS;
   if (plan.source == CaptureSource::kSyscall) config.features |= WS_FEATURE_SYSCALL_IO;
   if (options.completion_wakes) config.features |= WS_FEATURE_COMPLETION_WAKE;
+  if (bpf_program__autoload(t.progs.on_pipe_read)) bpf_program__set_attach_target(t.progs.on_pipe_read, 0, PipeRead());
   config.ring_count = options.ring_count;
   config.turn_budget_bytes = options.turn_budget_bytes;
   config.ignored_tgid = static_cast<uint32_t>(::getpid());
@@ -213,7 +219,8 @@ Result<void> LoadedObject::Attach(const Plan& plan) {
 }
 
 Result<void> LoadedObject::AttachProgram(bpf_program* program) {
-  bpf_link* link = bpf_program__attach(program);
+  const bool reads_pipes = program == skeleton_->progs.on_pipe_read_kprobe;
+  bpf_link* link = reads_pipes ? bpf_program__attach_kprobe(program, false, PipeRead()) : bpf_program__attach(program);
   if (link == nullptr) return Error::FromErrno(std::string("attach ") + bpf_program__section_name(program), errno);
   links_.emplace_back(link);
   return {};
