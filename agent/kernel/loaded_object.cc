@@ -5,10 +5,12 @@
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "agent/kernel/tracefs.h"
 #include "bpf/shared/config.h"
@@ -116,12 +118,26 @@ std::string_view Name(Mechanism mechanism) {
   return "";
 }
 
+namespace {
+// An fentry program that is preempted keeps its processor from running it for another task (the guard against recursion is one
+// counter per processor: kernel/bpf/trampoline.c, __bpf_prog_enter_recur), so that calls are missed. Kernels preempt themselves
+// by default since 6.13 (PREEMPT_LAZY). Kprobes run with preemption off. docs/adr/0007.
+std::array<Mechanism, 2> SocketMechanisms() {
+  utsname name{};
+  unsigned major = 0, minor = 0;
+  const bool known = uname(&name) == 0 && std::sscanf(name.release, "%u.%u", &major, &minor) == 2;
+  const bool preempts = known && (major > 6 || (major == 6 && minor >= 13));
+  if (preempts) return {Mechanism::kKprobe, Mechanism::kFentry};
+  return {Mechanism::kFentry, Mechanism::kKprobe};
+}
+}  // namespace
+
 std::vector<Plan> PlansFor(CaptureSource source) {
   std::vector<Plan> plans;
   if (source != CaptureSource::kSyscall) {
     // Tracepoints on the waits alone spare every other system call of the machine; without tracefs there are none.
     const Mechanism waits = Tracefs::Open().ok() ? Mechanism::kTracepoint : Mechanism::kBtfTracepoint;
-    for (const Mechanism io : {Mechanism::kFentry, Mechanism::kKprobe}) plans.push_back({CaptureSource::kSocket, io, waits});
+    for (const Mechanism io : SocketMechanisms()) plans.push_back({CaptureSource::kSocket, io, waits});
   }
   if (source != CaptureSource::kSocket) {
     for (const Mechanism io : {Mechanism::kBtfTracepoint, Mechanism::kRawTracepoint, Mechanism::kTracepoint}) {
