@@ -101,8 +101,10 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   }
   const bool sibling = context.kind == Context::Kind::kCall || (context.doubtful && slot.candidate != Candidate::kNone);
   // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare. In a loop that
-  // reads several responses before it acts, or that was found to mix its exchanges, nothing says that the last one led here.
-  const bool follows = slot.loop_thread ? !request.several_reads && !trust.verify : !trust.narrow;
+  // has read other responses too, or requests that nothing was done for yet, or that was found to mix its exchanges, nothing says
+  // that this response led here.
+  const bool mixes = request.several_reads || request.other_unresolved || trust.verify;
+  const bool follows = slot.loop_thread ? !mixes : !trust.narrow;
   if (sibling && follows) Join(at, context.call);
 }
 

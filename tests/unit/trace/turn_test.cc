@@ -163,6 +163,31 @@ TEST(Turn, AConnectionMadeWhileOtherRequestsWaitedIsNobodysUntilVerified) {
   EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
 }
 
+// haproxy: a request, then the response of another exchange's call; then the request's call, then the other's answer.
+TEST(Turn, ACallAfterAForeignResponseIsNoSiblingWhileARequestWaits) {
+  Loop loop;
+  WorldEnd& foreign_in = loop.world.NewEnd();
+  WorldEnd& foreign_out = loop.world.NewEnd();
+  foreign_out.fresh = loop.out.fresh = false;
+  const int foreign = loop.world.NewRequest();
+  loop.world.Wait(loop.thread);
+  loop.world.ServerReads(loop.thread, foreign_in, foreign);
+  loop.world.Wait(loop.thread);
+  loop.world.ClientSends(loop.thread, foreign_out, loop.world.NewRequest(foreign));
+  loop.world.Wait(loop.thread);
+  loop.root = loop.world.NewRequest();
+  loop.world.ServerReads(loop.thread, loop.in, loop.root);
+  loop.world.ClientReads(loop.thread, foreign_out);
+  loop.world.ClientSends(loop.thread, loop.out, loop.world.NewRequest(loop.root));
+  loop.world.ServerAnswers(loop.thread, foreign_in);
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, loop.out);
+  loop.world.ServerAnswers(loop.thread, loop.in);
+  const Verdict verdict = Assemble(loop.world).Judge();
+  EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
+  EXPECT_EQ(verdict.links, 2U);  // each by its own answer
+}
+
 TEST(Turn, AFinishedConnectBringsBackWhatItWasMadeFor) {
   Loop loop;
   WorldEnd& fresh = loop.world.NewEnd();
