@@ -148,8 +148,9 @@ class LinkResolver {
     Ref earlier;        // the call whose response led to this one
     Candidate candidate = Candidate::kNone;
     UnlinkedReason reason = UnlinkedReason::kNoContext;
-    bool late = false;     // `parent` comes from a backward link
-    bool by_wake = false;  // and that from a completion wake
+    bool late = false;      // `parent` comes from a backward link
+    bool by_wake = false;   // and that from a completion wake
+    bool indirect = false;  // and that as the sibling of the call whose response led to the answer
     Identity identity = Identity::kThread;
     uint64_t runtime_id = 0;                                  // of whoever wrote the call, or read the request
     uint64_t strayed_ns = 0;                                  // goroutine's new connection: when one was last given to another

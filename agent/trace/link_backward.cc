@@ -80,6 +80,7 @@ void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bo
     next = slots_[at].next;
     LeaveRing(at);
     LinkOneBack(at, exchange, timer_due, by_wake, now_ns);
+    slots_[at].indirect = at != call;
   }
 }
 

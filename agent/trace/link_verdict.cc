@@ -33,7 +33,10 @@ LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust
                     : call.late        ? LinkEvidence::kBackward
                     : call.loop_thread ? LinkEvidence::kEventLoop
                                        : LinkEvidence::kSameThread;
-  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && call.identity == Identity::kThread;
+  // A loop that had read requests it did nothing for yet may have acted for one of them.
+  const bool mixed = call.loop_thread && call.other_unresolved && !call.verified && !call.late;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && !call.indirect && !mixed &&
+                     call.identity == Identity::kThread;
   status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
   return status;
 }
