@@ -178,6 +178,10 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 		operation->data_flags |= WS_DATA_QUEUED_REUSE;
 		if (target->unacted_exchanges > 0)
 			parent = 0;
+	} else if (thread->is_loop && connection->reader_tid == (__u32)bpf_get_current_pid_tgid() &&
+		   connection->reader_turn == thread->turn) {
+		operation->data_flags |=
+			WS_DATA_QUEUED_REUSE; /* whoever got its response may go on, not who read last */
 	}
 	exchange = open_exchange(parent, parent_sock);
 	connection->current = WS_TOKEN(connection->inode, connection->turn);
@@ -239,6 +243,8 @@ static __always_inline void activate_receive(struct thread_state *thread, struct
 		thread->active = connection->parent ? connection->parent : connection->current;
 		thread->active_sock = connection->parent ? connection->parent_sock : (__u64)sk;
 		thread->active_source = WS_ACTIVE_RESPONSE;
+		connection->reader_tid = (__u32)bpf_get_current_pid_tgid();
+		connection->reader_turn = thread->turn;
 		thread->last_call = connection->current;
 		thread->response_inode = connection->inode;
 	} else if (thread->is_loop) {

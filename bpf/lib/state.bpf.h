@@ -115,7 +115,7 @@ struct connection {
 	__u32 captured; /* bytes copied in this turn */
 	__u32 budget;	/* bytes that may be copied in this turn */
 	__u32 owner_tgid;
-	__u32 reader_tid; /* server: thread that read the current request, and its turn */
+	__u32 reader_tid; /* thread that read the current request or response, and its turn */
 	__u32 reader_turn;
 	__u8 role;	     /* enum ws_role */
 	__u8 last_direction; /* enum ws_direction, 2 before the first byte */

@@ -72,7 +72,7 @@ enum ws_data_flag {
 		1 << 14, /* `stored` was noted while the thread had read other exchanges that did nothing */
 	WS_DATA_STORED_TIMER =
 		1 << 15, /* `stored` was noted after the deadline of the loop's wait, and no read followed */
-	WS_DATA_QUEUED_REUSE = 1 << 12, /* `active` came from the response of this very connection on a loop thread */
+	WS_DATA_QUEUED_REUSE = 1 << 12, /* a loop thread read the response of this very connection in this turn */
 };
 
 /* ws_connection_event.flags */

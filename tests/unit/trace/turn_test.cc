@@ -188,6 +188,28 @@ TEST(Turn, ACallAfterAForeignResponseIsNoSiblingWhileARequestWaits) {
   EXPECT_EQ(verdict.links, 2U);  // each by its own answer
 }
 
+// tokio: a response is read, then a request; the task of the response goes on with its next call on the connection it has.
+TEST(Turn, AConnectionWhoseResponseWasReadInTheTurnIsNotSurelyTheLastReadersOwn) {
+  Loop loop;
+  loop.out.fresh = false;
+  const int first = loop.world.NewRequest();
+  WorldEnd& second_in = loop.world.NewEnd();
+  loop.world.Wait(loop.thread);
+  loop.world.ServerReads(loop.thread, loop.in, first);
+  loop.world.ClientSends(loop.thread, loop.out, loop.world.NewRequest(first));
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, loop.out);
+  loop.world.ServerReads(loop.thread, second_in, loop.world.NewRequest());
+  loop.world.ClientSends(loop.thread, loop.out, loop.world.NewRequest(first));  // not for the one that was read last
+  loop.world.Wait(loop.thread);
+  loop.world.ClientReads(loop.thread, loop.out);
+  loop.world.Wait(loop.thread);
+  loop.world.ServerAnswers(loop.thread, loop.in);
+  loop.world.ServerAnswers(loop.thread, second_in);
+  const Verdict verdict = Assemble(loop.world).Judge();
+  EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
+}
+
 TEST(Turn, AFinishedConnectBringsBackWhatItWasMadeFor) {
   Loop loop;
   WorldEnd& fresh = loop.world.NewEnd();

@@ -144,6 +144,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   const Token stored = std::exchange(end.stored, 0);
   const bool active_open = OpenExchange(thread.active) != nullptr;
   const bool conflict = fresh && stored != 0 && thread.active != 0 && thread.active != stored;
+  const bool read_here = thread.loop && !fresh && end.reader_tid == thread.tid && end.reader_turn == thread.turn;
   const bool reuse = thread.loop && thread.source == ActiveSource::kResponse && ConnectionOf(thread.last_call) == end.inode;
   WorldRequest& record = requests[static_cast<size_t>(request)];
   record.has_client = true;
@@ -169,7 +170,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.other_unresolved = OtherUnresolved(thread);
   seen.timer_due = thread.timer_due;
   seen.loop_thread = thread.loop;
-  seen.queued_reuse = reuse;
+  seen.queued_reuse = reuse || read_here;
   if (thread.reads <= 1) thread.reads = 0;
   facts.emplace_back(std::move(seen));
 
@@ -186,6 +187,8 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
 void World::ClientReads(WorldThread& thread, WorldEnd& end, bool finish) {
   Tick();
   ++end.turn;
+  end.reader_tid = thread.tid;
+  end.reader_turn = thread.turn;
   thread.last_call = end.current;
   thread.active = end.parent != 0 ? end.parent : end.current;
   thread.source = ActiveSource::kResponse;
