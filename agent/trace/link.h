@@ -146,6 +146,7 @@ class LinkResolver {
     Ref parent;         // claimed: the exchange of `late`, else of `forward`
     Ref charged;        // the exchange in whose `out` it counts
     Ref earlier;        // the call whose response led to this one
+    Ref after;          // the call whose response the thread had read last, sure or not
     Candidate candidate = Candidate::kNone;
     UnlinkedReason reason = UnlinkedReason::kNoContext;
     bool late = false;      // `parent` comes from a backward link
@@ -228,6 +229,7 @@ class LinkResolver {
   void Charge(Slot& call, uint32_t exchange);
   void Uncharge(Slot& call);
   bool OthersOpen(const Slot& call);
+  bool AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t now_ns);
   static bool MayBeTimer(const RequestSeen& request);
   void AwaitActivity(uint32_t at, const RequestSeen& request);
   void NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint64_t time_ns);

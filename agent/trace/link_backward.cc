@@ -26,6 +26,9 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
       if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kOtherUnresolved;
       Say(call, LinkStep::kNotLinkedBack, response.token,
           "the thread had read several responses: any of them may have led there");
+    } else if (response.timer_due && !names_forward && AgreeThroughTimers(at, exchange, now_ns)) {
+      ++counters_.agreements;
+      Note(call, TrustMeter::Sign::kAgreement, now_ns);
     } else if (!names_forward || Doubtful(call)) {
       LinkBack(at, exchange, response.timer_due, false, now_ns);
     } else if (!call.contradicted) {
@@ -43,6 +46,33 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
 bool LinkResolver::OthersOpen(const Slot& call) {
   const Process* process = ProcessOf(call);
   return process != nullptr && process->open > 1;
+}
+
+// Timers may have acted all along: then the first call of the chain that led to this one must name the exchange that is answered
+// now. Two that can only agree by having done the same work: the chain is the exchange's.
+bool LinkResolver::AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t now_ns) {
+  constexpr int kMaxSteps = 16;
+  if (exchange == kNone || slots_[exchange].closed || slots_[call].candidate != Candidate::kNone) return false;
+  const Token token = slots_[exchange].token;
+  Ref first = slots_[call].after;
+  for (int i = 0; i < kMaxSteps && Alive(first) && slots_[first.slot].candidate == Candidate::kNone; ++i) {
+    first = slots_[first.slot].after;
+  }
+  if (!Alive(first) || slots_[first.slot].contradicted || slots_[first.slot].forward != token) return false;
+  if (slots_[first.slot].candidate == Candidate::kNone) return false;
+  Verify(first.slot, token, now_ns);
+  for (uint32_t at = call; at != first.slot; at = slots_[at].after.slot) {
+    Slot& slot = slots_[at];
+    if (slot.late || slot.contradicted || slot.settled || slot.ambiguous || slot.process == kNone) continue;
+    LeaveRing(at);
+    slot.forward = token;
+    slot.candidate = Candidate::kTimer;
+    slot.verified = slot.indirect = true;
+    Claim(slot, exchange);
+    Say(slot, LinkStep::kVerified, token);
+    linked_.push_back(RefOf(at));
+  }
+  return true;
 }
 
 // Another exchange was answered in the turn of the call's response. Where the call's own exchange was still open that is a sign

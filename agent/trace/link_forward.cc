@@ -82,6 +82,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   const Context context = ContextOfRequest(request, slot.reason, proven);
   if (journal_ != nullptr) SayContext(slot, request, context);
   const bool to_exchange = context.kind == Context::Kind::kExchange;
+  if (context.kind == Context::Kind::kCall) slot.after = RefOf(context.call);
   if (request.loop_thread && request.timer_due && request.thread.active == 0) Note(slot, TrustMeter::Sign::kTimerCall, now_ns);
   const Candidate reuse =
       request.queued_reuse ? GradeReuse(slot, to_exchange ? Find(context.exchange) : nullptr) : Candidate::kFirm;

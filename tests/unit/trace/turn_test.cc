@@ -102,6 +102,33 @@ TEST(Turn, ALastCallIsBelievedOnceEnoughOfThemWereVerified) {
   }
 }
 
+// A loop that never waits: every turn is past its deadline. Two calls, one after the other, then the answer.
+TEST(Turn, AChainOfCallsAgreesWithTheAnswerThoughTimersMayHaveActed) {
+  for (const bool other : {false, true}) {
+    Loop loop;
+    WorldEnd& elsewhere = loop.world.NewEnd();
+    loop.world.Wait(loop.thread);
+    loop.world.ServerReads(loop.thread, elsewhere, loop.world.NewRequest());
+    loop.Begin();
+    const int first = loop.ReadAndCall();
+    loop.world.Wait(loop.thread);
+    loop.thread.timer_due = true;
+    loop.world.ClientReads(loop.thread, loop.out);
+    const int second = loop.world.NewRequest(loop.root);
+    loop.world.ClientSends(loop.thread, loop.out, second);
+    loop.world.Wait(loop.thread);
+    loop.thread.timer_due = true;
+    loop.world.ClientReads(loop.thread, loop.out);
+    loop.world.ServerAnswers(loop.thread, other ? elsewhere : loop.in);
+    loop.world.Wait(loop.thread);
+    loop.world.ServerAnswers(loop.thread, other ? loop.in : elsewhere);
+    const Outcome outcome = Assemble(loop.world);
+    const std::string parent = other ? "" : "s" + std::to_string(loop.root);
+    EXPECT_EQ(outcome.ParentOf("c" + std::to_string(first)), parent) << other;
+    EXPECT_EQ(outcome.ParentOf("c" + std::to_string(second)), parent) << other;
+  }
+}
+
 TEST(Turn, ASandwichedCallWhoseResponseLedToAnotherAnswerIsContradicted) {
   Loop loop;
   loop.Begin();
