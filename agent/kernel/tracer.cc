@@ -218,7 +218,12 @@ class LoadedTracer final : public Tracer {
     KernelLosses losses;
     losses.by_reason = SumPerCpu(maps().losses, WS_LOSS_REASON_COUNT);
     losses.counts = SumPerCpu(maps().counts, WS_COUNT_COUNT);
-    for (const bpf_program* program : object_->programs()) losses.missed_runs += ProgramInfo(program).recursion_misses;
+    const auto& programs = object_->skeleton()->progs;
+    for (const bpf_program* program : object_->programs()) {
+      const bool is_notice =
+          program == programs.on_socket_state || program == programs.on_socket_destroyed || program == programs.on_waking;
+      (is_notice ? losses.missed_notices : losses.missed_runs) += ProgramInfo(program).recursion_misses;
+    }
     return losses;
   }
 

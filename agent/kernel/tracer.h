@@ -48,7 +48,9 @@ struct Attempt {
 struct KernelLosses {
   std::vector<uint64_t> by_reason;  // index: enum ws_loss_reason
   std::vector<uint64_t> counts;     // index: enum ws_count
-  uint64_t missed_runs = 0;         // programs the kernel skipped because of recursion (bpf_prog_info.recursion_misses)
+  uint64_t missed_runs = 0;         // runs the kernel skipped because of recursion (bpf_prog_info.recursion_misses)
+  uint64_t missed_notices = 0;  // the same of the programs that tell of sockets' states and of wakes: interrupted by a softirq
+                                // that hits the same tracepoint. No byte is lost; the end of a socket is told by a second hook.
 };
 
 class Tracer {

@@ -62,6 +62,7 @@ std::string Summary::ToJson() const {
   json["incomplete_spans"] = shards.spans_incomplete;
   nlohmann::ordered_json counts;
   for (uint32_t i = 0; i < kernel.counts.size(); ++i) counts[std::string(KernelCountName(i))] = kernel.counts[i];
+  counts["missed_notices"] = kernel.missed_notices;
   json["kernel"] = std::move(counts);
   json["spans_assembled"] = assembler.spans_out;
   nlohmann::ordered_json exported = nlohmann::ordered_json::object();

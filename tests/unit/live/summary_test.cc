@@ -14,6 +14,7 @@ TEST(Summary, EveryPlaceThatCanLoseIsNamedInDropped) {
   Summary summary;
   summary.kernel.by_reason.assign(kKernelLossCount, 1);
   summary.kernel.missed_runs = 2;
+  summary.kernel.missed_notices = 99;  // a count, no loss
   summary.shards.counts.fill(3);
   summary.assembler.dropped.fill(4);
   summary.mailbox_dropped_spans = 5;
