@@ -45,7 +45,7 @@ void LinkResolver::NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint
 
 void LinkResolver::NoteJuggling(const Slot& slot, const RequestSeen& request, uint64_t now_ns) {
   if (request.loop_thread || !request.active_open || request.thread.active == request.token) return;
-  if (request.thread.active_source != ActiveSource::kRead) return;
+  if (request.thread.active_source != ActiveSource::kRead || IsGoroutine(request.thread.runtime_id)) return;
   const Slot* other = Find(request.thread.active);
   if (other == nullptr || !other->listed || other->process != slot.process) return;
   ++counters_.juggled;
