@@ -149,7 +149,8 @@ def build_go(workspace, version, command, stripped):
     return binary
 
 
-def check_all_right(figures, title, least=1.0):
+def check_all_right(figures, title, least=0.95):
+    """None wrong. A machine that is short of time may let the wait for evidence end before the answer: then there is no link."""
     check_equal(figures.wrong, 0, f"{title}: wrong links (e.g. {figures.examples[:1]})")
     check(figures.right >= least * figures.calls, f"{title}: {figures}")
 
