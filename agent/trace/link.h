@@ -50,8 +50,9 @@ struct ResolverCounters {
   uint64_t agreements = 0;
   uint64_t contradictions = 0;
   uint64_t violations = 0;
-  uint64_t completion_wakes = 0;   // seen
-  uint64_t juggled = 0;            // requests read by a thread, no event loop, that had another exchange open
+  uint64_t completion_wakes = 0;         // seen
+  uint64_t juggled = 0;                  // requests read by a thread, no event loop, that had another exchange open
+  uint64_t timed_threads_forgotten = 0;  // turns of threads beyond the bound, whose calls were no longer watched
   uint64_t wakes_unproven = 0;     // calls that a wake would have linked, had their process proven that its wakes can be believed
   uint64_t contexts_shared = 0;    // answers by a goroutine or context that answered another exchange meanwhile: it is no task
   uint64_t processes_refused = 0;  // facts of processes beyond the limit

@@ -17,7 +17,10 @@ void LinkResolver::AwaitActivity(uint32_t at, const RequestSeen& request) {
   slot.candidate = Candidate::kTimer;
   // What connect() noted has had its turn: the kernel looked.
   if (request.fresh && request.stored != 0) return;
-  if (timed_.size() >= kMaxTimedThreads) timed_.Clear();  // threads that are gone; those that live lose a few links
+  if (timed_.size() >= kMaxTimedThreads) {  // threads that are gone; of those that live a few calls stay timer-due
+    counters_.timed_threads_forgotten += timed_.size();
+    timed_.Clear();
+  }
   auto [turn, added] = timed_.Insert(ThreadKey(request.tgid, request.thread.tid), {request.thread.turn, {}});
   if (turn->turn != request.thread.turn) *turn = {request.thread.turn, {}};
   slot.timed = turn->last;
