@@ -46,9 +46,9 @@ class Collected final : public trace::LinkJournal {
     return found == verdicts_.end() ? nullptr : &found->second;
   }
   const std::vector<cli::Note>& NotesOf(const exporters::SpanId& id) const {
-    static const std::vector<cli::Note> kNone;
+    static const std::vector<cli::Note> none;
     const auto found = notes_.find(names_.at(id));
-    return found == notes_.end() ? kNone : found->second;
+    return found == notes_.end() ? none : found->second;
   }
   // The span id of another request, where it has one; else its token.
   std::string NameOf(Token token) const {

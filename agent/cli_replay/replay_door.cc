@@ -126,9 +126,13 @@ int RunReplay(const ReplayOptions& options, std::ostream& out, std::ostream& err
 
   std::vector<exporters::Span> spans = replay.TakeSpans();
   const std::string summary = replay.Summary(reader.losses(), spans.size());
-  if (options.format == "json") WriteLines(spans, out);
-  if (options.format == "tree") WriteTree(std::move(spans), out);
-  if (options.format == "otlp-json") WriteOtlp(std::move(spans), out);
+  if (options.format == "json") {
+    WriteLines(spans, out);
+  } else if (options.format == "tree") {
+    WriteTree(std::move(spans), out);
+  } else if (options.format == "otlp-json") {
+    WriteOtlp(std::move(spans), out);
+  }
   out << summary << std::flush;
   if (!out) {
     err << "wirespan replay: the output could not be written\n";

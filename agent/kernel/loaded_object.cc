@@ -95,7 +95,7 @@ int KeepWarning(libbpf_print_level level, const char* format, va_list arguments)
 
 // What the verifier said, for a load that it refused; a refusal for want of rights says enough by itself.
 Error LoadError(int error_number) {
-  const Error error = Error::FromErrno("load", error_number);
+  Error error = Error::FromErrno("load", error_number);
   if (error_number == EPERM || g_last_warning.empty()) return error;
   return Error(error.message() + " (" + g_last_warning + ")");
 }

@@ -66,6 +66,7 @@ Result<ChildProcess> ChildProcess::Prepare(std::vector<std::string> command) {
   Result<Pipe> outcome = MakePipe();
   if (!outcome.ok()) return outcome.error();
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   const pid_t pid = ::fork();

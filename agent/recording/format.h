@@ -34,7 +34,7 @@ namespace wirespan::recording {
 
 inline constexpr uint32_t kVersion = 1;
 inline constexpr size_t kMaxRecordBytes = 1U << 20U;
-inline constexpr size_t kMaxTextBytes = 64 * 1024;
+inline constexpr size_t kMaxTextBytes = 64U << 10U;
 inline constexpr size_t kMaxListed = 4096;  // attributes of a process, counters
 
 constexpr size_t Padded(size_t size) { return (size + 7) & ~size_t{7}; }

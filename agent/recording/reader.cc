@@ -13,7 +13,7 @@
 namespace wirespan::recording {
 namespace {
 
-constexpr size_t kBufferBytes = 128 * 1024;  // grows to the largest record met
+constexpr size_t kBufferBytes = 128U << 10U;  // grows to the largest record met
 
 }  // namespace
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kMaxDescribed = 65'536;
 constexpr size_t kMarkBytes = 24;  // a tick or a loss noted
-constexpr size_t kWriteAtBytes = 256 * 1024;
+constexpr size_t kWriteAtBytes = 256U << 10U;
 constexpr auto kWriteAfter = std::chrono::milliseconds(200);
 
 }  // namespace

@@ -69,6 +69,7 @@ class BoundedStream final : public httplib::Stream {
       : fd_(fd), stop_fd_(stop_fd), deadline_(SteadyClock::now() + options.deadline), allowance_(options.max_request_bytes) {}
 
   // What is virtual here differs between the releases of httplib that Debian has (0.11 in 12, 0.18 in 13), so none says override.
+  // NOLINTBEGIN(modernize-use-override)
   bool is_readable() const { return at_ < size_ || Wait(fd_, POLLIN, stop_fd_, deadline_); }
   bool is_writable() const { return Wait(fd_, POLLOUT, stop_fd_, deadline_); }
   bool wait_readable() const { return is_readable(); }
@@ -105,6 +106,7 @@ class BoundedStream final : public httplib::Stream {
   void get_remote_ip_and_port(std::string& ip, int& port) const { ip.clear(), port = 0; }
   void get_local_ip_and_port(std::string& ip, int& port) const { ip.clear(), port = 0; }
   socket_t socket() const { return fd_; }
+  // NOLINTEND(modernize-use-override)
 
  private:
   bool Fill() {
