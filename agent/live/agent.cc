@@ -295,6 +295,7 @@ void Agent::Assemble() {
     {
       const std::lock_guard<std::mutex> lock(assembled_mutex_);
       assembled_ = assembler_->counters();
+      resolved_ = assembler_->link_counters();
       held_spans_ = assembler_->held_spans();
     }
     assembled_ns_.store(clock_.BootNs(), std::memory_order_relaxed);
@@ -343,6 +344,7 @@ Summary Agent::MakeSummary() const {
   {
     const std::lock_guard<std::mutex> lock(assembled_mutex_);
     summary.assembler = assembled_;
+    summary.resolver = resolved_;
   }
   summary.policy_failures += existing_->failures();
   summary.mailbox_dropped_facts = mailbox_->dropped_facts();

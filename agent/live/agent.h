@@ -89,8 +89,9 @@ class Agent {
   std::thread assemble_thread_;
   std::atomic<bool> assemble_stopping_{false};
   mutable std::mutex assembled_mutex_;
-  trace::AssemblerCounters assembled_;  // copy for readers, guarded by assembled_mutex_
-  size_t held_spans_ = 0;               // the same
+  trace::AssemblerCounters assembled_;  // copies for readers, guarded by assembled_mutex_
+  trace::ResolverCounters resolved_;
+  size_t held_spans_ = 0;  // the same
   uint64_t started_ns_ = 0;
   std::atomic<uint64_t> assembled_ns_{0};  // boot time of the assemble thread's last round
   std::atomic<uint32_t> live_targets_{0};

@@ -103,6 +103,13 @@ void AddLinks(const trace::LinkCounters& counters, Families& out) {
   out.Add(std::move(unlinked));
 }
 
+void AddNotes(const Summary& summary, Families& out) {
+  Family family = FamilyOf(status::kAssemblyNotes);
+  for (const trace::AssemblyNote& note : trace::NotesOf(summary.assembler, summary.resolver))
+    family.samples.push_back({{{"note", std::string(note.name)}}, static_cast<double>(note.count)});
+  out.Add(std::move(family));
+}
+
 void AddExporters(const Summary& summary, Families& out) {
   const auto add = [&](const MetricName& name, auto read) {
     Family family = FamilyOf(name);
@@ -139,6 +146,7 @@ std::vector<Family> OwnMetrics(const Summary& summary, const Gauges& gauges, con
   AddKernel(summary, gauges, out);
   AddPath(summary, gauges, out);
   AddLinks(summary.assembler.links, out);
+  AddNotes(summary, out);
   AddExporters(summary, out);
   AddProcess(source, out);
   return out.Take();

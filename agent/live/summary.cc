@@ -84,6 +84,11 @@ std::string Summary::ToJson() const {
     }
   }
   json["unlinked"] = std::move(unlinked);
+  nlohmann::ordered_json notes = nlohmann::ordered_json::object();
+  for (const trace::AssemblyNote& note : trace::NotesOf(assembler, resolver)) {
+    if (note.count != 0) notes[std::string(note.name)] = note.count;
+  }
+  json["assembly_notes"] = std::move(notes);
   json["agent_cpu_ms"] = cpu_ms;
   json["agent_rss_peak_bytes"] = rss_peak_bytes;
   json["bpf_map_bytes"] = map_bytes;

@@ -9,7 +9,7 @@
 #include "agent/export/export_loop.h"
 #include "agent/kernel/tracer.h"
 #include "agent/stream/losses.h"
-#include "agent/trace/assembler.h"
+#include "agent/trace/notes.h"
 
 namespace wirespan::live {
 
@@ -17,6 +17,7 @@ struct Summary {
   kernel::KernelLosses kernel;
   wirespan::Losses shards;
   trace::AssemblerCounters assembler;
+  trace::ResolverCounters resolver;
   uint64_t mailbox_dropped_spans = 0;
   uint64_t mailbox_dropped_facts = 0;
   uint64_t record_failures = 0;

@@ -49,6 +49,8 @@ inline constexpr MetricName kAssembledSpans{"wirespan.spans.assembled", "{span}"
 inline constexpr MetricName kLinks{"wirespan.links", "{span}", "Spans with a parent, by the evidence for it and its confidence"};
 inline constexpr MetricName kUnlinked{"wirespan.unlinked", "{span}",
                                       "Spans without a parent, by reason; docs/linking.md explains each"};
+inline constexpr MetricName kAssemblyNotes{"wirespan.assembly.notes", "{note}",
+                                           "What was noted while links were made; docs/linking.md explains each"};
 
 // Ways out, each with the label `exporter`.
 inline constexpr MetricName kOffered{"wirespan.exporter.offered", "{span}", "Spans offered to a way out"};

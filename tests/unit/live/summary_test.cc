@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "agent/kernel/event_reader.h"
 
@@ -34,6 +36,16 @@ TEST(Summary, EveryPlaceThatCanLoseIsNamedInDropped) {
   EXPECT_EQ(dropped.at("fact_dropped"), 6U);
   EXPECT_EQ(dropped.at("otlp_rejected"), 9U);
   EXPECT_EQ(dropped.at("otlp_queue_full_spans"), 12U);
+}
+
+TEST(Summary, WhatWasNotedIsToldByNameAndNeverTwice) {
+  Summary summary;
+  summary.assembler.translated_joins = 3;
+  summary.resolver.juggled = 4;
+  EXPECT_THAT(summary.ToJson(), testing::HasSubstr(R"("assembly_notes":{"translated_joins":3,"juggled":4})"));
+  std::set<std::string_view> names;
+  for (const trace::AssemblyNote& note : trace::NotesOf({}, {})) names.insert(note.name);
+  EXPECT_EQ(names.size(), trace::kAssemblyNoteCount);
 }
 
 TEST(Summary, NothingLostIsAnEmptyObject) {
