@@ -13,26 +13,12 @@
 #include <optional>
 
 #include "agent/kernel/loaded_object.h"
+#include "agent/kernel/ring.h"
 #include "bpf/shared/config.h"
 #include "bpf/tracer.skel.h"
 
 namespace wirespan::kernel {
 namespace {
-
-struct RingDeleter {
-  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
-
-// One ring as libbpf reads it.
-struct RingReader {
-  std::unique_ptr<ring_buffer, RingDeleter> ring;
-  const std::function<void(std::span<const std::byte>)>* callback = nullptr;
-
-  static int OnRecord(void* context, void* data, size_t size) {
-    (*static_cast<RingReader*>(context)->callback)({static_cast<const std::byte*>(data), size});
-    return 0;
-  }
-};
 
 std::vector<uint64_t> SumPerCpu(const bpf_map* map, uint32_t entries) {
   const int cpus = libbpf_num_possible_cpus();
@@ -83,10 +69,9 @@ class LoadedTracer final : public Tracer {
 
   Result<void> OpenRings() {
     for (const UniqueFd& fd : object_->rings()) {
-      auto reader = std::make_unique<RingReader>();
-      reader->ring.reset(ring_buffer__new(fd.get(), RingReader::OnRecord, reader.get(), nullptr));
-      if (!reader->ring) return Error::FromErrno("map ring buffer", errno);
-      readers_.push_back(std::move(reader));
+      Result<std::unique_ptr<Ring>> ring = Ring::Map(fd.get());
+      if (!ring.ok()) return ring.error();
+      rings_.push_back(*std::move(ring));
     }
     return {};
   }
@@ -203,16 +188,10 @@ class LoadedTracer final : public Tracer {
   void ErasePolicy(ConnectionId connection) override { bpf_map_delete_elem(Fd(maps().policies), &connection); }
 
   size_t Consume(uint32_t index, const std::function<void(std::span<const std::byte>)>& callback) override {
-    RingReader& reader = *readers_[index];
-    reader.callback = &callback;
-    const int count = ring_buffer__consume(reader.ring.get());
-    return count > 0 ? static_cast<size_t>(count) : 0;
+    return rings_[index]->reader().Consume(callback);
   }
-  uint32_t ring_count() const override { return static_cast<uint32_t>(readers_.size()); }
-  uint64_t Waiting(uint32_t index) const override {
-    const ::ring* ring = ring_buffer__ring(readers_[index]->ring.get(), 0);
-    return ring == nullptr ? 0 : ring__avail_data_size(ring);
-  }
+  uint32_t ring_count() const override { return static_cast<uint32_t>(rings_.size()); }
+  uint64_t Waiting(uint32_t index) const override { return rings_[index]->reader().waiting(); }
 
   KernelLosses Losses() const override {
     KernelLosses losses;
@@ -294,7 +273,7 @@ class LoadedTracer final : public Tracer {
   Plan plan_;
   std::vector<Attempt> failed_;
   const Existing existing_;
-  std::vector<std::unique_ptr<RingReader>> readers_;
+  std::vector<std::unique_ptr<Ring>> rings_;
 };
 
 Result<std::unique_ptr<LoadedObject>> TryThenOpen(const Plan& plan, const TracerOptions& options) {

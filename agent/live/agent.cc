@@ -1,5 +1,6 @@
 #include "agent/live/agent.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -252,6 +253,7 @@ void Agent::OnExec(uint32_t tgid) {
 
 void Agent::Start() {
   started_ns_ = clock_.BootNs();
+  ::malloc_trim(0);  // loading took several MB that nothing needs any more (the kernel's types)
   assemble_thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "assemble");
     Assemble();
