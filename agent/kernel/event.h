@@ -99,6 +99,8 @@ struct DataChunk {
   bool several_reads = false;
   bool stored_doubtful = false;
   bool stored_timer = false;
+  bool stored_sandwiched = false;
+  bool handed_over = false;
   bool copy_fault = false;
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`
 };

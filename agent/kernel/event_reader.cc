@@ -52,6 +52,8 @@ void CopyFlags(uint32_t flags, DataChunk& out) {
   out.several_reads = has(WS_DATA_SEVERAL_READS);
   out.stored_doubtful = has(WS_DATA_STORED_DOUBTFUL);
   out.stored_timer = has(WS_DATA_STORED_TIMER);
+  out.stored_sandwiched = has(WS_DATA_STORED_SANDWICHED);
+  out.handed_over = has(WS_DATA_HANDED_OVER);
   out.copy_fault = has(WS_DATA_COPY_FAULT);
 }
 

@@ -169,6 +169,8 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.seen.several_reads = chunk.several_reads;
   s.seen.stored_doubtful = chunk.stored_doubtful;
   s.seen.stored_timer = chunk.stored_timer;
+  s.seen.stored_sandwiched = chunk.stored_sandwiched;
+  s.seen.handed_over = chunk.handed_over;
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
   if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;
@@ -205,6 +207,7 @@ void ProtocolSession<Protocol>::StartResponse(const DataChunk& chunk) {
   fact.timer_due = chunk.timer_due;
   fact.loop_thread = chunk.loop_thread;
   fact.several_reads = chunk.several_reads;
+  fact.handed_over = chunk.handed_over;
 }
 
 template <typename Protocol>

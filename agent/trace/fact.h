@@ -51,9 +51,11 @@ struct RequestSeen {
   bool timer_due = false;
   bool loop_thread = false;
   bool queued_reuse = false;
-  bool several_reads = false;    // the thread had read several responses since it last sent
-  bool stored_doubtful = false;  // when `stored` was noted the thread had read other exchanges that had done nothing yet
-  bool stored_timer = false;     // `stored` may have been noted by a timer
+  bool several_reads = false;      // the thread had read several responses since it last sent
+  bool stored_doubtful = false;    // when `stored` was noted the thread had read other exchanges that had done nothing yet
+  bool stored_timer = false;       // `stored` may have been noted by a timer; without it: the connection was made by one
+  bool stored_sandwiched = false;  // the same, but the thread read on in that turn
+  bool handed_over = false;  // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
 };
 
 // The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.
@@ -65,6 +67,7 @@ struct ResponseStarted {
   bool timer_due = false;
   bool loop_thread = false;
   bool several_reads = false;  // the thread read several responses since it last sent: which of them led here is not known
+  bool handed_over = false;    // as in RequestSeen
 };
 
 // An exchange or call is over, and its span is whole but for ids and parent.

@@ -118,6 +118,7 @@ void LinkResolver::EndProcess(uint32_t tgid) {
 
 Trust LinkResolver::Judge(Process& process, uint64_t now_ns) {
   const Trust trust = process.meter.trust(now_ns);
+  process.timers_call = trust.timers_call;
   if (trust.verify != process.distrusted) {
     process.distrusted = trust.verify;
     ++(trust.verify ? counters_.demotions : counters_.promotions);

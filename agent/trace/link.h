@@ -159,7 +159,9 @@ class LinkResolver {
     uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
-    bool sandwiched = false;                     // reads followed in its turn: no timer made it
+    bool sandwiched = false;                     // reads followed in its turn: no timer made it, where those have a phase
+    bool late_reuse = false;                     // its connection was reused after the thread had read another request
+    bool by_timed_answer = false;                // `late`, by an answer that a timer may have given
     Candidate without_timer = Candidate::kNone;  // kTimer: the grade if that is so
     Ref timed;                                   // kTimer: the call before it in its turn
   };
@@ -173,6 +175,7 @@ class LinkResolver {
     uint64_t strayed_ns = 0;  // when a goroutine's connection last went to a request that may not have asked for it
     uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
+    bool timers_call = false;  // Trust::timers_call, as judged last
     TrustMeter meter;
   };
   struct TimedTurn {
@@ -222,16 +225,17 @@ class LinkResolver {
   Context ContextOf(const ThreadStamp& thread, bool loop_thread);
   Context ContextOfToken(Token token);
   Context ContextOfRequest(const RequestSeen& request, UnlinkedReason& reason, bool& proven);
-  bool Doubtful(const Slot& call) const;
+  bool Doubtful(const Slot& call);
   void ConsiderExchange(uint32_t at, const RequestSeen& request, const Context& context, Candidate reuse, bool proven);
-  Candidate Grade(const RequestSeen& request, const Context& context, Candidate reuse, bool proven) const;
+  Candidate Grade(Slot& call, const RequestSeen& request, const Context& context, Candidate reuse, bool proven) const;
   Candidate GradeReuse(const Slot& call, const Slot* parent);
-  bool Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const;
+  bool ReuseBelieved(Candidate grade, bool late_reuse, const Trust& trust, uint64_t now_ns) const;
   void Charge(Slot& call, uint32_t exchange);
   void Uncharge(Slot& call);
   bool OthersOpen(const Slot& call);
   bool AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t now_ns);
   static bool MayBeTimer(const RequestSeen& request);
+  static bool IsTimers(const RequestSeen& request);
   void AwaitActivity(uint32_t at, const RequestSeen& request);
   void NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint64_t time_ns);
   void NoteJuggling(const Slot& slot, const RequestSeen& request, uint64_t now_ns);
@@ -257,7 +261,7 @@ class LinkResolver {
   bool MayStillBeLinked(const Slot& call);
   LinkStatus StatusOfForward(Slot& call, bool final, const Trust& trust, uint64_t now_ns);
   LinkStatus StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns);
-  LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const;
+  LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled);
 
   LinkLimits limits_;
   LinkJournal* journal_ = nullptr;

@@ -9,6 +9,9 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   const uint32_t exchange = found == nullptr ? kNone : *found;
   if (exchange == kNone) ++counters_.answers_unknown;
   const bool ambiguous = exchange != kNone && slots_[exchange].ambiguous;
+  const bool of_nothing = response.thread.active == 0 && response.thread.last_call == 0;
+  if (exchange != kNone && response.loop_thread && response.timer_due && of_nothing && !response.handed_over)
+    Note(slots_[exchange], TrustMeter::Sign::kTimerAnswer, now_ns);
   const uint32_t at = SlotOfCall(response.thread.last_call);
   if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous &&
       !IsByRuntime(at)) {
@@ -79,6 +82,7 @@ bool LinkResolver::AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t
 // of bad links. Where it had been answered before, the call may have been a parting one, or never its own: it is left out.
 void LinkResolver::Contradict(Slot& call, bool parent_open, uint64_t now_ns) {
   call.contradicted = true;
+  if (call.sandwiched) Note(call, TrustMeter::Sign::kSandwichStrayed, now_ns);
   if (!parent_open) return;
   ++counters_.contradictions;
   Note(call, TrustMeter::Sign::kContradiction, now_ns);
@@ -91,7 +95,12 @@ void LinkResolver::Verify(uint32_t call, Token exchange, uint64_t now_ns) {
     if (slot.verified || slot.contradicted || slot.late) return;
     if (slot.candidate == Candidate::kNone || slot.forward != exchange) return;
     const bool reused = slot.candidate == Candidate::kQueuedAlone || slot.candidate == Candidate::kQueued;
-    if (reused) Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
+    if (slot.late_reuse && slot.candidate >= Candidate::kQueuedAlone && slot.candidate <= Candidate::kQueuedBehind) {
+      Note(slot, TrustMeter::Sign::kLateReuseKept, now_ns);
+    } else if (reused) {
+      Note(slot, TrustMeter::Sign::kReuseKept, now_ns);
+    }
+    if (slot.sandwiched) Note(slot, TrustMeter::Sign::kSandwichKept, now_ns);
     if (slot.candidate == Candidate::kTimer) Note(slot, TrustMeter::Sign::kTimerKept, now_ns);
     slot.verified = true;
     Say(slot, LinkStep::kVerified, exchange);
@@ -132,15 +141,20 @@ void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, b
   }
   // A timer may have acted, then or now: only agreement counts.
   if (call.candidate == Candidate::kTimer) Note(call, TrustMeter::Sign::kTimerStrayed, now_ns);
+  if (call.sandwiched) Note(call, TrustMeter::Sign::kSandwichStrayed, now_ns);
   if (call.candidate == Candidate::kTimer || call.candidate == Candidate::kFirm || call.candidate == Candidate::kStored) return;
-  if (timer_due) {
+  const Trust trust = Judge(*ProcessOf(call), now_ns);
+  if (timer_due && (!trust.answer_proven || trust.verify)) {
     if (call.candidate == Candidate::kNone) call.reason = UnlinkedReason::kTimerDue;
     Say(call, LinkStep::kNotLinkedBack, parent.token, "a timer may have written the answer");
     return;
   }
   const bool reused = call.candidate >= Candidate::kQueuedAlone && call.candidate <= Candidate::kQueuedBehind;
-  if (reused) Note(call, TrustMeter::Sign::kReuseStrayed, now_ns);
+  if (reused) Note(call, call.late_reuse ? TrustMeter::Sign::kLateReuseStrayed : TrustMeter::Sign::kReuseStrayed, now_ns);
+  if (!timer_due && call.loop_thread && call.candidate == Candidate::kNone) Note(call, TrustMeter::Sign::kAnswerKept, now_ns);
   call.candidate = Candidate::kNone;
+  call.sandwiched = false;
+  call.by_timed_answer = timer_due;
   call.forward = 0;
   call.late = true;
   call.by_wake = by_wake;

@@ -15,13 +15,19 @@ LinkResolver::Context LinkResolver::ContextOfToken(Token token) {
   return {.kind = Context::Kind::kExchange, .exchange = token};
 }
 
-bool LinkResolver::Doubtful(const Slot& call) const { return !call.verified && call.candidate >= Candidate::kQueuedAlone; }
+bool LinkResolver::Doubtful(const Slot& call) {
+  if (call.verified) return false;
+  const Process* process = ProcessOf(call);
+  return call.candidate >= Candidate::kQueuedAlone || (call.sandwiched && process != nullptr && process->timers_call);
+}
 
 // Whether a connection that is reused at once may be taken for its exchange's without verification: nothing was seen to stray,
 // and either no other exchange can have been queued, or enough reuse was verified.
-bool LinkResolver::Believed(Candidate candidate, const Trust& trust, uint64_t now_ns) const {
-  if (candidate == Candidate::kTimer) return trust.timer_proven && !trust.verify;
-  if (trust.verify || trust.reuse_strayed) return false;
+bool LinkResolver::ReuseBelieved(Candidate candidate, bool late_reuse, const Trust& trust, uint64_t now_ns) const {
+  if (candidate < Candidate::kQueuedAlone) return true;
+  if (trust.verify || candidate > Candidate::kQueuedBehind) return false;
+  if (late_reuse && trust.late_reuse_proven) return true;
+  if (trust.reuse_strayed) return false;
   if (candidate == Candidate::kQueuedAlone) return trust.reuse_proven || now_ns >= losses_until_ns_;
   return candidate == Candidate::kQueued && trust.reuse_proven;
 }
@@ -70,6 +76,13 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
   return context;
 }
 
+// After the deadline of its wait the loop, which had nothing to work for, made this call, or the connection that it is the first
+// on.
+bool LinkResolver::IsTimers(const RequestSeen& request) {
+  if (request.fresh) return request.stored == 0 && request.stored_timer;
+  return request.loop_thread && request.timer_due && request.thread.active == 0 && !request.handed_over;
+}
+
 void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   slot.loop_thread = request.loop_thread;
@@ -83,7 +96,8 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   if (journal_ != nullptr) SayContext(slot, request, context);
   const bool to_exchange = context.kind == Context::Kind::kExchange;
   if (context.kind == Context::Kind::kCall) slot.after = RefOf(context.call);
-  if (request.loop_thread && request.timer_due && request.thread.active == 0) Note(slot, TrustMeter::Sign::kTimerCall, now_ns);
+  if (IsTimers(request)) Note(slot, TrustMeter::Sign::kTimerCall, now_ns);
+  slot.late_reuse = request.queued_reuse && request.thread.active_source == ActiveSource::kRead;
   const Candidate reuse =
       request.queued_reuse ? GradeReuse(slot, to_exchange ? Find(context.exchange) : nullptr) : Candidate::kFirm;
   if (to_exchange) {
@@ -95,7 +109,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   const Trust trust = Judge(*process, now_ns);
   const bool unnoted = slot.loop_thread && request.fresh && request.stored == 0;
   const bool timer = slot.loop_thread && MayBeTimer(request);
-  const bool sure = !unnoted && !timer && (reuse == Candidate::kFirm || Believed(reuse, trust, now_ns));
+  const bool sure = !unnoted && !timer && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
   if (!sure) return;
   if (request.thread.active_source == ActiveSource::kResponse) {
     if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);
@@ -104,7 +118,8 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare. In a loop that
   // has read other responses too, or requests that nothing was done for yet, or that was found to mix its exchanges, nothing says
   // that this response led here.
-  const bool mixes = request.several_reads || request.other_unresolved || trust.verify;
+  const bool noted = request.fresh && request.stored != 0;
+  const bool mixes = trust.verify || (noted ? request.stored_doubtful : request.several_reads || request.other_unresolved);
   const bool follows = slot.loop_thread ? !mixes : !trust.narrow;
   if (sibling && follows) Join(at, context.call);
 }
@@ -163,8 +178,10 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
     return;
   }
   slot.forward = context.exchange;
-  slot.candidate = Grade(request, context, reuse, proven);
-  if (request.loop_thread && MayBeTimer(request)) AwaitActivity(at, request);
+  slot.candidate = Grade(slot, request, context, reuse, proven);
+  const bool may_stand = slot.candidate < Candidate::kUnnoted;  // else only the answer tells, whoever acted
+  slot.sandwiched = slot.sandwiched && may_stand;
+  if (request.loop_thread && MayBeTimer(request) && may_stand) AwaitActivity(at, request);
   Say(slot, LinkStep::kCandidate, context.exchange, Name(slot.candidate));
   if (parent == nullptr) return;
   const uint32_t exchange = *by_token_.Find({context.exchange, 0});
@@ -172,10 +189,14 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
   Claim(slot, exchange);
 }
 
-LinkResolver::Candidate LinkResolver::Grade(const RequestSeen& request, const Context& context, Candidate reuse,
+LinkResolver::Candidate LinkResolver::Grade(Slot& call, const RequestSeen& request, const Context& context, Candidate reuse,
                                             bool proven) const {
   Candidate grade = std::max(proven ? Candidate::kFirm : Candidate::kStored, reuse);
-  if (context.doubtful) grade = std::max(grade, slots_[context.call].candidate);
+  call.sandwiched = request.loop_thread && request.fresh && request.stored != 0 && request.stored_sandwiched;
+  if (context.doubtful) {
+    grade = std::max(grade, slots_[context.call].candidate);
+    call.sandwiched |= slots_[context.call].sandwiched;
+  }
   if (request.stored_doubtful) grade = std::max(grade, Candidate::kUnnoted);
   if (request.loop_thread && request.fresh && request.stored == 0) grade = std::max(grade, Candidate::kUnnoted);
   return grade;

@@ -27,7 +27,7 @@ Trust ForPooled(Trust trust, const TrustMeter& meter) {
 }
 }  // namespace
 
-LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) const {
+LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust, bool settled) {
   LinkStatus status{.state = LinkStatus::State::kLinked, .settled = settled, .parent = parent};
   status.evidence = call.by_wake       ? LinkEvidence::kCompletionWake
                     : call.late        ? LinkEvidence::kBackward
@@ -35,8 +35,8 @@ LinkStatus LinkResolver::Linked(const Slot& call, Ref parent, const Trust& trust
                                        : LinkEvidence::kSameThread;
   // A loop that had read requests it did nothing for yet may have acted for one of them.
   const bool mixed = call.loop_thread && call.other_unresolved && !call.verified && !call.late;
-  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && !call.indirect && !mixed &&
-                     call.identity == Identity::kThread;
+  const bool exact = trust.spotless && !trust.verify && !Doubtful(call) && !call.by_wake && !call.indirect &&
+                     !call.by_timed_answer && !mixed && call.identity == Identity::kThread;
   status.confidence = exact ? LinkConfidence::kExact : LinkConfidence::kProbable;
   return status;
 }
@@ -90,10 +90,10 @@ LinkStatus LinkResolver::StatusOfDoubtful(const Slot& call, bool final, const Tr
   const Candidate grade = timer ? call.without_timer : call.candidate;
   const Slot& parent = slots_[call.parent.slot];
   const bool was_open = parent.answered_ns == 0 || parent.answered_ns > call.opened_ns;
-  const bool believed = was_open && (!timer || Believed(Candidate::kTimer, trust, now_ns)) &&
-                        (grade < Candidate::kQueuedAlone || Believed(grade, trust, now_ns));
-  if (believed) return Linked(call, call.parent, trust, true);
-  if (call.candidate == Candidate::kTimer) return Unlinked(UnlinkedReason::kTimerDue);
+  const bool timed = timer || (call.sandwiched && trust.timers_call);
+  const bool kept = !timed || (!trust.verify && (timer ? trust.timer_proven : trust.sandwich_proven));
+  if (was_open && kept && ReuseBelieved(grade, call.late_reuse, trust, now_ns)) return Linked(call, call.parent, trust, true);
+  if (timed) return Unlinked(UnlinkedReason::kTimerDue);
   return Unlinked(call.candidate == Candidate::kUnnoted ? UnlinkedReason::kStoredConflict : UnlinkedReason::kQueuedReuse);
 }
 

@@ -38,7 +38,16 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   trust.spotless = doubts == 0 && violations == 0;
   trust.context_shared = Count(Sign::kContextShared) > 0;
   trust.context_proven = !trust.context_shared && Count(Sign::kContextKept) >= kContextProof;
-  trust.timer_proven = Count(Sign::kTimerStrayed) + Count(Sign::kTimerCall) == 0 && Count(Sign::kTimerKept) >= kTimerProof;
+  // So many agreements, and no call that only a timer can have made: the process works without timers.
+  const bool calm = Count(Sign::kAgreement) >= kCalmProof;
+  const bool timers_kept =
+      Count(Sign::kTimerKept) >= kTimerProof || (calm && Count(Sign::kTimerKept) + Count(Sign::kSandwichKept) >= kCalmSigns);
+  trust.timer_proven = Count(Sign::kTimerStrayed) + Count(Sign::kTimerCall) == 0 && timers_kept;
+  trust.timers_call = Count(Sign::kTimerCall) + Count(Sign::kSandwichStrayed) > 0;
+  trust.sandwich_proven = Count(Sign::kSandwichStrayed) == 0 && Count(Sign::kSandwichKept) >= kSandwichProof;
+  trust.answer_proven = Count(Sign::kTimerAnswer) == 0 && Count(Sign::kAnswerKept) >= kAnswerProof;
+  trust.late_reuse_proven =
+      Count(Sign::kLateReuseStrayed) == 0 && Count(Sign::kLateReuseKept) >= (calm ? kCalmSigns : kReuseProof);
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;
   trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= kReuseProof;
   return trust;

@@ -16,10 +16,18 @@ struct Trust {
   // Calls that timers may have made have kept to their exchange often enough, never strayed, and none was seen that only a timer
   // can have made.
   bool timer_proven = false;
-  bool reuse_strayed = false;   // a pooled connection reused at once served another exchange
-  bool context_shared = false;  // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
-  bool context_proven = false;  // they have kept exchanges apart often enough, and never failed to
-  bool reuse_proven = false;    // reused pool connections have kept to their exchange often enough, and never strayed
+  // Timers make calls here. What follows a call in its turn shows that no timer made it only where events and timers have phases
+  // of their own, as in libuv: calls that were followed so must have kept to their exchange often enough, and never strayed.
+  bool timers_call = false;
+  bool sandwich_proven = false;
+  // Answers after the response of a call were given before the deadline of the loop often enough, and none that only a timer can
+  // have given.
+  bool answer_proven = false;
+  bool reuse_strayed = false;      // a pooled connection reused at once served another exchange
+  bool context_shared = false;     // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
+  bool context_proven = false;     // they have kept exchanges apart often enough, and never failed to
+  bool reuse_proven = false;       // reused pool connections have kept to their exchange often enough, and never strayed
+  bool late_reuse_proven = false;  // the same of those reused after the thread had read another request
   bool operator==(const Trust&) const = default;
 };
 
@@ -33,9 +41,15 @@ class TrustMeter {
     kJuggled,        // a thread that is no event loop read a request while another exchange of its own was open
     kReuseKept,      // a call on a connection reused at once was verified
     kReuseStrayed,   // such a call turned out to be another exchange's
-    kTimerKept,      // a call that a timer may have made was verified
-    kTimerCall,      // a call after the deadline of a loop that worked for nothing: timers make calls here
-    kTimerStrayed,   // the answer after its response was another exchange's
+    kLateReuseKept,  // the same two where the thread had read another request since
+    kLateReuseStrayed,
+    kTimerKept,     // a call that a timer may have made was verified
+    kTimerCall,     // a call after the deadline of a loop that worked for nothing: timers make calls here
+    kTimerStrayed,  // the answer after its response was another exchange's
+    kSandwichKept,  // a call after the deadline that a read followed in its turn was verified
+    kSandwichStrayed,
+    kTimerAnswer,    // an answer after the deadline of a loop that had read nothing: timers answer here
+    kAnswerKept,     // an answer before the deadline followed the response of a call without another candidate
     kContextKept,    // a goroutine or context answered one exchange while another was open
     kContextShared,  // one answered two exchanges that overlapped
     kCount,
@@ -45,6 +59,10 @@ class TrustMeter {
   static constexpr uint64_t kWindowNs = kBucketNs * kBuckets;
   static constexpr uint64_t kReuseProof = 16;
   static constexpr uint64_t kTimerProof = 32;
+  static constexpr uint64_t kCalmProof = 64;  // agreements, after which fewer signs are enough
+  static constexpr uint64_t kCalmSigns = 8;
+  static constexpr uint64_t kSandwichProof = 16;
+  static constexpr uint64_t kAnswerProof = 32;
   static constexpr uint64_t kContextProof = 16;
 
   void Note(Sign sign, uint64_t now_ns);

@@ -74,6 +74,8 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 		flags |= WS_DATA_LOOP_THREAD;
 	if (thread->is_loop && now_ns >= thread->deadline_ns)
 		flags |= WS_DATA_TIMER_DUE;
+	if (thread->handed_over)
+		flags |= WS_DATA_HANDED_OVER;
 	if (!thread->active_is_call)
 		exchange = open_exchange(thread->active, thread->active_sock);
 	if (exchange) {
@@ -125,8 +127,8 @@ static __always_inline int begin_call_of_goroutine(struct thread_state *thread, 
 	return 1;
 }
 
-/* What is known of the token that connect() noted: a timer may have made the connection, unless a read of the same turn
- * followed, for then the loop was still at its events. */
+/* What is known of the token that connect() noted: a timer may have made the connection, or, if a read of the same turn
+ * followed, the loop was still at its events. */
 static __always_inline __u32 stored_flags(struct thread_state *thread, struct connection *connection)
 {
 	struct turn_activity *past = &thread->past[connection->stored_turn % PAST_TURNS];
@@ -139,7 +141,9 @@ static __always_inline __u32 stored_flags(struct thread_state *thread, struct co
 		activity = thread->activity;
 	else if (past->turn == connection->stored_turn)
 		activity = past->activity;
-	return activity > connection->stored_activity ? flags & ~WS_DATA_STORED_TIMER : flags;
+	if (activity > connection->stored_activity)
+		flags = (flags & ~WS_DATA_STORED_TIMER) | WS_DATA_STORED_SANDWICHED;
+	return flags;
 }
 
 /* SEND C, new turn: a call begins; its parent is the open exchange the thread works for. */
@@ -161,8 +165,8 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	operation->stored = connection->stored;
 	if (connection->is_fresh) {
 		operation->data_flags |= WS_DATA_FRESH;
-		if (connection->stored)
-			operation->data_flags |= stored_flags(thread, connection);
+		operation->data_flags |=
+			connection->stored ? stored_flags(thread, connection) : connection->stored_flags;
 		if (connection->stored && thread->active && thread->active != connection->stored) {
 			operation->data_flags |= WS_DATA_STORED_CONFLICT;
 			parent = 0;
@@ -187,6 +191,9 @@ static __always_inline void begin_call(struct thread_state *thread, struct ws_ta
 	connection->current = WS_TOKEN(connection->inode, connection->turn);
 	connection->parent = exchange ? parent : 0;
 	connection->parent_sock = exchange ? parent_sock : 0;
+	/* Whether or not a timer acted: nothing else of this turn waits on the thread's exchange. */
+	if (!exchange && (operation->data_flags & WS_DATA_TIMER_DUE))
+		exchange = open_exchange(thread->active_is_call ? 0 : thread->active, thread->active_sock);
 	if (exchange)
 		mark_acted(exchange, thread, target);
 	consume_token(thread);
@@ -288,7 +295,8 @@ static __always_inline void store_token_of_goroutine(struct operation *operation
 	connection->stored_sock = sock;
 }
 
-/* CONNECT: the new connection remembers who asked for it. Of a goroutine's connection its thread tells nothing. */
+/* CONNECT: the new connection remembers who asked for it: an open exchange, or a call whose own exchange is not known.
+ * Of a goroutine's connection its thread tells nothing. */
 static __always_inline void store_token(struct thread_state *thread, struct ws_target *target,
 					struct connection *connection, __u64 now_ns)
 {
@@ -299,19 +307,23 @@ static __always_inline void store_token(struct thread_state *thread, struct ws_t
 		consume_token(thread);
 		return;
 	}
-	exchange = thread->active_is_call ? NULL : open_exchange(thread->active, thread->active_sock);
-	if (!exchange)
-		return;
-	connection->stored = thread->active;
-	connection->stored_sock = thread->active_sock;
-	connection->stored_tid = (__u32)bpf_get_current_pid_tgid();
-	connection->stored_turn = thread->turn;
-	connection->stored_activity = thread->activity;
 	connection->stored_flags = 0;
 	if (thread->is_loop && now_ns >= thread->deadline_ns)
 		connection->stored_flags |= WS_DATA_STORED_TIMER;
-	mark_acted(exchange, thread, target);
-	if (thread->unacted > 0)
+	exchange = thread->active_is_call ? NULL : open_exchange(thread->active, thread->active_sock);
+	if (!exchange && !(thread->active && thread->active_is_call)) {
+		if (thread->active || thread->handed_over)
+			connection->stored_flags = 0;
+		return;
+	}
+	connection->stored = thread->active;
+	connection->stored_sock = exchange ? thread->active_sock : 0;
+	connection->stored_tid = (__u32)bpf_get_current_pid_tgid();
+	connection->stored_turn = thread->turn;
+	connection->stored_activity = thread->activity;
+	if (exchange)
+		mark_acted(exchange, thread, target);
+	if (thread->unacted > 0 || (!exchange && thread->reads > 1))
 		connection->stored_flags |= WS_DATA_STORED_DOUBTFUL;
 }
 
@@ -323,7 +335,7 @@ static __always_inline void finish_connect(struct thread_state *thread, struct c
 	thread->active = connection->stored;
 	thread->active_sock = connection->stored_sock;
 	thread->active_source = WS_ACTIVE_CONNECT;
-	thread->active_is_call = 0;
+	thread->active_is_call = connection->stored_sock == 0;
 	thread->activity++;
 }
 
@@ -345,17 +357,34 @@ static __always_inline void end_turn(struct thread_state *thread)
 	thread->reads = 0;
 }
 
-/* WAIT: return of a multiplexed wait. Its time-out tells when timers of the program can fire first. */
-static __always_inline void finish_wait(struct thread_state *thread)
+/* WAIT: return of a multiplexed wait. Its time-out tells when timers of the program can fire first. One of 0 tells
+ * nothing: libuv looks so before each wait, and waits only if nothing was there. Timers set since the last time-out
+ * that was seen can be due a millisecond after it. */
+static __always_inline void finish_wait(struct thread_state *thread, __u64 now_ns)
 {
 	__s64 timeout_ns = thread->operation.timeout_ns;
 
 	thread->is_loop = 1;
-	if (timeout_ns < 0)
+	if (timeout_ns == 0) {
+		if (thread->deadline_ns > thread->waited_ns + SHORTEST_TIMER_NS)
+			thread->deadline_ns = thread->waited_ns + SHORTEST_TIMER_NS;
+	} else {
+		thread->waited_ns = now_ns;
 		thread->deadline_ns = ~0ULL;
-	else if (timeout_ns > 0)
-		thread->deadline_ns = thread->operation.start_ns + (__u64)timeout_ns - config.timer_slack_ns;
+		if (timeout_ns > 0)
+			thread->deadline_ns = thread->operation.start_ns + (__u64)timeout_ns - config.timer_slack_ns;
+	}
 	end_turn(thread);
+	thread->handed_over = 0;
+}
+
+/* FWAIT: a thread that waits for several descriptors at other times was woken: for any work. */
+static __always_inline void finish_futex(struct thread_state *thread)
+{
+	if (!thread->is_loop)
+		return;
+	end_turn(thread);
+	thread->handed_over = 1;
 }
 
 /* XREAD: bytes of an eventfd, a pipe or an untraced unix socket may hand over any work. */
@@ -364,4 +393,5 @@ static __always_inline void forget_token(struct thread_state *thread)
 	thread->active = 0;
 	thread->active_source = WS_ACTIVE_NONE;
 	thread->sequence++;
+	thread->handed_over = 1;
 }

@@ -64,7 +64,8 @@ struct operation {
 	__s64 timeout_ns; /* OPERATION_WAIT: -1 never, 0 at once */
 };
 
-#define PAST_TURNS 8
+#define PAST_TURNS	  8
+#define SHORTEST_TIMER_NS 1000000ULL /* what event loops that look without waiting (libuv) can set at least */
 
 struct turn_activity {
 	__u32 turn;
@@ -92,6 +93,8 @@ struct thread_state {
 	__u64 runtime_anchor;		       /* Go: runtime.m; CPython: thread state; 0 not found */
 	__u32 runtime_misses;		       /* CPython: calls in vain since it was sought */
 	__u32 activity;			       /* reads of requests and responses in this turn */
+	__u64 waited_ns;		       /* when the last multiplexed wait with a time-out returned */
+	__u64 handed_over;		       /* what WS_DATA_HANDED_OVER says */
 	struct operation operation;
 };
 

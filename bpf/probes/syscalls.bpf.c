@@ -460,11 +460,11 @@ static __always_inline int leave_call(long result)
 		leave_accept(result);
 		break;
 	case OPERATION_WAIT:
-		finish_wait(thread);
+		finish_wait(thread, bpf_ktime_get_boot_ns());
 		break;
 	case OPERATION_FUTEX:
-		if (thread->is_loop && result == 0)
-			end_turn(thread);
+		if (result == 0)
+			finish_futex(thread);
 		break;
 	}
 	thread->operation.kind = OPERATION_NONE;

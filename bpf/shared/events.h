@@ -71,7 +71,12 @@ enum ws_data_flag {
 	WS_DATA_STORED_DOUBTFUL =
 		1 << 14, /* `stored` was noted while the thread had read other exchanges that did nothing */
 	WS_DATA_STORED_TIMER =
-		1 << 15, /* `stored` was noted after the deadline of the loop's wait, and no read followed */
+		1 << 15, /* `stored` was noted after the deadline of the loop's wait, and no read followed; without
+			  * `stored`: the connection was made after the deadline, for nothing */
+	WS_DATA_STORED_SANDWICHED =
+		1 << 16, /* `stored` was noted after that deadline, and the thread read on in the same turn */
+	WS_DATA_HANDED_OVER = 1 << 17,	/* since its last multiplexed wait the thread was woken at a futex, or read an
+					   eventfd or a pipe */
 	WS_DATA_QUEUED_REUSE = 1 << 12, /* a loop thread read the response of this very connection in this turn */
 };
 

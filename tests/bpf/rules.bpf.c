@@ -56,11 +56,11 @@ int take_step(void* ctx __attribute__((unused))) {
   seen_active = thread->active;
   if (step == STEP_WAIT) {
     thread->operation.timeout_ns = step_timeout_ns;
-    finish_wait(thread);
+    finish_wait(thread, step_now_ns);
   } else if (step == STEP_EVENTFD) {
     forget_token(thread);
   } else if (step == STEP_FUTEX) {
-    if (thread->is_loop) end_turn(thread);
+    finish_futex(thread);
   } else if (step == STEP_COPY) {
     thread->operation.base = step_base;
     thread->operation.segments = step_segments;

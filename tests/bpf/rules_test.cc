@@ -133,6 +133,18 @@ TEST_F(BpfRules, ConnectRemembersWhoAskedForTheConnection) {
   EXPECT_EQ(call.left_parent, Token(100, 1));
 }
 
+TEST_F(BpfRules, ConnectRemembersTheCallWhoseExchangeIsNotKnown) {
+  AddClient(200);
+  AddClient(201);
+  Take(kSend, 200);
+  Take(kReceive, 200);
+  EXPECT_EQ(Take(kConnect, 201).left_stored, Token(200, 1));
+  Wait(-1);
+  const auto& call = Take(kSend, 201);
+  EXPECT_EQ(call.left_stored, Token(200, 1));
+  EXPECT_EQ(call.left_parent, 0U);
+}
+
 TEST_F(BpfRules, StoredAndActiveTokensThatDifferAreAConflict) {
   AddServer(100);
   AddServer(101);
@@ -173,6 +185,56 @@ TEST_F(BpfRules, ZeroTimeoutLeavesTheDeadlineAndNoTimeoutRemovesIt) {
   Take(kReceive, 100);
   AddClient(201);
   EXPECT_FALSE(Take(kSend, 201).seen_flags & WS_DATA_TIMER_DUE);
+}
+
+// libuv looks without waiting before it waits. Timers set since the last wait with a time-out are not in that time-out.
+TEST_F(BpfRules, TimersSetSinceTheLastTimeoutMayBeDueAMillisecondAfterIt) {
+  AddServer(100);
+  AddClient(200);
+  skeleton_->bss->step_now_ns = 1'000'000'000;
+  Wait(-1);
+  skeleton_->bss->step_now_ns = 1'000'500'000;
+  Wait(0);
+  Take(kReceive, 100);
+  EXPECT_FALSE(Take(kSend, 200).seen_flags & WS_DATA_TIMER_DUE);
+  AddClient(201);
+  skeleton_->bss->step_now_ns = 1'001'000'000;
+  EXPECT_TRUE(Take(kSend, 201).seen_flags & WS_DATA_TIMER_DUE);
+}
+
+TEST_F(BpfRules, WhatWasHandedOverIsToldUntilTheNextMultiplexedWait) {
+  AddClient(200);
+  EXPECT_FALSE(Take(kSend, 200).seen_flags & WS_DATA_HANDED_OVER);
+  Take(kEventfd);
+  AddClient(201);
+  EXPECT_TRUE(Take(kSend, 201).seen_flags & WS_DATA_HANDED_OVER);
+  Wait(-1);
+  AddClient(202);
+  EXPECT_FALSE(Take(kSend, 202).seen_flags & WS_DATA_HANDED_OVER);
+  Take(kFutex);
+  AddClient(203);
+  EXPECT_TRUE(Take(kSend, 203).seen_flags & WS_DATA_HANDED_OVER);
+}
+
+TEST_F(BpfRules, ReadsAfterAConnectThatATimerMayHaveMadeAreTold) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  AddClient(201);
+  skeleton_->bss->step_now_ns = 1'000'000'000;
+  Wait(10'000'000);
+  skeleton_->bss->step_now_ns = 1'020'000'000;
+  Take(kReceive, 100);
+  Take(kConnect, 200);
+  Take(kReceive, 101);
+  Take(kConnect, 201);
+  Wait(10'000'000);
+  const uint32_t followed = Take(kSend, 200).seen_flags;
+  EXPECT_TRUE(followed & WS_DATA_STORED_SANDWICHED);
+  EXPECT_FALSE(followed & WS_DATA_STORED_TIMER);
+  const uint32_t last = Take(kSend, 201).seen_flags;
+  EXPECT_FALSE(last & WS_DATA_STORED_SANDWICHED);
+  EXPECT_TRUE(last & WS_DATA_STORED_TIMER);
 }
 
 TEST_F(BpfRules, ReuseOfTheConnectionJustReadIsToldAndDroppedWhereAnotherExchangeWaits) {

@@ -30,7 +30,7 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EventMaker maker(42, WS_ROLE_CLIENT, 7);
   Record record = maker.Sent("hello", {.tid = 8, .captured = 3, .skipped = 1});
   record = Changed<ws_data_event>(record, [](ws_data_event& w) {
-    w.flags = 0xffff;
+    w.flags = 0x3ffff;
     w.stored = 5;
     w.thread.active = 6;
     w.thread.active_source = WS_ACTIVE_CONNECT;
@@ -61,7 +61,8 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EXPECT_EQ(chunk.retransmits, 13U);
   EXPECT_TRUE(chunk.first_of_turn && chunk.fresh && chunk.stored_conflict && chunk.other_unresolved && chunk.timer_due &&
               chunk.loop_thread && chunk.position_raced && chunk.first_of_response && chunk.active_open && chunk.queued_reuse &&
-              chunk.copy_fault && chunk.several_reads && chunk.stored_doubtful && chunk.stored_timer);
+              chunk.copy_fault && chunk.several_reads && chunk.stored_doubtful && chunk.stored_timer && chunk.stored_sandwiched &&
+              chunk.handed_over);
 }
 
 TEST(EventReader, MappedIpv4BecomesIpv4) {

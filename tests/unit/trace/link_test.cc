@@ -432,6 +432,7 @@ TEST(Link, TimerDueCallIsLinkedOnlyIfTheAnswerAgrees) {
     WorldThread loop = world.Thread(10, 10, true);
     WorldEnd& in = world.NewEnd();
     WorldEnd& out = world.NewEnd();
+    out.fresh = false;  // from a pool
     const int root = world.NewRequest();
     world.Wait(loop);
     world.ServerReads(loop, in, root);

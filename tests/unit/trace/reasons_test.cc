@@ -151,6 +151,7 @@ std::vector<Story> Stories() {
          s.thread.loop = true;
          s.Read();
          s.thread.timer_due = true;
+         s.out.fresh = false;
          s.Call();
          s.world.ServerAnswers(s.thread, s.in);
          s.world.Wait(s.thread);

@@ -1,42 +1,10 @@
 // What else a thread did in its turn: sandwiched calls, connections of other turns, batches of responses, jugglers.
 #include <gtest/gtest.h>
 
-#include "tests/unit/trace/world.h"
+#include "tests/unit/trace/loop.h"
 
 namespace wirespan::trace {
 namespace {
-
-struct Loop {
-  World world;
-  WorldThread thread = world.Thread(10, 10, true);
-  WorldEnd& in = world.NewEnd();
-  WorldEnd& out = world.NewEnd();
-  int root = -1;
-
-  // A keep-alive connection that is not fresh any more; afterwards a new turn begins, and its deadline has passed.
-  void Begin() {
-    world.Wait(thread);
-    world.ClientSends(thread, out, world.NewRequest());
-    world.Wait(thread);
-    world.ClientReads(thread, out);
-    world.Wait(thread);
-    thread.timer_due = true;
-  }
-  int ReadAndCall() {
-    root = world.NewRequest();
-    world.ServerReads(thread, in, root);
-    const int call = world.NewRequest(root);
-    world.ClientSends(thread, out, call);
-    return call;
-  }
-  // The answer comes of another turn, and verifies nothing.
-  void Finish() {
-    world.Wait(thread);
-    world.ClientReads(thread, out);
-    world.Wait(thread);
-    world.ServerAnswers(thread, in);
-  }
-};
 
 TEST(Turn, ACallAfterWhichTheLoopWentOnReadingWasNoTimers) {
   Loop loop;

@@ -106,6 +106,7 @@ void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
   started.timer_due = thread.timer_due;
   started.loop_thread = thread.loop;
   started.several_reads = thread.reads > 1;
+  started.handed_over = thread.handed_over;
   if (thread.reads <= 1) thread.reads = 0;
   facts.emplace_back(started);
   MarkActed(end, thread);
@@ -122,13 +123,14 @@ void World::Connects(WorldThread& thread, WorldEnd& end) {
   Tick();
   end.fresh = true;
   WorldEnd* exchange = OpenExchange(thread.active);
-  end.stored = exchange != nullptr ? thread.active : 0;
-  if (exchange == nullptr) return;
+  const auto active = ends_.find(ConnectionOf(thread.active));
+  const bool is_call = active != ends_.end() && !active->second.is_server;
+  end.stored = exchange != nullptr || is_call ? thread.active : 0;
   end.stored_turn = thread.turn;
   end.stored_activity = thread.activity;
-  end.stored_timer = thread.timer_due;
-  MarkActed(*exchange, thread);
-  end.stored_doubtful = thread.unacted > 0;
+  end.stored_timer = thread.loop && thread.timer_due && (end.stored != 0 || (thread.active == 0 && !thread.handed_over));
+  if (exchange != nullptr) MarkActed(*exchange, thread);
+  end.stored_doubtful = end.stored != 0 && (thread.unacted > 0 || (exchange == nullptr && thread.reads > 1));
 }
 
 void World::ConnectDone(WorldThread& thread, const WorldEnd& end) {
@@ -161,7 +163,9 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   seen.thread = Stamp(thread);
   seen.stored = stored;
   const int activity = thread.turn == end.stored_turn ? thread.activity : thread.past[end.stored_turn];
-  seen.stored_timer = fresh && stored != 0 && end.stored_timer && activity <= end.stored_activity;
+  seen.stored_timer = fresh && end.stored_timer && (stored == 0 || activity <= end.stored_activity);
+  seen.stored_sandwiched = fresh && stored != 0 && end.stored_timer && activity > end.stored_activity;
+  seen.handed_over = thread.handed_over;
   seen.stored_doubtful = fresh && stored != 0 && end.stored_doubtful;
   const bool doubted = seen.stored_timer || seen.stored_doubtful;
   seen.active_open = active_open;
@@ -181,6 +185,7 @@ void World::ClientSends(WorldThread& thread, WorldEnd& end, int request) {
   end.current = TokenOf(end);
   end.request = request;
   end.parent = exchange != nullptr ? parent : 0;
+  if (exchange == nullptr && thread.timer_due) exchange = OpenExchange(thread.active);
   if (exchange != nullptr) MarkActed(*exchange, thread);
 }
 
@@ -220,7 +225,7 @@ void World::Wait(WorldThread& thread) {
   thread.active = 0;
   thread.source = ActiveSource::kNone;
   thread.last_call = 0;
-  thread.timer_due = false;
+  thread.timer_due = thread.handed_over = false;
   thread.unacted = 0;
   thread.reads = 0;
   thread.past[thread.turn] = std::exchange(thread.activity, 0);
@@ -228,6 +233,7 @@ void World::Wait(WorldThread& thread) {
 }
 
 void World::EventfdRead(WorldThread& thread) {
+  thread.handed_over = true;
   thread.active = 0;
   thread.source = ActiveSource::kNone;
 }

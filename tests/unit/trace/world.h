@@ -32,7 +32,8 @@ struct WorldThread {
   uint32_t tid = 0;
   bool loop = false;
   bool timer_due = false;  // set by the test for the rest of the turn
-  int unacted = 0;         // exchanges read in this turn that have neither called nor answered
+  bool handed_over = false;
+  int unacted = 0;  // exchanges read in this turn that have neither called nor answered
   uint32_t turn = 0;
   uint32_t sequence = 0;
   Token active = 0;

@@ -14,7 +14,7 @@ OPENED = struct.Struct("<QQQQHHHH16s16sIiIIII")
 WAKE = struct.Struct("<QQII")
 DATA, OPENED_TYPE, WAKE_TYPE, CAPTURE_STARTED = 2, 1, 8, 256
 FLAGS = ("first", "fresh", "stored-conflict", "other-unresolved", "timer-due", "loop", "raced", "first-of-response", "budget", "fault",
-         "active-open", "preexisting", "queued-reuse", "several-reads")
+         "active-open", "preexisting", "queued-reuse", "several-reads", "stored-doubtful", "stored-timer", "stored-sandwiched", "handed-over")
 SOURCES = ("none", "read", "response", "connect")
 ROLES = ("?", "S", "C")
 
