@@ -57,6 +57,15 @@ static __always_inline int begin_turn(struct connection *connection, __u8 direct
 	return 1;
 }
 
+/* Go looks for ready connections between any two goroutines: its looks say nothing of timers. */
+static __always_inline int may_be_timer(struct thread_state *thread, __u64 now_ns)
+{
+	if (!thread->is_loop)
+		return 0;
+	return now_ns >= thread->deadline_ns ||
+	       (now_ns >= thread->looked_ns && !is_goroutine(thread->operation.runtime_id));
+}
+
 /* The thread's token as it stands before the event, and what the rules ask about it. */
 static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_ns)
 {
@@ -72,7 +81,7 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 	operation->activations = thread->activations;
 	if (thread->is_loop)
 		flags |= WS_DATA_LOOP_THREAD;
-	if (thread->is_loop && now_ns >= thread->deadline_ns)
+	if (may_be_timer(thread, now_ns))
 		flags |= WS_DATA_TIMER_DUE;
 	if (thread->handed_over)
 		flags |= WS_DATA_HANDED_OVER;
@@ -308,7 +317,7 @@ static __always_inline void store_token(struct thread_state *thread, struct ws_t
 		return;
 	}
 	connection->stored_flags = 0;
-	if (thread->is_loop && now_ns >= thread->deadline_ns)
+	if (may_be_timer(thread, now_ns))
 		connection->stored_flags |= WS_DATA_STORED_TIMER;
 	exchange = thread->active_is_call ? NULL : open_exchange(thread->active, thread->active_sock);
 	if (!exchange && !(thread->active && thread->active_is_call)) {
@@ -366,10 +375,10 @@ static __always_inline void finish_wait(struct thread_state *thread, __u64 now_n
 
 	thread->is_loop = 1;
 	if (timeout_ns == 0) {
-		if (thread->deadline_ns > thread->waited_ns + SHORTEST_TIMER_NS)
-			thread->deadline_ns = thread->waited_ns + SHORTEST_TIMER_NS;
+		thread->looked_ns = thread->waited_ns + SHORTEST_TIMER_NS;
 	} else {
 		thread->waited_ns = now_ns;
+		thread->looked_ns = ~0ULL;
 		thread->deadline_ns = ~0ULL;
 		if (timeout_ns > 0)
 			thread->deadline_ns = thread->operation.start_ns + (__u64)timeout_ns - config.timer_slack_ns;

@@ -65,6 +65,16 @@ static __always_inline void socket_of_fd(__s32 fd, struct socket_ref *ref)
 		socket_of_file(file, ref);
 }
 
+static __always_inline int is_eventfd(struct file *file)
+{
+	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char start[8] = {};
+
+	bpf_probe_read_kernel(start, sizeof(start), name);
+	return start[0] == '[' && start[1] == 'e' && start[2] == 'v' && start[3] == 'e' && start[4] == 'n' &&
+	       start[5] == 't' && start[6] == 'f';
+}
+
 /* Whether the epoll instance watches one descriptor: its tree is a single node. */
 static __always_inline int watches_one(__s32 epoll_fd)
 {

@@ -94,6 +94,7 @@ struct thread_state {
 	__u32 runtime_misses;		       /* CPython: calls in vain since it was sought */
 	__u32 activity;			       /* reads of requests and responses in this turn */
 	__u64 waited_ns;		       /* when the last multiplexed wait with a time-out returned */
+	__u64 looked_ns;		       /* after waits without one: timers set since may be due; ~0: none was */
 	__u64 handed_over;		       /* what WS_DATA_HANDED_OVER says */
 	struct operation operation;
 };

@@ -10,6 +10,7 @@
 #define MSG_PEEK	   2
 #define SOL_SOCKET	   1
 #define SO_ERROR	   4
+#define POLLFD_BYTES	   8
 #define FUTEX_COMMAND_MASK 0x7f
 #define FUTEX_WAIT	   0
 #define FUTEX_WAIT_BITSET  9
@@ -133,6 +134,24 @@ static __always_inline __u32 describe_wait(struct operation *operation, long id,
 	return OPERATION_NONE;
 }
 
+/* Of two descriptors the second only wakes the thread up (one of Ruby's waiting threads watches for signals). */
+static __always_inline int polls_one(const struct call_arguments *arguments)
+{
+	struct socket_ref ref;
+	__s32 fd = -1;
+
+	if ((__u32)arguments->value[1] != 2 ||
+	    bpf_probe_read_user(&fd, sizeof(fd), (const void *)(arguments->value[0] + POLLFD_BYTES)))
+		return 0;
+	socket_of_fd(fd, &ref);
+	return ref.mode == S_IFIFO || (ref.file && is_eventfd(ref.file));
+}
+
+static __always_inline int is_poll(long id)
+{
+	return id == NR_poll || id == NR_ppoll;
+}
+
 static __always_inline int is_io(long id)
 {
 	switch (id) {
@@ -245,6 +264,8 @@ static __always_inline int enter_call(struct ws_target *target, long id, const s
 	operation->trailing = 0;
 	if (is_wait(id)) {
 		operation->kind = describe_wait(operation, id, arguments);
+		if (operation->kind == OPERATION_WAIT && is_poll(id) && !thread->is_loop && polls_one(arguments))
+			operation->kind = OPERATION_NONE;
 		/* Like a poll of one descriptor: a thread that waits for its one socket (Python's selectors). */
 		if (is_epoll(id) && !thread->is_loop && watches_one((__s32)arguments->value[0]))
 			operation->kind = OPERATION_NONE;
@@ -374,19 +395,8 @@ static __always_inline void leave_send(struct thread_state *thread, struct ws_ta
 static __always_inline void leave_other_read(struct thread_state *thread, const struct socket_ref *ref, long moved)
 {
 	struct file *file = ref->file;
-	const unsigned char *name;
-	char start[8] = {};
 
-	if (ref->mode == S_IFIFO) {
-		forget_token(thread);
-		return;
-	}
-	if (moved != 8 || !file)
-		return;
-	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-	bpf_probe_read_kernel(start, sizeof(start), name);
-	if (start[0] == '[' && start[1] == 'e' && start[2] == 'v' && start[3] == 'e' && start[4] == 'n' &&
-	    start[5] == 't' && start[6] == 'f')
+	if (ref->mode == S_IFIFO || (moved == 8 && file && is_eventfd(file)))
 		forget_token(thread);
 }
 
