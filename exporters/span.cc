@@ -1,5 +1,7 @@
 #include "exporters/span.h"
 
+#include <utility>
+
 namespace wirespan::exporters {
 namespace {
 
@@ -85,6 +87,24 @@ std::string_view Name(LinkConfidence confidence) {
       return "exact";
   }
   return "";
+}
+
+void Span::Swap(Span& other) noexcept {
+  std::swap(trace_id, other.trace_id);
+  std::swap(span_id, other.span_id);
+  std::swap(parent_span_id, other.parent_span_id);
+  std::swap(flags, other.flags);
+  std::swap(kind, other.kind);
+  std::swap(status, other.status);
+  std::swap(link_evidence, other.link_evidence);
+  std::swap(link_confidence, other.link_confidence);
+  std::swap(start_unix_ns, other.start_unix_ns);
+  std::swap(end_unix_ns, other.end_unix_ns);
+  name.swap(other.name);
+  if (!trace_state.empty() || !other.trace_state.empty()) trace_state.swap(other.trace_state);
+  if (!status_message.empty() || !other.status_message.empty()) status_message.swap(other.status_message);
+  attributes.Swap(other.attributes);
+  resource.swap(other.resource);
 }
 
 void Span::Clear() {

@@ -24,7 +24,7 @@ std::string_view View(const SpanId& id) { return {reinterpret_cast<const char*>(
 
 // `text` as protobuf may carry it.
 std::string_view Clean(const std::string& text, std::string& scratch) {
-  if (text.size() <= kMaxTextBytes && ValidUtf8Prefix(text) == text.size()) return text;
+  if (text.size() <= kMaxTextBytes && IsValidUtf8(text)) return text;
   scratch.clear();
   AppendUtf8(text, kMaxTextBytes, scratch);
   return scratch;

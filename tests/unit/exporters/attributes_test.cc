@@ -24,7 +24,7 @@ TEST(AttributeList, GeneratedClassesReadWhatWasWritten) {
   list.Bool("yes", true);
   list.Bool("no", false);
   ProtoSpan span;
-  ASSERT_TRUE(span.ParseFromString(list.wire()));
+  ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));
   ASSERT_EQ(span.attributes_size(), 8);
   EXPECT_EQ(span.attributes(0).key(), "s");
   EXPECT_EQ(span.attributes(0).value().string_value(), "value");
@@ -47,7 +47,7 @@ TEST(AttributeList, ReaderAgreesWithGeneratedClassesOnRandomLists) {
     AttributeList list;
     maker.Attributes(list);
     ProtoSpan span;
-    ASSERT_TRUE(span.ParseFromString(list.wire()));
+    ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));
     ASSERT_EQ(span.SerializeAsString(), list.wire());
     ASSERT_EQ(static_cast<uint32_t>(span.attributes_size()), list.count());
     AttributeList::Reader reader(list);
@@ -93,7 +93,7 @@ TEST(AttributeList, KeysAndValuesBecomeValidUtf8) {
   list.String("k\xff", "v\xc3(");
   list.Int(std::string(1000, 'k'), 1);
   ProtoSpan span;
-  ASSERT_TRUE(span.ParseFromString(list.wire()));  // proto3 strings: parsing fails on bad UTF-8
+  ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));  // proto3 strings: parsing fails on bad UTF-8
   EXPECT_EQ(span.attributes(0).key(), "k\uFFFD");
   EXPECT_EQ(span.attributes(0).value().string_value(), "v\uFFFD(");
   EXPECT_EQ(span.attributes(1).key().size(), 256U);
