@@ -68,6 +68,9 @@ ContextReject ParseTraceContext(std::span<const HeaderField> fields, trace::Inco
 template <typename Message>
 ContextReject ParseTraceContext(const Message& request, TraceContextReader& reader, trace::IncomingContext& out) {
   reader.Reset();
+  if constexpr (requires { request.MayHave(std::string_view{}); }) {
+    if (!request.MayHave("traceparent") && !request.MayHave("tracestate")) return reader.Finish(out);
+  }
   for (const auto& field : request.fields) reader.Add(request.Name(field), request.Value(field));
   return reader.Finish(out);
 }

@@ -121,48 +121,25 @@ SpanTimes TimesOf(const MessageFacts& request, const MessageFacts& response, Exc
   return times;
 }
 
-void SpanBuilder::Measured::Clear() {
-  method.clear();
-  scheme.clear();
-  version.clear();
-  error_type.clear();
-  server_address.clear();
-  server_port = 0;
-  status_code = 0;
-  said_incomplete = false;
-}
-
+// Values are remembered by where they lie in the list, which may move as it grows.
 void SpanBuilder::Sink::String(const AttributeName& name, std::string_view value) {
-  list_.String(name.text, value);
-  if (name == semconv::kHttpRequestMethod) {
-    measured_.method = value;
-  } else if (name == semconv::kUrlScheme) {
-    measured_.scheme = value;
-  } else if (name == semconv::kNetworkProtocolVersion) {
-    measured_.version = value;
-  } else if (name == semconv::kErrorType) {
-    measured_.error_type = value;
-  } else if (name == semconv::kServerAddress) {
-    measured_.server_address = value;
-  } else if (name == semconv::kWirespanIncomplete) {
-    measured_.said_incomplete = true;
-  }
+  const std::string_view kept = list_.String(name.text, value);
+  if (name.measured == Measured::kNo) return;
+  measured_.places[static_cast<size_t>(name.measured)] = {static_cast<uint32_t>(list_.wire().size() - kept.size()),
+                                                          static_cast<uint32_t>(kept.size())};
 }
 
 void SpanBuilder::Sink::Int(const AttributeName& name, int64_t value) {
   list_.Int(name.text, value);
-  if (name == semconv::kHttpResponseStatusCode) {
-    measured_.status_code = value;
-  } else if (name == semconv::kServerPort) {
-    measured_.server_port = value;
-  }
+  if (name.measured == Measured::kStatusCode) measured_.status_code = value;
+  if (name.measured == Measured::kServerPort) measured_.server_port = value;
 }
 
 void SpanBuilder::Sink::Bool(const AttributeName& name, bool value) { list_.Bool(name.text, value); }
 
 bool SpanBuilder::Begin(const MessageFacts& request, const MessageFacts& response, const ConnectionProfile& connection) {
   if (connection.role() == ConnectionRole::kUnknown || (!request.seen && !response.seen)) return false;
-  measured_.Clear();
+  measured_ = {};
   description_.Clear();
   return true;
 }
@@ -192,7 +169,7 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   span.end_unix_ns = times.end_ns + offset;
 
   span.attributes.Append(connection.attributes());
-  if (facts.end != ExchangeEnd::kComplete && !measured_.said_incomplete) {
+  if (facts.end != ExchangeEnd::kComplete && !measured_.Has(Measured::kIncomplete)) {
     span.attributes.String(semconv::kWirespanIncomplete.text, decoders::Name(facts.end));
   }
   ObserveClocks(facts, connection.role());
@@ -203,13 +180,14 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   measurement.resource = input.resource.get();
   measurement.kind = span.kind;
   measurement.duration_ns = times.end_ns - times.start_ns;
-  measurement.request_method = measured_.method;
-  measurement.url_scheme = measured_.scheme;
-  measurement.protocol_version = measured_.version;
-  measurement.error_type = measured_.error_type;
+  const std::string_view wire = span.attributes.wire();
+  measurement.request_method = measured_.Of(Measured::kMethod, wire);
+  measurement.url_scheme = measured_.Of(Measured::kScheme, wire);
+  measurement.protocol_version = measured_.Of(Measured::kVersion, wire);
+  measurement.error_type = measured_.Of(Measured::kErrorType, wire);
   measurement.status_code = measured_.status_code;
   if (!is_server) {
-    measurement.server_address = measured_.server_address;
+    measurement.server_address = measured_.Of(Measured::kServerAddress, wire);
     measurement.server_port = measured_.server_port;
   }
   span.resource = std::move(input.resource);
