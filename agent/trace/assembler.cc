@@ -66,7 +66,7 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_
     } else if (auto* finished = std::get_if<SpanFinished>(&fact)) {
       ++counters_.spans_in;
       const uint32_t span = TakeSpan();
-      std::swap(spans_[span], finished->span);
+      spans_[span].Swap(finished->span);
       queue_.Push(shard, finished->time_ns).fact =
           FinishedFact{.time_ns = finished->time_ns,
                        .start_ns = finished->start_ns,
@@ -110,7 +110,7 @@ void TraceAssembler::Flush(exporters::SpanBatch& out) {
 
 // What was let go between two calls of Advance.
 void TraceAssembler::Collect(exporters::SpanBatch& out) {
-  for (size_t i = 0; i < ready_.size; ++i) std::swap(out.Add(), ready_.spans[i]);
+  for (size_t i = 0; i < ready_.size; ++i) out.Add().Swap(ready_.spans[i]);
   ready_.Clear();
 }
 
@@ -312,7 +312,7 @@ void TraceAssembler::Emit(uint32_t slot) {
     return;
   }
   Dress(entry, spans_[at]);
-  std::swap((out_ != nullptr ? *out_ : ready_).Add(), spans_[at]);
+  (out_ != nullptr ? *out_ : ready_).Add().Swap(spans_[at]);
   ++counters_.spans_out;
   spans_.GiveBack(at);
 }
@@ -342,7 +342,7 @@ void TraceAssembler::ReleaseContext(uint32_t at) {
 // ---- Memory ----
 
 TraceAssembler::Entry& TraceAssembler::Sized(uint32_t slot) {
-  while (entries_.size() <= slot) entries_.emplace_back();
+  while (entries_.size() <= slot) entries_.Add();
   return entries_[slot];
 }
 
@@ -403,10 +403,8 @@ void TraceAssembler::Forget(uint32_t slot) {
   Unregister(slot);
   Move(slot, Stage::kFree);
   ReleaseContext(entry.context);
-  std::string trace_state = std::move(entry.trace_state);  // keeps its memory
-  trace_state.clear();
-  entry = Entry{};
-  entry.trace_state = std::move(trace_state);
+  static_cast<EntryValues&>(entry) = {};
+  entry.trace_state.clear();
   links_.Free(slot);
 }
 

@@ -7,11 +7,11 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <string_view>
 #include <vector>
 
 #include "agent/base/flat_table.h"
+#include "agent/base/stable_array.h"
 #include "agent/span/ids.h"
 #include "agent/trace/fact.h"
 #include "agent/trace/fact_queue.h"
@@ -93,7 +93,7 @@ class TraceAssembler {
   enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering, kUnanswered };
 
   // What the assembler knows of an exchange or call; lies beside the resolver's slot of the same number.
-  struct Entry {
+  struct EntryValues {
     JoinKey join;       // registered in joins_; not known() where it could not be
     JoinKey sequences;  // registered in sequences_
     JoinKey identity;   // what ids are made of
@@ -122,6 +122,8 @@ class TraceAssembler {
     exporters::TraceId trace_id{};
     exporters::SpanId span_id{};
     exporters::SpanId parent_span_id{};
+  };
+  struct Entry : EntryValues {
     std::string trace_state;
   };
   struct Ends {
@@ -129,8 +131,9 @@ class TraceAssembler {
     uint32_t server = kNone;
     bool ambiguous = false;  // two requests at one end
   };
+  // Both kinds of keys are well mixed already, by a key that nobody outside has (span/ids.h).
   struct JoinKeyHash {
-    uint64_t operator()(const JoinKey& key) const { return key.low ^ MixBits(key.high); }
+    uint64_t operator()(const JoinKey& key) const { return key.low ^ key.high; }
   };
   struct Timer {
     uint64_t due = 0;
@@ -201,7 +204,7 @@ class TraceAssembler {
   LinkJournal* journal_ = nullptr;
   LinkResolver links_;
   FactQueue queue_;
-  std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing
+  StableArray<Entry> entries_;  // by slot
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
   FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
   Pool<exporters::Span> spans_;
