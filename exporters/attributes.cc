@@ -18,18 +18,19 @@ constexpr size_t kShortFrame = 6;  // three tags and three lengths
 bool IsShort(std::string_view key, size_t value_size) { return kShortFrame - 2 + key.size() + value_size < 0x80; }
 
 // Writes all of an attribute but the content of its AnyValue, of `value_size` bytes, and returns where that goes.
+inline char* BeginShort(ByteBuffer& wire, std::string_view key, size_t value_size) {
+  char* to = wire.Extend(kShortFrame + key.size() + value_size);
+  *to++ = static_cast<char>(wire::Tag(kAttributes, wire::kBytes));
+  *to++ = static_cast<char>(kShortFrame - 2 + key.size() + value_size);
+  *to++ = static_cast<char>(wire::Tag(kKey, wire::kBytes));
+  *to++ = static_cast<char>(key.size());
+  to = wire::PutRaw(to, key);
+  *to++ = static_cast<char>(wire::Tag(kValue, wire::kBytes));
+  *to++ = static_cast<char>(value_size);
+  return to;
+}
 char* BeginAttribute(ByteBuffer& wire, std::string_view key, size_t value_size) {
-  if (IsShort(key, value_size)) {
-    char* to = wire.Extend(kShortFrame + key.size() + value_size);
-    *to++ = static_cast<char>(wire::Tag(kAttributes, wire::kBytes));
-    *to++ = static_cast<char>(kShortFrame - 2 + key.size() + value_size);
-    *to++ = static_cast<char>(wire::Tag(kKey, wire::kBytes));
-    *to++ = static_cast<char>(key.size());
-    to = wire::PutRaw(to, key);
-    *to++ = static_cast<char>(wire::Tag(kValue, wire::kBytes));
-    *to++ = static_cast<char>(value_size);
-    return to;
-  }
+  if (IsShort(key, value_size)) return BeginShort(wire, key, value_size);
   const size_t content = wire::FieldSize(key.size()) + wire::FieldSize(value_size);
   char* to = wire.Extend(wire::FieldSize(content));
   to = wire::PutFieldHead(to, kAttributes, content);
@@ -71,9 +72,24 @@ bool ReadValue(std::string_view any_value, AttributeView& out) {
 }  // namespace
 
 std::string_view AttributeList::String(std::string_view key, std::string_view value) {
-  std::string key_scratch;
+  std::string scratch;
+  return String(ConstantKey{CleanKey(key, scratch)}, value);
+}
+
+std::string_view AttributeList::String(ConstantKey key, std::string_view value) {
+  if (IsShort(key.text, value.size() + 2) && AsciiPrefix(value) == value.size()) {
+    char* to = BeginShort(wire_, key.text, value.size() + 2);
+    *to++ = static_cast<char>(wire::Tag(kStringValue, wire::kBytes));
+    *to++ = static_cast<char>(value.size());
+    wire::PutRaw(to, value);
+    ++count_;
+    return {to, value.size()};
+  }
+  return LongString(key.text, value);
+}
+
+std::string_view AttributeList::LongString(std::string_view key, std::string_view value) {
   std::string value_scratch;
-  key = CleanKey(key, key_scratch);
   if (value.size() > kMaxAttributeValueBytes || !IsValidUtf8(value)) {
     dropped_bytes_ += value.size() - AppendUtf8(value, kMaxAttributeValueBytes, value_scratch);
     value = value_scratch;
@@ -85,8 +101,12 @@ std::string_view AttributeList::String(std::string_view key, std::string_view va
 
 void AttributeList::Int(std::string_view key, int64_t value) {
   std::string scratch;
+  Int(ConstantKey{CleanKey(key, scratch)}, value);
+}
+
+void AttributeList::Int(ConstantKey key, int64_t value) {
   const auto bits = static_cast<uint64_t>(value);
-  char* to = BeginAttribute(wire_, CleanKey(key, scratch), 1 + wire::VarintSize(bits));
+  char* to = BeginAttribute(wire_, key.text, 1 + wire::VarintSize(bits));
   *to++ = static_cast<char>(wire::Tag(kIntValue, wire::kVarint));
   wire::PutVarint(to, bits);
   ++count_;

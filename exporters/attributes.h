@@ -24,11 +24,18 @@ struct AttributeView {
   bool bool_value = false;
 };
 
+// A key that needs no look: a constant of the code, of a few ASCII characters.
+struct ConstantKey {
+  std::string_view text;
+};
+
 class AttributeList {
  public:
   // Bytes that are not UTF-8 become U+FFFD. The value as it is kept; it lives until the list is changed.
   std::string_view String(std::string_view key, std::string_view value);
+  std::string_view String(ConstantKey key, std::string_view value);
   void Int(std::string_view key, int64_t value);
+  void Int(ConstantKey key, int64_t value);
   void Double(std::string_view key, double value);
   void Bool(std::string_view key, bool value);
   void Append(const AttributeList& other) {
@@ -60,6 +67,8 @@ class AttributeList {
   };
 
  private:
+  std::string_view LongString(std::string_view key, std::string_view value);
+
   ByteBuffer wire_;
   uint32_t count_ = 0;
   uint64_t dropped_bytes_ = 0;

@@ -90,16 +90,7 @@ std::string_view Name(LinkConfidence confidence) {
 }
 
 void Span::Swap(Span& other) noexcept {
-  std::swap(trace_id, other.trace_id);
-  std::swap(span_id, other.span_id);
-  std::swap(parent_span_id, other.parent_span_id);
-  std::swap(flags, other.flags);
-  std::swap(kind, other.kind);
-  std::swap(status, other.status);
-  std::swap(link_evidence, other.link_evidence);
-  std::swap(link_confidence, other.link_confidence);
-  std::swap(start_unix_ns, other.start_unix_ns);
-  std::swap(end_unix_ns, other.end_unix_ns);
+  std::swap(static_cast<SpanValues&>(*this), static_cast<SpanValues&>(other));
   name.swap(other.name);
   if (!trace_state.empty() || !other.trace_state.empty()) trace_state.swap(other.trace_state);
   if (!status_message.empty() || !other.status_message.empty()) status_message.swap(other.status_message);
@@ -108,16 +99,7 @@ void Span::Swap(Span& other) noexcept {
 }
 
 void Span::Clear() {
-  trace_id = {};
-  span_id = {};
-  parent_span_id = {};
-  flags = 0;
-  kind = SpanKind::kServer;
-  status = StatusCode::kUnset;
-  link_evidence = LinkEvidence::kNone;
-  link_confidence = LinkConfidence::kNone;
-  start_unix_ns = 0;
-  end_unix_ns = 0;
+  static_cast<SpanValues&>(*this) = {};
   name.clear();
   trace_state.clear();
   status_message.clear();

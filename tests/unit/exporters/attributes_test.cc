@@ -100,6 +100,42 @@ TEST(AttributeList, KeysAndValuesBecomeValidUtf8) {
   EXPECT_EQ(list.dropped_bytes(), 0U);
 }
 
+// Around the sizes where a length no longer takes one byte, and where a value is not what it was.
+TEST(AttributeList, AConstantKeyGivesTheSameBytesAsAnyKey) {
+  for (const std::string_view filler : {"x", "\xc3\xa9", "\xff"}) {
+    for (size_t count = 0; count < 140; ++count) {
+      std::string value;
+      for (size_t i = 0; i < count; ++i) value += filler;
+      AttributeList constant, any;
+      const std::string_view kept = constant.String(ConstantKey{"http.route"}, value);
+      ASSERT_EQ(kept, constant.Find("http.route")->string_value);
+      any.String("http.route", value);
+      constant.Int(ConstantKey{"count"}, static_cast<int64_t>(count) - 70);
+      any.Int("count", static_cast<int64_t>(count) - 70);
+      ASSERT_EQ(constant.wire(), any.wire());
+      ASSERT_EQ(constant.count(), any.count());
+      ASSERT_EQ(constant.dropped_bytes(), any.dropped_bytes());
+      opentelemetry::proto::trace::v1::Span span;
+      ASSERT_TRUE(span.ParseFromString(std::string(constant.wire())));
+      ASSERT_EQ(span.SerializeAsString(), constant.wire());
+    }
+  }
+}
+
+TEST(AttributeList, CopiesAndMovesAreLists) {
+  AttributeList first;
+  first.String("a", std::string(200, 'v'));
+  AttributeList copy = first;
+  EXPECT_EQ(copy.wire(), first.wire());
+  const std::string bytes(first.wire());
+  AttributeList moved = std::move(first);
+  EXPECT_EQ(moved.wire(), bytes);
+  copy.Int("b", 2);
+  EXPECT_NE(copy.wire(), moved.wire());
+  moved = copy;
+  EXPECT_EQ(moved.wire(), copy.wire());
+}
+
 TEST(AttributeList, FindTakesTheFirstAndAppendKeepsTheOrder) {
   AttributeList first;
   first.Int("a", 1);
