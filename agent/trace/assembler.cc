@@ -19,10 +19,6 @@ std::string_view Name(SpanDrop reason) {
 
 namespace {
 
-bool Later(uint64_t due, uint64_t order, uint64_t other_due, uint64_t other_order) {
-  return due != other_due ? due > other_due : order > other_order;
-}
-
 ConnectionRole RoleOf(exporters::SpanKind kind) {
   if (kind == exporters::SpanKind::kServer) return ConnectionRole::kServer;
   return kind == exporters::SpanKind::kClient ? ConnectionRole::kClient : ConnectionRole::kUnknown;
@@ -104,7 +100,7 @@ void TraceAssembler::Flush(exporters::SpanBatch& out) {
   out_ = &out;
   while (!queue_.empty()) Run(queue_.FirstOrder());
   while (held_.first != kNone) Release(held_.first, Patience{});
-  timers_.clear();
+  timers_.Clear();
   out_ = nullptr;
 }
 
@@ -118,7 +114,7 @@ void TraceAssembler::Collect(exporters::SpanBatch& out) {
 void TraceAssembler::Run(uint64_t limit) {
   while (true) {
     const uint64_t fact_at = queue_.empty() ? UINT64_MAX : queue_.FirstOrder();
-    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.front().due;
+    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.FirstDue();
     const uint64_t at = std::min(fact_at, timer_at);
     if (at == UINT64_MAX || at > limit) break;
     if (fact_at <= timer_at) {
@@ -126,12 +122,9 @@ void TraceAssembler::Run(uint64_t limit) {
       continue;
     }
     now_ = std::max(now_, timer_at);
-    std::pop_heap(timers_.begin(), timers_.end(),
-                  [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
-    const Timer timer = timers_.back();
-    timers_.pop_back();
+    const Ref ref = timers_.Pop();
     Expire();
-    if (links_.Alive(timer.ref) && entries_[timer.ref.slot].span != kNone) Release(timer.ref.slot, PatienceOf(timer.ref.slot));
+    if (links_.Alive(ref) && entries_[ref.slot].span != kNone) Release(ref.slot, PatienceOf(ref.slot));
   }
   now_ = std::max(now_, limit);
   Expire();
@@ -279,7 +272,7 @@ void TraceAssembler::Leave(FlatTable<JoinKey, Ends, JoinKeyHash>& joins, const J
   if (ends == nullptr) return;
   uint32_t& own = role == ConnectionRole::kClient ? ends->client : ends->server;
   if (own == slot) own = kNone;
-  if (ends->client == kNone && ends->server == kNone) joins.Erase(key);
+  if (ends->client == kNone && ends->server == kNone) joins.EraseFound(ends);
 }
 
 // ---- Spans out ----
@@ -295,9 +288,7 @@ void TraceAssembler::Release(uint32_t slot, const Patience& patience) {
     Emit(slot);
     return;
   }
-  timers_.push_back({.due = std::max(wait_until_, now_ + 1), .order = next_order_++, .ref = links_.RefOf(slot)});
-  std::push_heap(timers_.begin(), timers_.end(),
-                 [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
+  timers_.Add(std::max(wait_until_, now_ + 1), links_.RefOf(slot));
 }
 
 void TraceAssembler::Emit(uint32_t slot) {

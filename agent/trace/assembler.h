@@ -18,6 +18,7 @@
 #include "agent/trace/link.h"
 #include "agent/trace/link_reason.h"
 #include "agent/trace/pool.h"
+#include "agent/trace/timer_queue.h"
 #include "exporters/span_exporter.h"
 
 namespace wirespan::trace {
@@ -135,11 +136,6 @@ class TraceAssembler {
   struct JoinKeyHash {
     uint64_t operator()(const JoinKey& key) const { return key.low ^ key.high; }
   };
-  struct Timer {
-    uint64_t due = 0;
-    uint64_t order = 0;
-    Ref ref;
-  };
   struct List {
     uint32_t first = kNone, last = kNone, size = 0;
   };
@@ -209,13 +205,12 @@ class TraceAssembler {
   FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
   Pool<exporters::Span> spans_;
   Pool<IncomingContext> contexts_;
-  std::vector<Timer> timers_;  // heap, soonest first
+  TimerQueue<Ref> timers_;
   std::vector<Step> climb_;
   List open_, held_, lingering_, unanswered_;
   exporters::SpanBatch ready_;
   exporters::SpanBatch* out_ = nullptr;  // where spans go now; null outside Advance and Flush: then to ready_
   uint64_t now_ = 0;
-  uint64_t next_order_ = 0;
   uint64_t wait_until_ = 0;  // set by Decide when it has to wait
   uint32_t visit_ = 0;
   AssemblerCounters counters_;
