@@ -2,12 +2,30 @@
 // listed in docs/attributes.md). A name is a type of its own so that no string literal can take its place.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace wirespan {
 
+// What of an exchange metrics are kept by, beside the span.
+enum class Measured : uint8_t {
+  kNo,
+  kMethod,
+  kScheme,
+  kVersion,
+  kErrorType,
+  kServerAddress,
+  kServerPort,
+  kStatusCode,
+  kIncomplete
+};
+
+inline constexpr size_t kMeasuredCount = static_cast<size_t>(Measured::kIncomplete) + 1;
+
 struct AttributeName {
   std::string_view text;
+  Measured measured = Measured::kNo;
   constexpr bool operator==(const AttributeName&) const = default;
 };
 
@@ -16,20 +34,20 @@ namespace semconv {
 inline constexpr std::string_view kSchemaUrl = "https://opentelemetry.io/schemas/1.44.0";
 
 // HTTP (docs/http/http-spans.md, stable)
-inline constexpr AttributeName kHttpRequestMethod{"http.request.method"};
+inline constexpr AttributeName kHttpRequestMethod{"http.request.method", Measured::kMethod};
 inline constexpr AttributeName kHttpRequestMethodOriginal{"http.request.method_original"};
-inline constexpr AttributeName kHttpResponseStatusCode{"http.response.status_code"};
+inline constexpr AttributeName kHttpResponseStatusCode{"http.response.status_code", Measured::kStatusCode};
 inline constexpr AttributeName kHttpRequestBodySize{"http.request.body.size"};
 inline constexpr AttributeName kHttpResponseBodySize{"http.response.body.size"};
 inline constexpr AttributeName kUrlFull{"url.full"};
 inline constexpr AttributeName kUrlPath{"url.path"};
 inline constexpr AttributeName kUrlQuery{"url.query"};
-inline constexpr AttributeName kUrlScheme{"url.scheme"};
+inline constexpr AttributeName kUrlScheme{"url.scheme", Measured::kScheme};
 inline constexpr AttributeName kUserAgentOriginal{"user_agent.original"};
 // General
-inline constexpr AttributeName kErrorType{"error.type"};
-inline constexpr AttributeName kServerAddress{"server.address"};
-inline constexpr AttributeName kServerPort{"server.port"};
+inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
+inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};
+inline constexpr AttributeName kServerPort{"server.port", Measured::kServerPort};
 inline constexpr AttributeName kClientAddress{"client.address"};
 inline constexpr AttributeName kNetworkPeerAddress{"network.peer.address"};
 inline constexpr AttributeName kNetworkPeerPort{"network.peer.port"};
@@ -38,7 +56,7 @@ inline constexpr AttributeName kNetworkLocalPort{"network.local.port"};
 inline constexpr AttributeName kNetworkTransport{"network.transport"};
 inline constexpr AttributeName kNetworkType{"network.type"};
 inline constexpr AttributeName kNetworkProtocolName{"network.protocol.name"};
-inline constexpr AttributeName kNetworkProtocolVersion{"network.protocol.version"};
+inline constexpr AttributeName kNetworkProtocolVersion{"network.protocol.version", Measured::kVersion};
 inline constexpr AttributeName kThreadId{"thread.id"};
 // Ours
 inline constexpr AttributeName kWirespanTimeToFirstByte{"wirespan.time_to_first_byte_ns"};
@@ -47,7 +65,7 @@ inline constexpr AttributeName kWirespanRunDelay{"wirespan.run_delay_ns"};
 inline constexpr AttributeName kWirespanRetransmits{"wirespan.retransmits"};
 inline constexpr AttributeName kWirespanSmoothedRtt{"wirespan.srtt_us"};
 inline constexpr AttributeName kWirespanQueueWait{"wirespan.receive_queue_wait_ms"};
-inline constexpr AttributeName kWirespanIncomplete{"wirespan.incomplete"};
+inline constexpr AttributeName kWirespanIncomplete{"wirespan.incomplete", Measured::kIncomplete};
 inline constexpr AttributeName kWirespanTruncated{"wirespan.truncated"};
 inline constexpr AttributeName kWirespanLinkEvidence{"wirespan.link.evidence"};
 inline constexpr AttributeName kWirespanLinkConfidence{"wirespan.link.confidence"};

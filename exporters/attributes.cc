@@ -13,12 +13,26 @@ constexpr uint32_t kAttributes = 9, kKey = 1, kValue = 2;
 constexpr uint32_t kStringValue = 1, kBoolValue = 2, kIntValue = 3, kDoubleValue = 4;
 constexpr size_t kMaxKeyBytes = 256;
 
+// An attribute of which all lengths take one byte, the content of its AnyValue being `value_size` bytes: nearly every one.
+constexpr size_t kShortFrame = 6;  // three tags and three lengths
+bool IsShort(std::string_view key, size_t value_size) { return kShortFrame - 2 + key.size() + value_size < 0x80; }
+
 // Writes all of an attribute but the content of its AnyValue, of `value_size` bytes, and returns where that goes.
-char* BeginAttribute(std::string& wire, std::string_view key, size_t value_size) {
+inline char* BeginShort(ByteBuffer& wire, std::string_view key, size_t value_size) {
+  char* to = wire.Extend(kShortFrame + key.size() + value_size);
+  *to++ = static_cast<char>(wire::Tag(kAttributes, wire::kBytes));
+  *to++ = static_cast<char>(kShortFrame - 2 + key.size() + value_size);
+  *to++ = static_cast<char>(wire::Tag(kKey, wire::kBytes));
+  *to++ = static_cast<char>(key.size());
+  to = wire::PutRaw(to, key);
+  *to++ = static_cast<char>(wire::Tag(kValue, wire::kBytes));
+  *to++ = static_cast<char>(value_size);
+  return to;
+}
+char* BeginAttribute(ByteBuffer& wire, std::string_view key, size_t value_size) {
+  if (IsShort(key, value_size)) return BeginShort(wire, key, value_size);
   const size_t content = wire::FieldSize(key.size()) + wire::FieldSize(value_size);
-  const size_t old_size = wire.size();
-  wire.resize(old_size + wire::FieldSize(content));
-  char* to = wire.data() + old_size;
+  char* to = wire.Extend(wire::FieldSize(content));
   to = wire::PutFieldHead(to, kAttributes, content);
   to = wire::PutField(to, kKey, key);
   return wire::PutFieldHead(to, kValue, value_size);
@@ -26,7 +40,7 @@ char* BeginAttribute(std::string& wire, std::string_view key, size_t value_size)
 
 // `key` as it may be stored: valid and bounded. Keys are constants of the code but for captured header names.
 std::string_view CleanKey(std::string_view key, std::string& scratch) {
-  if (key.size() <= kMaxKeyBytes && ValidUtf8Prefix(key) == key.size()) return key;
+  if (key.size() <= kMaxKeyBytes && IsValidUtf8(key)) return key;
   AppendUtf8(key, kMaxKeyBytes, scratch);
   return scratch;
 }
@@ -57,22 +71,42 @@ bool ReadValue(std::string_view any_value, AttributeView& out) {
 
 }  // namespace
 
-void AttributeList::String(std::string_view key, std::string_view value) {
-  std::string key_scratch;
+std::string_view AttributeList::String(std::string_view key, std::string_view value) {
+  std::string scratch;
+  return String(ConstantKey{CleanKey(key, scratch)}, value);
+}
+
+std::string_view AttributeList::String(ConstantKey key, std::string_view value) {
+  if (IsShort(key.text, value.size() + 2) && AsciiPrefix(value) == value.size()) {
+    char* to = BeginShort(wire_, key.text, value.size() + 2);
+    *to++ = static_cast<char>(wire::Tag(kStringValue, wire::kBytes));
+    *to++ = static_cast<char>(value.size());
+    wire::PutRaw(to, value);
+    ++count_;
+    return {to, value.size()};
+  }
+  return LongString(key.text, value);
+}
+
+std::string_view AttributeList::LongString(std::string_view key, std::string_view value) {
   std::string value_scratch;
-  key = CleanKey(key, key_scratch);
-  if (value.size() > kMaxAttributeValueBytes || ValidUtf8Prefix(value) != value.size()) {
+  if (value.size() > kMaxAttributeValueBytes || !IsValidUtf8(value)) {
     dropped_bytes_ += value.size() - AppendUtf8(value, kMaxAttributeValueBytes, value_scratch);
     value = value_scratch;
   }
   wire::PutField(BeginAttribute(wire_, key, wire::FieldSize(value.size())), kStringValue, value);
   ++count_;
+  return wire().substr(wire().size() - value.size());
 }
 
 void AttributeList::Int(std::string_view key, int64_t value) {
   std::string scratch;
+  Int(ConstantKey{CleanKey(key, scratch)}, value);
+}
+
+void AttributeList::Int(ConstantKey key, int64_t value) {
   const auto bits = static_cast<uint64_t>(value);
-  char* to = BeginAttribute(wire_, CleanKey(key, scratch), 1 + wire::VarintSize(bits));
+  char* to = BeginAttribute(wire_, key.text, 1 + wire::VarintSize(bits));
   *to++ = static_cast<char>(wire::Tag(kIntValue, wire::kVarint));
   wire::PutVarint(to, bits);
   ++count_;

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
+#include <utility>
+
+#include "exporters/byte_buffer.h"
 
 namespace wirespan::exporters {
 
@@ -22,29 +24,42 @@ struct AttributeView {
   bool bool_value = false;
 };
 
+// A key that needs no look: a constant of the code, of a few ASCII characters.
+struct ConstantKey {
+  std::string_view text;
+};
+
 class AttributeList {
  public:
-  void String(std::string_view key, std::string_view value);  // bytes that are not UTF-8 become U+FFFD
+  // Bytes that are not UTF-8 become U+FFFD. The value as it is kept; it lives until the list is changed.
+  std::string_view String(std::string_view key, std::string_view value);
+  std::string_view String(ConstantKey key, std::string_view value);
   void Int(std::string_view key, int64_t value);
+  void Int(ConstantKey key, int64_t value);
   void Double(std::string_view key, double value);
   void Bool(std::string_view key, bool value);
   void Append(const AttributeList& other) {
-    wire_ += other.wire_;
+    wire_.Append(other.wire_.view());
     count_ += other.count_;
     dropped_bytes_ += other.dropped_bytes_;
   }
 
-  const std::string& wire() const { return wire_; }
+  std::string_view wire() const { return wire_.view(); }
   uint32_t count() const { return count_; }
   uint64_t dropped_bytes() const { return dropped_bytes_; }
-  void Clear() { wire_.clear(), count_ = 0, dropped_bytes_ = 0; }
+  void Clear() { wire_.Clear(), count_ = 0, dropped_bytes_ = 0; }
+  void Swap(AttributeList& other) noexcept {
+    wire_.Swap(other.wire_);
+    std::swap(count_, other.count_);
+    std::swap(dropped_bytes_, other.dropped_bytes_);
+  }
   // The first attribute of that key, by a scan. For output and tests, not for the data path.
   std::optional<AttributeView> Find(std::string_view key) const;
 
   // Walks the list; views live as long as the list is not changed.
   class Reader {
    public:
-    explicit Reader(const AttributeList& list) : rest_(list.wire_) {}
+    explicit Reader(const AttributeList& list) : rest_(list.wire()) {}
     bool Next(AttributeView& out);  // false at the end
 
    private:
@@ -52,9 +67,12 @@ class AttributeList {
   };
 
  private:
-  std::string wire_;
+  std::string_view LongString(std::string_view key, std::string_view value);
+
+  ByteBuffer wire_;
   uint32_t count_ = 0;
   uint64_t dropped_bytes_ = 0;
 };
+inline void swap(AttributeList& a, AttributeList& b) noexcept { a.Swap(b); }
 
 }  // namespace wirespan::exporters

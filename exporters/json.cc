@@ -65,7 +65,7 @@ bool HasKeyBefore(const AttributeList& attributes, const AttributeView& current)
 
 void AppendString(std::string_view text, std::string& out) {
   out += '"';
-  if (ValidUtf8Prefix(text) == text.size()) {
+  if (IsValidUtf8(text)) {
     AppendValidString(text, out);
   } else {
     std::string clean;

@@ -1,5 +1,7 @@
 #include "exporters/span.h"
 
+#include <utility>
+
 namespace wirespan::exporters {
 namespace {
 
@@ -87,17 +89,17 @@ std::string_view Name(LinkConfidence confidence) {
   return "";
 }
 
+void Span::Swap(Span& other) noexcept {
+  std::swap(static_cast<SpanValues&>(*this), static_cast<SpanValues&>(other));
+  name.swap(other.name);
+  if (!trace_state.empty() || !other.trace_state.empty()) trace_state.swap(other.trace_state);
+  if (!status_message.empty() || !other.status_message.empty()) status_message.swap(other.status_message);
+  attributes.Swap(other.attributes);
+  resource.swap(other.resource);
+}
+
 void Span::Clear() {
-  trace_id = {};
-  span_id = {};
-  parent_span_id = {};
-  flags = 0;
-  kind = SpanKind::kServer;
-  status = StatusCode::kUnset;
-  link_evidence = LinkEvidence::kNone;
-  link_confidence = LinkConfidence::kNone;
-  start_unix_ns = 0;
-  end_unix_ns = 0;
+  static_cast<SpanValues&>(*this) = {};
   name.clear();
   trace_state.clear();
   status_message.clear();

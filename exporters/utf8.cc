@@ -1,22 +1,9 @@
 #include "exporters/utf8.h"
 
-#include <cstring>
-
 namespace wirespan::exporters {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-size_t AsciiPrefix(std::string_view text) {
-  size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    if ((word & 0x8080808080808080U) != 0) break;
-  }
-  while (i < text.size() && static_cast<uint8_t>(text[i]) < 0x80) ++i;
-  return i;
-}
 
 uint8_t At(std::string_view text, size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; }
 

@@ -58,20 +58,15 @@ class FlatTable {
   }
 
   bool Erase(const Key& key) {
-    size_t hole = Locate(key);
-    if (!slots_[hole].used) return false;
-    const size_t mask = slots_.size() - 1;
-    for (size_t next = (hole + 1) & mask; slots_[next].used; next = (next + 1) & mask) {
-      const size_t home = Hash{}(slots_[next].key) & mask;
-      // `next` may move into the hole only if its home does not lie between the hole and itself.
-      if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      slots_[hole].key = slots_[next].key;
-      slots_[hole].value = slots_[next].value;
-      hole = next;
-    }
-    slots_[hole].used = false;
-    --size_;
+    const size_t at = Locate(key);
+    if (!slots_[at].used) return false;
+    CloseHole(at);
     return true;
+  }
+  // What Find gave, with no Insert or Erase since.
+  void EraseFound(const Value* found) {
+    const auto offset = reinterpret_cast<const char*>(found) - reinterpret_cast<const char*>(&slots_.front().value);
+    CloseHole(static_cast<size_t>(offset) / sizeof(Slot));
   }
 
   void Clear() {
@@ -86,6 +81,20 @@ class FlatTable {
     Value value{};
     bool used = false;
   };
+
+  void CloseHole(size_t hole) {
+    const size_t mask = slots_.size() - 1;
+    for (size_t next = (hole + 1) & mask; slots_[next].used; next = (next + 1) & mask) {
+      const size_t home = Hash{}(slots_[next].key) & mask;
+      // `next` may move into the hole only if its home does not lie between the hole and itself.
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      slots_[hole].key = slots_[next].key;
+      slots_[hole].value = slots_[next].value;
+      hole = next;
+    }
+    slots_[hole].used = false;
+    --size_;
+  }
 
   // The slot that holds `key`, else the free one where it belongs. Ends: the table is never full.
   size_t Locate(const Key& key) const {

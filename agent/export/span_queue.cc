@@ -67,7 +67,7 @@ void SpanQueue::Put(exporters::SpanBatch& batch) {
     const auto now = Clock::now();
     for (size_t i = 0; i < batch.size; ++i) {
       exporters::Span& span = batch.spans[i];
-      PutOne(span, now, [&span](exporters::Span& slot) { std::swap(slot, span); });
+      PutOne(span, now, [&span](exporters::Span& slot) { slot.Swap(span); });
     }
   }
   batch.Clear();

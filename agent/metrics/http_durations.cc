@@ -151,8 +151,8 @@ void SeriesTable::Clear() {
   slots_.assign(kFirstSlots, 0);
 }
 
-HttpDurations::HttpDurations(CardinalityLimits limits)
-    : id_(NextShardId()), limits_(limits), table_(0), resource_slots_(kFirstSlots, 0) {
+HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)
+    : id_(NextShardId()), limits_(limits), table_(seed), resource_slots_(kFirstSlots, 0) {
   resources_.push_back(MakeOverflowResource());
 }
 

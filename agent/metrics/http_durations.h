@@ -73,7 +73,8 @@ class SeriesTable {
 
 class HttpDurations {
  public:
-  explicit HttpDurations(CardinalityLimits limits = {});
+  // `seed`: of the hash of series; 0: a random one, so that a client that chooses host names cannot choose collisions.
+  explicit HttpDurations(CardinalityLimits limits = {}, uint64_t seed = 0);
 
   void Record(const Measurement& m);
 

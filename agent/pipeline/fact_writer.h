@@ -39,7 +39,7 @@ class FactWriter {
   trace::SpanFinished& AddSpan() {
     trace::SpanFinished& fact = Add<trace::SpanFinished>();
     if (!spares_.empty()) {
-      fact.span = std::move(spares_.back());
+      fact.span.Swap(spares_.back());
       spares_.pop_back();
       fact.span.Clear();
     }
@@ -53,7 +53,7 @@ class FactWriter {
     sink_->Deliver(batch_);
     for (trace::Fact& fact : batch_) {
       auto* finished = std::get_if<trace::SpanFinished>(&fact);
-      if (finished != nullptr && spares_.size() < 2 * batch_facts_) spares_.push_back(std::move(finished->span));
+      if (finished != nullptr && spares_.size() < 2 * batch_facts_) spares_.emplace_back().Swap(finished->span);
     }
     batch_.clear();
   }

@@ -119,7 +119,7 @@ void TraceContextReader::Reset() {
   fate_ = TraceStateFate::kAbsent;
 }
 
-void TraceContextReader::Add(std::string_view name, std::string_view value) {
+void TraceContextReader::Keep(std::string_view name, std::string_view value) {
   if (name.size() == 11 && EqualsIgnoringCase(name, "traceparent")) {
     if (++traceparent_count_ == 1) AppendUnfolded(value, traceparent_);
   } else if (name.size() == 10 && EqualsIgnoringCase(name, "tracestate")) {

@@ -43,7 +43,9 @@ struct HeaderField {
 class TraceContextReader {
  public:
   void Reset();
-  void Add(std::string_view name, std::string_view value);  // the views are not kept
+  void Add(std::string_view name, std::string_view value) {  // the views are not kept
+    if (name.size() == 10 || name.size() == 11) Keep(name, value);
+  }
   // Fills `out` (wholly, where kNone is returned; else it is left empty). Several tracestate fields are joined with ','; empty
   // members are left out; the later of two members of one key is left out; an invalid member, or a 33rd, discards the whole
   // tracestate.
@@ -51,6 +53,7 @@ class TraceContextReader {
   TraceStateFate trace_state_fate() const { return fate_; }
 
  private:
+  void Keep(std::string_view name, std::string_view value);
   ContextReject ParseTraceparent(trace::IncomingContext& out) const;
   bool JoinTraceState(std::string& out) const;
 
@@ -68,6 +71,9 @@ ContextReject ParseTraceContext(std::span<const HeaderField> fields, trace::Inco
 template <typename Message>
 ContextReject ParseTraceContext(const Message& request, TraceContextReader& reader, trace::IncomingContext& out) {
   reader.Reset();
+  if constexpr (requires { request.MayHave(std::string_view{}); }) {
+    if (!request.MayHave("traceparent") && !request.MayHave("tracestate")) return reader.Finish(out);
+  }
   for (const auto& field : request.fields) reader.Add(request.Name(field), request.Value(field));
   return reader.Finish(out);
 }

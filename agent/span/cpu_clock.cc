@@ -20,19 +20,30 @@ void CpuClock::Observe(const ThreadStamp& stamp, uint64_t event_ns) {
   if (stamp.exec_start_ns == 0 || stamp.cpu >= kMaxCpus) return;
   if (stamp.cpu >= windows_.size()) windows_.resize(stamp.cpu + size_t{1});
   const uint64_t number = event_ns / kBucketNs + 1;
-  Bucket& bucket = windows_[stamp.cpu][number % kBuckets];
+  Window& window = windows_[stamp.cpu];
+  Bucket& bucket = window.buckets[number % kBuckets];
   const int64_t distance = Difference(stamp.exec_start_ns, event_ns);
   if (bucket.number > number) return;  // the bucket already stands for a later time
-  if (bucket.number < number) bucket = {number, distance};
-  bucket.least_ns = std::min(bucket.least_ns, distance);
+  if (bucket.number == number && bucket.least_ns <= distance) return;
+  bucket = {number, distance};
+  window.said_for = 0;
 }
 
 std::optional<CpuClock::Offset> CpuClock::OffsetOf(uint16_t cpu, uint64_t event_ns) const {
   if (cpu >= windows_.size()) return std::nullopt;
+  const Window& window = windows_[cpu];
   const uint64_t now = event_ns / kBucketNs + 1;
+  if (window.said_for != now) {
+    window.said = Work(window, now);
+    window.said_for = now;
+  }
+  return window.said;
+}
+
+std::optional<CpuClock::Offset> CpuClock::Work(const Window& window, uint64_t now) {
   std::array<int64_t, kBuckets> least{};
   size_t count = 0;
-  for (const Bucket& bucket : windows_[cpu]) {
+  for (const Bucket& bucket : window.buckets) {
     // A little of the future counts too: events of different rings do not come in order.
     if (bucket.number == 0 || bucket.number + kBuckets <= now || bucket.number > now + kBuckets) continue;
     least[count++] = bucket.least_ns;

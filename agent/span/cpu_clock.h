@@ -38,12 +38,18 @@ class CpuClock {
     uint64_t number = 0;  // event time / kBucketNs; 0: never used
     int64_t least_ns = 0;
   };
-  using Window = std::array<Bucket, kBuckets>;
   struct Offset {
     int64_t least_ns = 0;
     uint64_t error_ns = 0;
   };
+  struct Window {
+    std::array<Bucket, kBuckets> buckets{};
+    // What the buckets said last: it holds for the events of one bucket, until a least distance changes.
+    mutable uint64_t said_for = 0;  // Bucket::number; 0: nothing was said since
+    mutable std::optional<Offset> said;
+  };
   std::optional<Offset> OffsetOf(uint16_t cpu, uint64_t event_ns) const;
+  static std::optional<Offset> Work(const Window& window, uint64_t now);
 
   std::vector<Window> windows_;  // by CPU
 };

@@ -27,6 +27,14 @@ struct SipState {
   uint64_t Fold() const { return v0 ^ v1 ^ v2 ^ v3; }
 };
 
+static_assert(std::endian::native == std::endian::little);
+
+uint64_t LoadLittle(const uint8_t* bytes) {
+  uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+// Of fewer than eight bytes; the others are 0.
 uint64_t LoadLittle(const uint8_t* bytes, size_t size) {
   uint64_t word = 0;
   for (size_t i = 0; i < size; ++i) word |= static_cast<uint64_t>(bytes[i]) << (8 * i);
@@ -40,7 +48,8 @@ class Input {
   void Byte(uint8_t value) { bytes_[size_++] = value; }
   template <typename T>
   void Number(T value) {
-    for (size_t i = 0; i < sizeof(T); ++i) Byte(static_cast<uint8_t>(value >> (8 * i)));
+    std::memcpy(bytes_.data() + size_, &value, sizeof value);
+    size_ += sizeof value;
   }
   void Bytes(std::span<const uint8_t> bytes) {
     std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
@@ -83,7 +92,10 @@ Input OfSpan(Domain domain, const trace::JoinKey& exchange, ConnectionRole role,
 template <size_t kSize>
 std::array<uint8_t, kSize> BigEndian(const Hash128& hash) {
   std::array<uint8_t, kSize> id{};
-  for (size_t i = 0; i < kSize; ++i) id[i] = static_cast<uint8_t>((i < 8 ? hash.first : hash.second) >> (8 * (7 - i % 8)));
+  const uint64_t first = __builtin_bswap64(hash.first);
+  const uint64_t second = __builtin_bswap64(hash.second);
+  std::memcpy(id.data(), &first, sizeof first);
+  if constexpr (kSize > sizeof first) std::memcpy(id.data() + sizeof first, &second, kSize - sizeof first);
   if (id == std::array<uint8_t, kSize>{}) id[kSize - 1] = 1;
   return id;
 }
@@ -99,8 +111,8 @@ Result<IdKey> RandomIdKey() {
 
 // SipHash (Aumasson, Bernstein 2012), two rounds per word and four at the end, in the variant with 128 bits of output.
 Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes) {
-  const uint64_t k0 = LoadLittle(key.bytes.data(), 8);
-  const uint64_t k1 = LoadLittle(key.bytes.data() + 8, 8);
+  const uint64_t k0 = LoadLittle(key.bytes.data());
+  const uint64_t k1 = LoadLittle(key.bytes.data() + 8);
   SipState s{k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xeeU, k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
   const auto absorb = [&s](uint64_t word) {
     s.v3 ^= word;
@@ -108,7 +120,7 @@ Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes) {
     s.v0 ^= word;
   };
   const size_t whole = bytes.size() / 8 * 8;
-  for (size_t i = 0; i < whole; i += 8) absorb(LoadLittle(bytes.data() + i, 8));
+  for (size_t i = 0; i < whole; i += 8) absorb(LoadLittle(bytes.data() + i));
   absorb(LoadLittle(bytes.data() + whole, bytes.size() - whole) | static_cast<uint64_t>(bytes.size()) << 56U);
   Hash128 hash;
   s.v2 ^= 0xee;
@@ -154,7 +166,7 @@ trace::JoinKey MakeSequenceKey(const IdKey& key, ConnectionRole role, uint32_t p
   if (role == ConnectionRole::kUnknown) return {};
   // Mixed with the key, for the peer chooses its numbers; cheaper than a hash, for every request has one.
   const uint64_t both = static_cast<uint64_t>(position) << 32U | reverse_position;
-  return {both, MixBits(both ^ LoadLittle(key.bytes.data(), 8)) | 1U};
+  return {both, MixBits(both ^ LoadLittle(key.bytes.data())) | 1U};
 }
 
 trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint64_t start_ns) {

@@ -121,48 +121,25 @@ SpanTimes TimesOf(const MessageFacts& request, const MessageFacts& response, Exc
   return times;
 }
 
-void SpanBuilder::Measured::Clear() {
-  method.clear();
-  scheme.clear();
-  version.clear();
-  error_type.clear();
-  server_address.clear();
-  server_port = 0;
-  status_code = 0;
-  said_incomplete = false;
-}
-
+// Values are remembered by where they lie in the list, which may move as it grows.
 void SpanBuilder::Sink::String(const AttributeName& name, std::string_view value) {
-  list_.String(name.text, value);
-  if (name == semconv::kHttpRequestMethod) {
-    measured_.method = value;
-  } else if (name == semconv::kUrlScheme) {
-    measured_.scheme = value;
-  } else if (name == semconv::kNetworkProtocolVersion) {
-    measured_.version = value;
-  } else if (name == semconv::kErrorType) {
-    measured_.error_type = value;
-  } else if (name == semconv::kServerAddress) {
-    measured_.server_address = value;
-  } else if (name == semconv::kWirespanIncomplete) {
-    measured_.said_incomplete = true;
-  }
+  const std::string_view kept = list_.String(exporters::ConstantKey{name.text}, value);
+  if (name.measured == Measured::kNo) return;
+  measured_.places[static_cast<size_t>(name.measured)] = {static_cast<uint32_t>(list_.wire().size() - kept.size()),
+                                                          static_cast<uint32_t>(kept.size())};
 }
 
 void SpanBuilder::Sink::Int(const AttributeName& name, int64_t value) {
-  list_.Int(name.text, value);
-  if (name == semconv::kHttpResponseStatusCode) {
-    measured_.status_code = value;
-  } else if (name == semconv::kServerPort) {
-    measured_.server_port = value;
-  }
+  list_.Int(exporters::ConstantKey{name.text}, value);
+  if (name.measured == Measured::kStatusCode) measured_.status_code = value;
+  if (name.measured == Measured::kServerPort) measured_.server_port = value;
 }
 
 void SpanBuilder::Sink::Bool(const AttributeName& name, bool value) { list_.Bool(name.text, value); }
 
 bool SpanBuilder::Begin(const MessageFacts& request, const MessageFacts& response, const ConnectionProfile& connection) {
   if (connection.role() == ConnectionRole::kUnknown || (!request.seen && !response.seen)) return false;
-  measured_.Clear();
+  measured_ = {};
   description_.Clear();
   return true;
 }
@@ -192,8 +169,8 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   span.end_unix_ns = times.end_ns + offset;
 
   span.attributes.Append(connection.attributes());
-  if (facts.end != ExchangeEnd::kComplete && !measured_.said_incomplete) {
-    span.attributes.String(semconv::kWirespanIncomplete.text, decoders::Name(facts.end));
+  if (facts.end != ExchangeEnd::kComplete && !measured_.Has(Measured::kIncomplete)) {
+    span.attributes.String(exporters::ConstantKey{semconv::kWirespanIncomplete.text}, decoders::Name(facts.end));
   }
   ObserveClocks(facts, connection.role());
   AddTimings(facts, input, span.attributes);
@@ -203,13 +180,14 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   measurement.resource = input.resource.get();
   measurement.kind = span.kind;
   measurement.duration_ns = times.end_ns - times.start_ns;
-  measurement.request_method = measured_.method;
-  measurement.url_scheme = measured_.scheme;
-  measurement.protocol_version = measured_.version;
-  measurement.error_type = measured_.error_type;
+  const std::string_view wire = span.attributes.wire();
+  measurement.request_method = measured_.Of(Measured::kMethod, wire);
+  measurement.url_scheme = measured_.Of(Measured::kScheme, wire);
+  measurement.protocol_version = measured_.Of(Measured::kVersion, wire);
+  measurement.error_type = measured_.Of(Measured::kErrorType, wire);
   measurement.status_code = measured_.status_code;
   if (!is_server) {
-    measurement.server_address = measured_.server_address;
+    measurement.server_address = measured_.Of(Measured::kServerAddress, wire);
     measurement.server_port = measured_.server_port;
   }
   span.resource = std::move(input.resource);
@@ -230,20 +208,21 @@ void SpanBuilder::AddTimings(const Facts& facts, const SpanInput& input, Attribu
   const bool both_seen =
       request.seen && response.seen && facts.end != ExchangeEnd::kRequestNotSeen && facts.end != ExchangeEnd::kResponseNotSeen;
   if (!both_seen || response.first_byte_ns < request.first_byte_ns) return;
-  out.Int(semconv::kWirespanTimeToFirstByte.text, static_cast<int64_t>(response.first_byte_ns - request.first_byte_ns));
+  out.Int(exporters::ConstantKey{semconv::kWirespanTimeToFirstByte.text},
+          static_cast<int64_t>(response.first_byte_ns - request.first_byte_ns));
 
   if (facts.end != ExchangeEnd::kComplete || input.pipelined) return;
   const ThreadSpan thread{request.first, response.last};
   if (!ServedAlone(thread, request, response, input.connection->role()) || ThreadsAreShared(*input.resource)) return;
   const std::optional<uint64_t> on_cpu_ns =
       CpuTimeBetween(cpu_clock_, thread.from, request.first_byte_ns, thread.to, response.last_byte_ns);
-  if (on_cpu_ns) out.Int(semconv::kWirespanOnCpu.text, static_cast<int64_t>(*on_cpu_ns));
+  if (on_cpu_ns) out.Int(exporters::ConstantKey{semconv::kWirespanOnCpu.text}, static_cast<int64_t>(*on_cpu_ns));
   // The scheduler adds to run_delay when it gives the thread a CPU, so it is exact at every stamp. A kernel without schedstats
   // has 0.
   if (thread.from.run_delay_ns != 0 && thread.to.run_delay_ns >= thread.from.run_delay_ns) {
     const uint64_t delay_ns = thread.to.run_delay_ns - thread.from.run_delay_ns;
     if (delay_ns <= response.last_byte_ns - request.first_byte_ns) {
-      out.Int(semconv::kWirespanRunDelay.text, static_cast<int64_t>(delay_ns));
+      out.Int(exporters::ConstantKey{semconv::kWirespanRunDelay.text}, static_cast<int64_t>(delay_ns));
     }
   }
 }
@@ -252,13 +231,14 @@ void SpanBuilder::AddSocketFacts(const Facts& facts, const ConnectionProfile& co
   const MessageFacts& request = facts.request;
   const MessageFacts& response = facts.response;
   if (connection.is_tcp() && request.seen && response.seen && response.retransmits_last > request.retransmits_first) {
-    out.Int(semconv::kWirespanRetransmits.text, response.retransmits_last - request.retransmits_first);
+    out.Int(exporters::ConstantKey{semconv::kWirespanRetransmits.text}, response.retransmits_last - request.retransmits_first);
   }
   const uint32_t srtt_us = response.seen && response.srtt_us != 0 ? response.srtt_us : request.srtt_us;
-  if (connection.is_tcp() && srtt_us != 0) out.Int(semconv::kWirespanSmoothedRtt.text, srtt_us);
+  if (connection.is_tcp() && srtt_us != 0) out.Int(exporters::ConstantKey{semconv::kWirespanSmoothedRtt.text}, srtt_us);
   const MessageFacts& received = connection.role() == ConnectionRole::kServer ? request : response;
   if (received.seen && received.queue_wait_jiffies >= kLeastQueueWaitJiffies && options_.jiffies_per_second != 0) {
-    out.Int(semconv::kWirespanQueueWait.text, int64_t{received.queue_wait_jiffies} * 1000 / options_.jiffies_per_second);
+    out.Int(exporters::ConstantKey{semconv::kWirespanQueueWait.text},
+            int64_t{received.queue_wait_jiffies} * 1000 / options_.jiffies_per_second);
   }
 }
 

@@ -74,7 +74,7 @@ class SpanBuilder {
   SpanBuilder(const SpanBuilder&) = delete;
   SpanBuilder& operator=(const SpanBuilder&) = delete;
 
-  // `span` is a cleared span. The measurement's views live until the next Build. False, and nothing is built, where the
+  // `span` is a cleared span. The measurement's views live until the span is changed. False, and nothing is built, where the
   // connection's role is unknown or neither message was seen (the caller counts it).
   template <typename Message>
   [[nodiscard]] bool Build(const match::Exchange<Message>& exchange, SpanInput input, exporters::Span& span,
@@ -91,24 +91,31 @@ class SpanBuilder {
   CpuClock& cpu_clock() { return cpu_clock_; }
 
  private:
-  // The values of the exchange that metrics are kept by, copied as they pass.
-  struct Measured {
-    std::string method, scheme, version, error_type, server_address;
+  // The values of the exchange that metrics are kept by: where they lie among the span's attributes.
+  struct MeasuredValues {
+    struct Place {
+      uint32_t begin = 0;  // 0: not given, for a value has its key before it
+      uint32_t size = 0;
+    };
+    std::array<Place, kMeasuredCount> places{};
     int64_t server_port = 0;
     int64_t status_code = 0;
-    bool said_incomplete = false;
-    void Clear();
+    bool Has(Measured what) const { return places[static_cast<size_t>(what)].begin != 0; }
+    std::string_view Of(Measured what, std::string_view wire) const {
+      const Place place = places[static_cast<size_t>(what)];
+      return wire.substr(place.begin, place.size);
+    }
   };
   class Sink final : public decoders::AttributeSink {
    public:
-    Sink(exporters::AttributeList& list, Measured& measured) : list_(list), measured_(measured) {}
+    Sink(exporters::AttributeList& list, MeasuredValues& measured) : list_(list), measured_(measured) {}
     void String(const AttributeName& name, std::string_view value) override;
     void Int(const AttributeName& name, int64_t value) override;
     void Bool(const AttributeName& name, bool value) override;
 
    private:
     exporters::AttributeList& list_;
-    Measured& measured_;
+    MeasuredValues& measured_;
   };
   struct Facts {
     const match::MessageFacts& request;
@@ -126,7 +133,7 @@ class SpanBuilder {
 
   SpanBuilderOptions options_;
   CpuClock cpu_clock_;
-  Measured measured_;
+  MeasuredValues measured_;
   decoders::Description description_;
   struct Judged {
     uint64_t resource = 0;

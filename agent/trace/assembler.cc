@@ -19,10 +19,6 @@ std::string_view Name(SpanDrop reason) {
 
 namespace {
 
-bool Later(uint64_t due, uint64_t order, uint64_t other_due, uint64_t other_order) {
-  return due != other_due ? due > other_due : order > other_order;
-}
-
 ConnectionRole RoleOf(exporters::SpanKind kind) {
   if (kind == exporters::SpanKind::kServer) return ConnectionRole::kServer;
   return kind == exporters::SpanKind::kClient ? ConnectionRole::kClient : ConnectionRole::kUnknown;
@@ -66,7 +62,7 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_
     } else if (auto* finished = std::get_if<SpanFinished>(&fact)) {
       ++counters_.spans_in;
       const uint32_t span = TakeSpan();
-      std::swap(spans_[span], finished->span);
+      spans_[span].Swap(finished->span);
       queue_.Push(shard, finished->time_ns).fact =
           FinishedFact{.time_ns = finished->time_ns,
                        .start_ns = finished->start_ns,
@@ -104,13 +100,13 @@ void TraceAssembler::Flush(exporters::SpanBatch& out) {
   out_ = &out;
   while (!queue_.empty()) Run(queue_.FirstOrder());
   while (held_.first != kNone) Release(held_.first, Patience{});
-  timers_.clear();
+  timers_.Clear();
   out_ = nullptr;
 }
 
 // What was let go between two calls of Advance.
 void TraceAssembler::Collect(exporters::SpanBatch& out) {
-  for (size_t i = 0; i < ready_.size; ++i) std::swap(out.Add(), ready_.spans[i]);
+  for (size_t i = 0; i < ready_.size; ++i) out.Add().Swap(ready_.spans[i]);
   ready_.Clear();
 }
 
@@ -118,7 +114,7 @@ void TraceAssembler::Collect(exporters::SpanBatch& out) {
 void TraceAssembler::Run(uint64_t limit) {
   while (true) {
     const uint64_t fact_at = queue_.empty() ? UINT64_MAX : queue_.FirstOrder();
-    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.front().due;
+    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.FirstDue();
     const uint64_t at = std::min(fact_at, timer_at);
     if (at == UINT64_MAX || at > limit) break;
     if (fact_at <= timer_at) {
@@ -126,12 +122,9 @@ void TraceAssembler::Run(uint64_t limit) {
       continue;
     }
     now_ = std::max(now_, timer_at);
-    std::pop_heap(timers_.begin(), timers_.end(),
-                  [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
-    const Timer timer = timers_.back();
-    timers_.pop_back();
+    const Ref ref = timers_.Pop();
     Expire();
-    if (links_.Alive(timer.ref) && entries_[timer.ref.slot].span != kNone) Release(timer.ref.slot, PatienceOf(timer.ref.slot));
+    if (links_.Alive(ref) && entries_[ref.slot].span != kNone) Release(ref.slot, PatienceOf(ref.slot));
   }
   now_ = std::max(now_, limit);
   Expire();
@@ -279,7 +272,7 @@ void TraceAssembler::Leave(FlatTable<JoinKey, Ends, JoinKeyHash>& joins, const J
   if (ends == nullptr) return;
   uint32_t& own = role == ConnectionRole::kClient ? ends->client : ends->server;
   if (own == slot) own = kNone;
-  if (ends->client == kNone && ends->server == kNone) joins.Erase(key);
+  if (ends->client == kNone && ends->server == kNone) joins.EraseFound(ends);
 }
 
 // ---- Spans out ----
@@ -295,9 +288,7 @@ void TraceAssembler::Release(uint32_t slot, const Patience& patience) {
     Emit(slot);
     return;
   }
-  timers_.push_back({.due = std::max(wait_until_, now_ + 1), .order = next_order_++, .ref = links_.RefOf(slot)});
-  std::push_heap(timers_.begin(), timers_.end(),
-                 [](const Timer& a, const Timer& b) { return Later(a.due, a.order, b.due, b.order); });
+  timers_.Add(std::max(wait_until_, now_ + 1), links_.RefOf(slot));
 }
 
 void TraceAssembler::Emit(uint32_t slot) {
@@ -312,7 +303,7 @@ void TraceAssembler::Emit(uint32_t slot) {
     return;
   }
   Dress(entry, spans_[at]);
-  std::swap((out_ != nullptr ? *out_ : ready_).Add(), spans_[at]);
+  (out_ != nullptr ? *out_ : ready_).Add().Swap(spans_[at]);
   ++counters_.spans_out;
   spans_.GiveBack(at);
 }
@@ -342,7 +333,7 @@ void TraceAssembler::ReleaseContext(uint32_t at) {
 // ---- Memory ----
 
 TraceAssembler::Entry& TraceAssembler::Sized(uint32_t slot) {
-  while (entries_.size() <= slot) entries_.emplace_back();
+  while (entries_.size() <= slot) entries_.Add();
   return entries_[slot];
 }
 
@@ -403,10 +394,8 @@ void TraceAssembler::Forget(uint32_t slot) {
   Unregister(slot);
   Move(slot, Stage::kFree);
   ReleaseContext(entry.context);
-  std::string trace_state = std::move(entry.trace_state);  // keeps its memory
-  trace_state.clear();
-  entry = Entry{};
-  entry.trace_state = std::move(trace_state);
+  static_cast<EntryValues&>(entry) = {};
+  entry.trace_state.clear();
   links_.Free(slot);
 }
 

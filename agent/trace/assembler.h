@@ -7,17 +7,18 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <string_view>
 #include <vector>
 
 #include "agent/base/flat_table.h"
+#include "agent/base/stable_array.h"
 #include "agent/span/ids.h"
 #include "agent/trace/fact.h"
 #include "agent/trace/fact_queue.h"
 #include "agent/trace/link.h"
 #include "agent/trace/link_reason.h"
 #include "agent/trace/pool.h"
+#include "agent/trace/timer_queue.h"
 #include "exporters/span_exporter.h"
 
 namespace wirespan::trace {
@@ -93,7 +94,7 @@ class TraceAssembler {
   enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering, kUnanswered };
 
   // What the assembler knows of an exchange or call; lies beside the resolver's slot of the same number.
-  struct Entry {
+  struct EntryValues {
     JoinKey join;       // registered in joins_; not known() where it could not be
     JoinKey sequences;  // registered in sequences_
     JoinKey identity;   // what ids are made of
@@ -122,6 +123,8 @@ class TraceAssembler {
     exporters::TraceId trace_id{};
     exporters::SpanId span_id{};
     exporters::SpanId parent_span_id{};
+  };
+  struct Entry : EntryValues {
     std::string trace_state;
   };
   struct Ends {
@@ -129,13 +132,9 @@ class TraceAssembler {
     uint32_t server = kNone;
     bool ambiguous = false;  // two requests at one end
   };
+  // Both kinds of keys are well mixed already, by a key that nobody outside has (span/ids.h).
   struct JoinKeyHash {
-    uint64_t operator()(const JoinKey& key) const { return key.low ^ MixBits(key.high); }
-  };
-  struct Timer {
-    uint64_t due = 0;
-    uint64_t order = 0;
-    Ref ref;
+    uint64_t operator()(const JoinKey& key) const { return key.low ^ key.high; }
   };
   struct List {
     uint32_t first = kNone, last = kNone, size = 0;
@@ -201,18 +200,17 @@ class TraceAssembler {
   LinkJournal* journal_ = nullptr;
   LinkResolver links_;
   FactQueue queue_;
-  std::deque<Entry> entries_;  // by slot; a deque, so that growing moves nothing
+  StableArray<Entry> entries_;  // by slot
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
   FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
   Pool<exporters::Span> spans_;
   Pool<IncomingContext> contexts_;
-  std::vector<Timer> timers_;  // heap, soonest first
+  TimerQueue<Ref> timers_;
   std::vector<Step> climb_;
   List open_, held_, lingering_, unanswered_;
   exporters::SpanBatch ready_;
   exporters::SpanBatch* out_ = nullptr;  // where spans go now; null outside Advance and Flush: then to ready_
   uint64_t now_ = 0;
-  uint64_t next_order_ = 0;
   uint64_t wait_until_ = 0;  // set by Decide when it has to wait
   uint32_t visit_ = 0;
   AssemblerCounters counters_;

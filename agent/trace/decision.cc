@@ -240,14 +240,14 @@ void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
   span.link_confidence = entry.confidence;
   if (entry.evidence != LinkEvidence::kNone) {
     ++counters_.links.Links(entry.evidence, entry.confidence);
-    span.attributes.String(semconv::kWirespanLinkEvidence.text, exporters::Name(entry.evidence));
-    span.attributes.String(semconv::kWirespanLinkConfidence.text, exporters::Name(entry.confidence));
+    span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkEvidence.text}, exporters::Name(entry.evidence));
+    span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkConfidence.text}, exporters::Name(entry.confidence));
   }
   if (!entry.has_reason) return;
   ++counters_.links.Unlinked(entry.reason);
   // A call that nothing caused is no defect.
   if (entry.reason == UnlinkedReason::kNoContext) return;
-  span.attributes.String(semconv::kWirespanUnlinkedReason.text, Name(entry.reason));
+  span.attributes.String(exporters::ConstantKey{semconv::kWirespanUnlinkedReason.text}, Name(entry.reason));
 }
 
 }  // namespace wirespan::trace

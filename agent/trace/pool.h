@@ -4,8 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
+
+#include "agent/base/stable_array.h"
 
 namespace wirespan::trace {
 
@@ -18,7 +19,7 @@ class Pool {
       free_.pop_back();
       return at;
     }
-    objects_.emplace_back();
+    objects_.Add();
     if (free_.capacity() < objects_.size()) free_.reserve(objects_.size() * 2);
     return static_cast<uint32_t>(objects_.size() - 1);
   }
@@ -30,7 +31,7 @@ class Pool {
   uint32_t size() const { return static_cast<uint32_t>(objects_.size()); }  // objects out now and given back
 
  private:
-  std::deque<T> objects_;
+  StableArray<T> objects_;
   std::vector<uint32_t> free_;
 };
 

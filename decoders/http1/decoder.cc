@@ -247,6 +247,7 @@ bool Decoder::EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields)
 
 void Decoder::EndHead(Side& s, std::vector<Message>& out) {
   s.open->head_end = s.position;
+  s.open->name_bits = s.facts.name_bits;
   s.is_request ? EndRequestHead(s, out) : EndResponseHead(s, out);
 }
 

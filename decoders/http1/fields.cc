@@ -161,6 +161,7 @@ void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut,
     return;
   }
   StoreField(line, name, value, offset, fields);
+  facts.name_bits |= NameBit(name);
   facts.last_is_stored = true;
 }
 
@@ -172,6 +173,7 @@ void ReadPlainField(std::string_view head, size_t at, size_t name_length, size_t
   while (from < to && IsBlank(text[from])) ++from;
   while (to > from && IsBlank(text[to - 1])) --to;
   facts.last_is_framing = NoteField({text + at, name_length}, {text + from, to - from}, facts);
+  facts.name_bits |= NameBit({text + at, name_length});
   fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
                     static_cast<uint32_t>(to - from)});
 }

@@ -52,6 +52,7 @@ class StartLineScan {
 // What the field lines of a head say about where the message ends (RFC 9112 6), and about how far readers may differ.
 struct HeadFacts {
   uint64_t content_length = 0;
+  uint64_t name_bits = 0;    // NameBit of every field that was stored
   std::string_view doubt{};  // why the framing is ambiguous, where a body may follow; a constant; empty: it is not
   bool has_content_length = false;
   bool has_transfer_encoding = false;

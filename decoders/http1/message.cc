@@ -5,6 +5,7 @@
 namespace wirespan::decoders::http1 {
 
 std::string_view Message::Header(std::string_view name) const {
+  if (!MayHave(name)) return {};
   for (const FieldRef& field : fields) {
     if (EqualsIgnoringCase(Name(field), name)) return Value(field);
   }
@@ -12,21 +13,18 @@ std::string_view Message::Header(std::string_view name) const {
 }
 
 size_t Message::HeaderCount(std::string_view name) const {
+  if (!MayHave(name)) return 0;
   size_t count = 0;
   for (const FieldRef& field : fields) count += EqualsIgnoringCase(Name(field), name) ? 1U : 0U;
   return count;
 }
 
 void Message::Clear() {
-  std::string head_buffer = std::move(head);
-  std::string trailer_buffer = std::move(trailer);
-  std::vector<FieldRef> field_buffer = std::move(fields);
-  std::vector<FieldRef> trailer_fields_buffer = std::move(trailers);
-  *this = Message{};
-  head = std::move(head_buffer), head.clear();
-  trailer = std::move(trailer_buffer), trailer.clear();
-  fields = std::move(field_buffer), fields.clear();
-  trailers = std::move(trailer_fields_buffer), trailers.clear();
+  static_cast<MessageValues&>(*this) = {};
+  head.clear();
+  trailer.clear();
+  fields.clear();
+  trailers.clear();
 }
 
 }  // namespace wirespan::decoders::http1

@@ -25,7 +25,8 @@ struct FieldRef {
   uint32_t value_length = 0;
 };
 
-struct Message {
+// What a message is beside its stored text.
+struct MessageValues {
   Direction direction = Direction::kClientToServer;
   bool is_request = true;
   bool truncated = false;       // a stored part was cut at a limit, or the rest of the head was not seen
@@ -42,14 +43,23 @@ struct Message {
   // Which exchange of the connection it belongs to. Requests whose start line was seen count from 1; a final response has the
   // number of the request it answers. 0: not known (bytes were lost, and answers cannot be counted off), or a 1xx.
   uint64_t exchange = 0;
-  uint64_t start = 0;        // position of the first byte of the start line
-  uint64_t head_end = 0;     // position after the empty line; 0 where the head did not end
-  uint64_t end = 0;          // position after the last byte
-  uint64_t body_length = 0;  // bytes of body with the chunked framing taken off, gaps counted
+  uint64_t start = 0;                 // position of the first byte of the start line
+  uint64_t head_end = 0;              // position after the empty line; 0 where the head did not end
+  uint64_t end = 0;                   // position after the last byte
+  uint64_t body_length = 0;           // bytes of body with the chunked framing taken off, gaps counted
+  uint64_t name_bits = ~uint64_t{0};  // NameBit of every field; others may be set
+  FieldRef method_or_version;         // request: method in name; response: version in name
+  FieldRef target_or_reason;          // request: target in value; response: reason in value
+};
+
+// Most fields that are asked for are not there: a bit by length and first letter says so for most names.
+constexpr uint64_t NameBit(std::string_view name) {
+  return uint64_t{1} << ((name.size() * 11 + (static_cast<uint8_t>(name.front()) | 0x20U)) % 64);
+}
+
+struct Message : MessageValues {
   std::string head;
   std::string trailer;
-  FieldRef method_or_version;  // request: method in name; response: version in name
-  FieldRef target_or_reason;   // request: target in value; response: reason in value
   std::vector<FieldRef> fields;
   std::vector<FieldRef> trailers;
 
@@ -59,6 +69,8 @@ struct Message {
   std::string_view reason() const { return is_request ? std::string_view{} : Value(target_or_reason); }
   std::string_view Name(const FieldRef& f) const { return std::string_view(head).substr(f.name, f.name_length); }
   std::string_view Value(const FieldRef& f) const { return std::string_view(head).substr(f.value, f.value_length); }
+  // False: it has no field of that name (in lower case). True says nothing.
+  bool MayHave(std::string_view name) const { return (name_bits & NameBit(name)) != 0; }
   // The first field of that name (case-insensitive, `name` in lower case), without surrounding white space; empty where absent.
   std::string_view Header(std::string_view name) const;
   // How many fields of that name there are.

@@ -16,14 +16,17 @@ constexpr std::array<std::string_view, 10> kKnownMethods = {"CONNECT", "DELETE",
 constexpr std::string_view kOtherMethod = "_OTHER";
 
 void DescribeMethod(const Message* request, AttributeSink& sink, Description& out) {
-  out.name = "HTTP";
-  if (request == nullptr || request->method().empty()) return;
+  if (request == nullptr || request->method().empty()) {
+    out.name = "HTTP";
+    return;
+  }
   const std::string_view method = request->method();
   if (std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end()) {
     out.name = method;
     sink.String(semconv::kHttpRequestMethod, method);
     return;
   }
+  out.name = "HTTP";
   sink.String(semconv::kHttpRequestMethod, kOtherMethod);
   sink.String(semconv::kHttpRequestMethodOriginal, method);
 }
@@ -46,7 +49,8 @@ void GiveServer(std::string_view address, uint16_t port, AttributeSink& sink) {
 // Values may be folded over lines (RFC 9112 5.2): the folds become spaces.
 void GiveUserAgent(std::string_view value, AttributeSink& sink) {
   if (value.empty()) return;
-  if (value.find_first_of("\r\n") == std::string_view::npos) return sink.String(semconv::kUserAgentOriginal, value);
+  const bool is_folded = value.find('\n') != std::string_view::npos || value.find('\r') != std::string_view::npos;
+  if (!is_folded) return sink.String(semconv::kUserAgentOriginal, value);
   BoundedText unfolded;
   for (const char c : value.substr(0, 1024)) unfolded.Append(c == '\r' || c == '\n' ? ' ' : c);
   sink.String(semconv::kUserAgentOriginal, unfolded.view());

@@ -151,9 +151,9 @@ void BoundedText::AppendNumber(uint64_t number) {
 
 void AppendRedactedQuery(std::string_view query, bool keep_values, BoundedText& out) {
   // Some readers separate parameters by ';' too: a secret behind one must not pass as part of another's value.
-  const std::string_view separators = keep_values ? "&;" : "&";
+  const auto is_separator = [keep_values](char c) { return c == '&' || (keep_values && c == ';'); };
   while (!out.cut()) {
-    const size_t end = std::min(query.find_first_of(separators), query.size());
+    const auto end = static_cast<size_t>(std::find_if(query.begin(), query.end(), is_separator) - query.begin());
     AppendElement(query.substr(0, end), keep_values, out);
     if (end == query.size()) return;
     out.Append(query[end]);

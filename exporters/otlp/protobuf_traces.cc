@@ -24,7 +24,7 @@ std::string_view View(const SpanId& id) { return {reinterpret_cast<const char*>(
 
 // `text` as protobuf may carry it.
 std::string_view Clean(const std::string& text, std::string& scratch) {
-  if (text.size() <= kMaxTextBytes && ValidUtf8Prefix(text) == text.size()) return text;
+  if (text.size() <= kMaxTextBytes && IsValidUtf8(text)) return text;
   scratch.clear();
   AppendUtf8(text, kMaxTextBytes, scratch);
   return scratch;
@@ -43,19 +43,18 @@ class Encoder final : public TraceEncoder {
     Body body = Measure(max_bytes);
     out.resize(total_);
     char* to = out.data();
-    for (const Group& group : groups_) to = PutGroup(to, group);
+    for (size_t i = 0; i < group_count_; ++i) to = PutGroup(to, groups_[i]);
     body.last = next_ == order_.size();
     return body;
   }
 
  private:
   struct Group {
-    uint64_t resource_id;
-    size_t first;  // of measured_
+    uint64_t resource_id = 0;
+    size_t first = 0;  // of measured_
     size_t count = 0;
     std::string resource;    // copied: the cache may start again within one body
     size_t spans_bytes = 0;  // all Span fields with tag and length
-    Group(uint64_t id, size_t first_span) : resource_id(id), first(first_span) {}
   };
   struct Measured {
     const Span* span;
@@ -94,17 +93,16 @@ class Encoder final : public TraceEncoder {
   // Chooses the spans of the next body, fills groups_, measured_ and total_, and advances next_ past them.
   Body Measure(size_t max_bytes) {
     Body body;
-    groups_.clear();
+    group_count_ = 0;
     measured_.clear();
     total_ = 0;
     size_t closed = 0;  // bytes of all groups but the last
     for (; next_ < order_.size(); ++next_) {
       const Span& span = order_.span(next_);
       const Measured measured = MeasureSpan(span);
-      Group fresh(order_.resource_id(next_), measured_.size());
-      const bool starts = groups_.empty() || groups_.back().resource_id != fresh.resource_id;
-      if (starts) fresh.resource = cache_.Get(span.resource.get());
-      Group& group = starts ? fresh : groups_.back();
+      const uint64_t resource_id = order_.resource_id(next_);
+      const bool starts = group_count_ == 0 || groups_[group_count_ - 1].resource_id != resource_id;
+      Group& group = starts ? FreshGroup(resource_id, span.resource.get()) : groups_[group_count_ - 1];
       const size_t before = starts ? total_ : closed;
       group.spans_bytes += wire::FieldSize(measured.bytes);
       const size_t total = before + wire::FieldSize(ResourceSpansSize(group));
@@ -119,9 +117,20 @@ class Encoder final : public TraceEncoder {
       measured_.push_back(measured);
       closed = before;
       total_ = total;
-      if (starts) groups_.push_back(std::move(fresh));
+      if (starts) ++group_count_;
     }
     return body;
+  }
+
+  // The one after the groups in use; its text is kept from body to body.
+  Group& FreshGroup(uint64_t resource_id, const Resource* resource) {
+    if (group_count_ == groups_.size()) groups_.emplace_back();
+    Group& group = groups_[group_count_];
+    group.resource_id = resource_id;
+    group.first = measured_.size();
+    group.count = group.spans_bytes = 0;
+    group.resource.assign(cache_.Get(resource));
+    return group;
   }
 
   char* PutGroup(char* to, const Group& group) {
@@ -171,7 +180,8 @@ class Encoder final : public TraceEncoder {
   ResourceCache cache_;
   ResourceOrder order_;
   size_t next_ = 0;
-  std::vector<Group> groups_;
+  std::vector<Group> groups_;  // the first `group_count_` are in use
+  size_t group_count_ = 0;
   std::vector<Measured> measured_;
   size_t total_ = 0;
   std::string scratch_;

@@ -80,5 +80,30 @@ TEST(Http1PlainHead, AgreesWithItsOraclesOnRandomHeads) {
   EXPECT_GT(taken, 600U);  // the generator must not have become useless
 }
 
+// Whichever way a head was read, no field of it is denied, and most absent ones are.
+TEST(Http1PlainHead, EveryFieldThatIsThereMayBeThere) {
+  std::mt19937 random(11);
+  size_t fields = 0, denied = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string head = RandomHead(random);
+    const size_t piece = i % 2 == 0 ? head.size() : 7;
+    Wire wire;
+    for (size_t at = 0; at < head.size(); at += piece) wire.Feed(head[0] == 'G' ? kC2s : kS2c, head.substr(at, piece));
+    wire.Close(head[0] == 'G' ? kC2s : kS2c);
+    for (const http1::Message& message : wire.messages()) {
+      for (const http1::FieldRef& field : message.fields) {
+        std::string name(message.Name(field));
+        for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+        ASSERT_TRUE(message.MayHave(name)) << Escape(head);
+        ASSERT_GE(message.HeaderCount(name), 1U) << Escape(head);
+        ++fields;
+      }
+      denied += message.MayHave("x-forwarded-for") ? 0U : 1U;
+    }
+  }
+  EXPECT_GT(fields, 1000U);
+  EXPECT_GT(denied, 500U);
+}
+
 }  // namespace
 }  // namespace wirespan::testing

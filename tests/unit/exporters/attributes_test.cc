@@ -24,7 +24,7 @@ TEST(AttributeList, GeneratedClassesReadWhatWasWritten) {
   list.Bool("yes", true);
   list.Bool("no", false);
   ProtoSpan span;
-  ASSERT_TRUE(span.ParseFromString(list.wire()));
+  ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));
   ASSERT_EQ(span.attributes_size(), 8);
   EXPECT_EQ(span.attributes(0).key(), "s");
   EXPECT_EQ(span.attributes(0).value().string_value(), "value");
@@ -47,7 +47,7 @@ TEST(AttributeList, ReaderAgreesWithGeneratedClassesOnRandomLists) {
     AttributeList list;
     maker.Attributes(list);
     ProtoSpan span;
-    ASSERT_TRUE(span.ParseFromString(list.wire()));
+    ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));
     ASSERT_EQ(span.SerializeAsString(), list.wire());
     ASSERT_EQ(static_cast<uint32_t>(span.attributes_size()), list.count());
     AttributeList::Reader reader(list);
@@ -93,11 +93,47 @@ TEST(AttributeList, KeysAndValuesBecomeValidUtf8) {
   list.String("k\xff", "v\xc3(");
   list.Int(std::string(1000, 'k'), 1);
   ProtoSpan span;
-  ASSERT_TRUE(span.ParseFromString(list.wire()));  // proto3 strings: parsing fails on bad UTF-8
+  ASSERT_TRUE(span.ParseFromString(std::string(list.wire())));  // proto3 strings: parsing fails on bad UTF-8
   EXPECT_EQ(span.attributes(0).key(), "k\uFFFD");
   EXPECT_EQ(span.attributes(0).value().string_value(), "v\uFFFD(");
   EXPECT_EQ(span.attributes(1).key().size(), 256U);
   EXPECT_EQ(list.dropped_bytes(), 0U);
+}
+
+// Around the sizes where a length no longer takes one byte, and where a value is not what it was.
+TEST(AttributeList, AConstantKeyGivesTheSameBytesAsAnyKey) {
+  for (const std::string_view filler : {"x", "\xc3\xa9", "\xff"}) {
+    for (size_t count = 0; count < 140; ++count) {
+      std::string value;
+      for (size_t i = 0; i < count; ++i) value += filler;
+      AttributeList constant, any;
+      const std::string_view kept = constant.String(ConstantKey{"http.route"}, value);
+      ASSERT_EQ(kept, constant.Find("http.route")->string_value);
+      any.String("http.route", value);
+      constant.Int(ConstantKey{"count"}, static_cast<int64_t>(count) - 70);
+      any.Int("count", static_cast<int64_t>(count) - 70);
+      ASSERT_EQ(constant.wire(), any.wire());
+      ASSERT_EQ(constant.count(), any.count());
+      ASSERT_EQ(constant.dropped_bytes(), any.dropped_bytes());
+      opentelemetry::proto::trace::v1::Span span;
+      ASSERT_TRUE(span.ParseFromString(std::string(constant.wire())));
+      ASSERT_EQ(span.SerializeAsString(), constant.wire());
+    }
+  }
+}
+
+TEST(AttributeList, CopiesAndMovesAreLists) {
+  AttributeList first;
+  first.String("a", std::string(200, 'v'));
+  AttributeList copy = first;
+  EXPECT_EQ(copy.wire(), first.wire());
+  const std::string bytes(first.wire());
+  AttributeList moved = std::move(first);
+  EXPECT_EQ(moved.wire(), bytes);
+  copy.Int("b", 2);
+  EXPECT_NE(copy.wire(), moved.wire());
+  moved = copy;
+  EXPECT_EQ(moved.wire(), copy.wire());
 }
 
 TEST(AttributeList, FindTakesTheFirstAndAppendKeepsTheOrder) {

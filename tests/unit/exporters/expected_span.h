@@ -19,7 +19,7 @@ inline std::string CleanText(const std::string& text) {
 
 inline opentelemetry::proto::trace::v1::Span ExpectedSpan(const Span& span) {
   opentelemetry::proto::trace::v1::Span out;
-  EXPECT_TRUE(out.ParseFromString(span.attributes.wire()));
+  EXPECT_TRUE(out.ParseFromString(std::string(span.attributes.wire())));
   out.set_trace_id(span.trace_id.data(), span.trace_id.size());
   out.set_span_id(span.span_id.data(), span.span_id.size());
   if (!IsZero(span.parent_span_id)) out.set_parent_span_id(span.parent_span_id.data(), span.parent_span_id.size());

@@ -38,6 +38,20 @@ TEST(Utf8, EveryCodePointIsReadBackAndSurrogatesAreNot) {
   }
 }
 
+TEST(Utf8, AsciiPrefixEndsAtTheFirstOtherByteWhereverItIs) {
+  for (size_t size = 0; size <= 40; ++size) {
+    std::string text(size, '\x7f');
+    ASSERT_EQ(AsciiPrefix(text), size);
+    for (size_t place = 0; place < size; ++place) {
+      text[place] = '\x80';
+      ASSERT_EQ(AsciiPrefix(text), place) << size;
+      ASSERT_FALSE(IsValidUtf8(text));
+      text[place] = '\0';
+      ASSERT_EQ(AsciiPrefix(text), size);
+    }
+  }
+}
+
 TEST(Utf8, AgreesWithProtobufOnRandomBytes) {
   std::mt19937_64 random(1);
   static constexpr uint8_t kBytes[] = {0x00, 0x41, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2,
@@ -48,6 +62,7 @@ TEST(Utf8, AgreesWithProtobufOnRandomBytes) {
     for (char& c : text) c = static_cast<char>(kBytes[random() % std::size(kBytes)]);
     const bool valid = google::protobuf::internal::IsStructurallyValidUTF8(text.data(), static_cast<int>(text.size()));
     ASSERT_EQ(ValidUtf8Prefix(text) == text.size(), valid) << testing::PrintToString(text);
+    ASSERT_EQ(IsValidUtf8(text), valid);
     valid_count += valid ? 1 : 0;
     std::string clean;
     ASSERT_EQ(AppendUtf8(text, std::numeric_limits<size_t>::max(), clean), text.size());
