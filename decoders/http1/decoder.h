@@ -25,7 +25,6 @@
 
 #include "decoders/http1/head_parser.h"
 #include "decoders/http1/message.h"
-#include "decoders/http1/message_pool.h"
 #include "decoders/http1/resync.h"
 
 namespace wirespan::decoders::http1 {
@@ -42,6 +41,7 @@ constexpr uint64_t AddBounded(uint64_t value, uint64_t size) {
 class Decoder {
  public:
   using Message = http1::Message;
+  using MessagePool = http1::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
   explicit Decoder(MessagePool* pool = nullptr) : pool_(pool) { sides_[Index(Direction::kServerToClient)].is_request = false; }

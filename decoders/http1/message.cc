@@ -17,6 +17,10 @@ size_t Message::HeaderCount(std::string_view name) const {
   return count;
 }
 
+size_t Message::BufferBytes() const {
+  return head.capacity() + trailer.capacity() + (fields.capacity() + trailers.capacity()) * sizeof(FieldRef);
+}
+
 void Message::Clear() {
   std::string head_buffer = std::move(head);
   std::string trailer_buffer = std::move(trailer);
