@@ -1,6 +1,6 @@
 #include "decoders/http1/message.h"
 
-#include "decoders/http1/characters.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 
