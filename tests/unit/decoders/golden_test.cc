@@ -1,4 +1,4 @@
-// Replays tests/golden/http1/*.md: what each connection's bytes must decode to, whole and at every split.
+// Replays tests/golden/PROTOCOL/*.md: what each connection's bytes must decode to, whole and at every split.
 //
 // A case is a heading, a ```wire block and a ```messages block. Lines of a wire block: `c2s TEXT` or `s2c TEXT` (consecutive
 // lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
@@ -105,31 +105,35 @@ std::vector<GoldenCase> ReadCases(const std::filesystem::path& path) {
   return cases;
 }
 
-TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
+// At least so many files and cases, all of them whole and at every split.
+template <typename Decoder>
+void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_cases) {
   size_t files = 0;
   size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/http1")) {
+  for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/" + protocol)) {
     if (entry.path().extension() != ".md") continue;
     ++files;
     for (const GoldenCase& golden : ReadCases(entry.path())) {
       ++count;
       ASSERT_FALSE(golden.script.empty()) << golden.name;
-      EXPECT_EQ(RunWhole(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
+      EXPECT_EQ(RunWhole<Decoder>(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
       size_t bytes = 0;
       for (const Happening& happening : golden.script) bytes += happening.bytes.size();
       if (bytes < 4000) {
-        ExpectSameAtEverySplit(golden.script, golden.name);
+        ExpectSameAtEverySplit<Decoder>(golden.script, golden.name);
       } else {  // too long for every split: pieces of some sizes
         for (const size_t size : {size_t{1}, size_t{7}, size_t{1460}, size_t{4096}}) {
-          ASSERT_EQ(RunInPieces(golden.script, size), golden.expected) << golden.name << " in pieces of " << size;
+          ASSERT_EQ(RunInPieces<Decoder>(golden.script, size), golden.expected) << golden.name << " in pieces of " << size;
         }
       }
     }
   }
-  EXPECT_GE(files, 8U);
-  EXPECT_GE(count, 64U);
-  std::cout << files << " golden files, " << count << " cases\n";
+  EXPECT_GE(files, least_files);
+  EXPECT_GE(count, least_cases);
+  std::cout << protocol << ": " << files << " golden files, " << count << " cases\n";
 }
+
+TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::http1::Decoder>("http1", 8, 64); }
 
 }  // namespace
 }  // namespace wirespan::testing
