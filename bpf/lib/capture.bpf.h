@@ -211,8 +211,9 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	return 0;
 }
 
-/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends. */
-#define TAIL_BYTES 8
+/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
+ * (with a record of 16 bytes). */
+#define TAIL_BYTES 16
 
 static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target,
 				     struct connection *connection, struct sock *sk)
