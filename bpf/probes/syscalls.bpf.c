@@ -181,9 +181,12 @@ static __always_inline int is_watched(long id)
 	return (config.features & WS_FEATURE_SYSCALL_IO) && is_io(id);
 }
 
-/* The last close of a unix socket is its end; TCP's ends are told by its state machine. */
-static __always_inline void enter_close(__s32 fd)
+/* The last close of a unix socket is its end; TCP's ends are told by its state machine. What was read there and is not
+ * answered will never be: it is not open beside what the thread reads next (PHP reads the rest of a request behind its
+ * answer, and closes). */
+static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 {
+	struct thread_state *thread = current_thread();
 	struct connection *connection;
 	struct socket_ref ref;
 	__u64 key;
@@ -191,7 +194,11 @@ static __always_inline void enter_close(__s32 fd)
 	socket_of_fd(fd, &ref);
 	key = (__u64)ref.sock;
 	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
-	if (!connection || !connection->is_unix || connection->inode != ref.inode || !is_last_reference(ref.file))
+	if (!connection || connection->inode != ref.inode || !is_last_reference(ref.file))
+		return;
+	if (thread && connection->role == WS_ROLE_SERVER && connection->current)
+		mark_acted(connection, thread, target);
+	if (!connection->is_unix)
 		return;
 	if (connection->is_announced) {
 		end_stream(ref.inode, WS_SEND, (__u32)connection->sent_bytes);
@@ -229,7 +236,7 @@ static __always_inline int enter_call(struct ws_target *target, long id, const s
 	struct socket_ref ref;
 
 	if (id == NR_close) {
-		enter_close((__s32)arguments->value[0]);
+		enter_close(target, (__s32)arguments->value[0]);
 		return 0;
 	}
 	thread = current_thread();
