@@ -32,12 +32,6 @@ namespace wirespan::decoders::http1 {
 inline constexpr size_t kMaxPipelined = 64;                 // unanswered requests whose kind is remembered; beyond: it is unknown
 inline constexpr size_t kMaxHeldBytes = size_t{16} * 1024;  // sent after an unanswered upgrade; beyond: decoded as HTTP
 
-// Positions and lengths end here instead of wrapping round; a direction whose gaps lead here is kPoisoned.
-inline constexpr uint64_t kMaxPosition = uint64_t{1} << 63U;
-constexpr uint64_t AddBounded(uint64_t value, uint64_t size) {
-  return value < kMaxPosition && size < kMaxPosition - value ? value + size : kMaxPosition;
-}
-
 class Decoder {
  public:
   using Message = http1::Message;

@@ -2,15 +2,19 @@
 //
 // A case is a heading, a ```wire block and a ```messages block. Lines of a wire block: `c2s TEXT` or `s2c TEXT` (consecutive
 // lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
-// DIR N`, `end DIR` (a call of the program ended here), `close DIR`. A messages block holds the lines of
+// DIR N`, `end DIR` (a call of the program ended here), `close DIR`, `hex DIR DIGITS`; for FastCGI `begin ID ROLE FLAGS`, `params
+// ID NAME=VALUE...`, `empty-params ID`, `stdin ID TEXT`, `stdout ID TEXT`, `stderr ID TEXT`, `end-request ID APPLICATION
+// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out). A messages block holds the lines of
 // tests/unit/decoders/harness.h.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "tests/unit/decoders/fastcgi_records.h"
 #include "tests/unit/decoders/harness.h"
 
 namespace wirespan::testing {
@@ -60,7 +64,35 @@ void AddBytes(Script& script, Direction dir, std::string bytes) {
   }
 }
 
+// One record of a FastCGI connection; nullopt: the line says something else.
+std::optional<Happening> ReadRecordLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string word;
+  int id = 0;
+  int first = 0;
+  int second = 0;
+  words >> word >> id;
+  const auto text = [&] {
+    const size_t at = line.find(' ', word.size() + 1);
+    return at == std::string::npos ? std::string() : Unescape(std::string_view(line).substr(at + 1));
+  };
+  if (word == "begin" && words >> first >> second) return Bytes(kC2s, BeginRequest(id, first, second));
+  if (word == "end-request" && words >> first >> second) return Bytes(kS2c, EndRequest(id, static_cast<unsigned>(first), second));
+  if (word == "empty-params") return Bytes(kC2s, Record(4, id, ""));
+  if (word == "stdin") return Bytes(kC2s, Stdin(id, text()));
+  if (word == "stdout") return Bytes(kS2c, Stdout(id, text()));
+  if (word == "stderr") return Bytes(kS2c, Record(7, id, text()));
+  if (word != "params") return std::nullopt;
+  std::string content;
+  for (std::string pair; words >> pair;) {
+    const size_t equals = pair.find('=');
+    content += Pair(pair.substr(0, equals), Unescape(std::string_view(pair).substr(equals + 1)));
+  }
+  return Bytes(kC2s, Record(4, id, content));
+}
+
 void ReadWireLine(const std::string& line, Script& script) {
+  if (const std::optional<Happening> record = ReadRecordLine(line)) return AddBytes(script, record->direction, record->bytes);
   std::istringstream words(line);
   std::string word;
   std::string name;
@@ -81,6 +113,13 @@ void ReadWireLine(const std::string& line, Script& script) {
     words >> text;
     std::string bytes;
     for (; count > 0; --count) bytes += Unescape(text);
+    return AddBytes(script, direction(name), bytes);
+  }
+  if (word == "hex") {
+    std::string digits;
+    words >> name >> digits;
+    std::string bytes;
+    for (size_t at = 0; at + 1 < digits.size(); at += 2) bytes += static_cast<char>(std::stoi(digits.substr(at, 2), nullptr, 16));
     return AddBytes(script, direction(name), bytes);
   }
   AddBytes(script, direction(word), line.size() > 4 ? Unescape(std::string_view(line).substr(4)) : "");
@@ -134,6 +173,10 @@ void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_
 }
 
 TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::http1::Decoder>("http1", 8, 64); }
+
+TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
+  ExpectGolden<decoders::fastcgi::Decoder>("fastcgi", 5, 30);
+}
 
 }  // namespace
 }  // namespace wirespan::testing
