@@ -219,14 +219,17 @@ static __always_inline int emit_tail(struct thread_state *thread, struct ws_targ
 				     struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
+	__u32 wanted = TAIL_BYTES;
 
 	if (operation->memory == MEMORY_NONE)
 		return emit_empty(thread, target, connection, sk);
-	operation->skipped = operation->total > TAIL_BYTES ? operation->total - TAIL_BYTES : 0;
+	if (operation->total < wanted)
+		wanted = (__u32)operation->total; /* what lies behind is not of this call */
+	operation->skipped = operation->total - wanted;
 	if (operation->memory == MEMORY_BUFFER)
-		emit_buffer_256(thread, target, connection, sk, TAIL_BYTES);
+		emit_buffer_256(thread, target, connection, sk, wanted);
 	else
-		emit_segments_1024(thread, target, connection, sk, TAIL_BYTES);
+		emit_segments_1024(thread, target, connection, sk, wanted);
 	operation->skipped = 0;
 	return 0;
 }
