@@ -175,7 +175,7 @@ void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_
 TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::http1::Decoder>("http1", 8, 64); }
 
 TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
-  ExpectGolden<decoders::fastcgi::Decoder>("fastcgi", 5, 30);
+  ExpectGolden<decoders::fastcgi::Decoder>("fastcgi", 6, 56);
 }
 
 }  // namespace
