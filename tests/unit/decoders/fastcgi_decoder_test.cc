@@ -32,7 +32,7 @@ std::vector<Message> Decoded(const std::string& client, const std::string& serve
 
 TEST(FastCgiDecoder, LengthsOfFourBytesAreReadEverywhere) {
   const std::string content = Pair("REQUEST_METHOD", "PUT", true) + Pair("X", std::string(300, 'x')) + Pair("REQUEST_URI", "/u");
-  const auto messages = Decoded(BeginRequest(1) + Record(4, 1, content) + Record(4, 1, ""));
+  const auto messages = Decoded(BeginRequest(1) + RecordOf(4, 1, content) + RecordOf(4, 1, ""));
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_EQ(messages[0].method(), "PUT");
   EXPECT_EQ(messages[0].Get(Parameter::kRequestUri), "/u");
@@ -41,7 +41,7 @@ TEST(FastCgiDecoder, LengthsOfFourBytesAreReadEverywhere) {
 
 TEST(FastCgiDecoder, EmptyNamesAndValuesAreParametersToo) {
   const std::string content = Pair("", "") + Pair("", "x") + Pair("QUERY_STRING", "") + Pair("REQUEST_METHOD", "GET");
-  const auto messages = Decoded(BeginRequest(1) + Record(4, 1, content) + Record(4, 1, ""));
+  const auto messages = Decoded(BeginRequest(1) + RecordOf(4, 1, content) + RecordOf(4, 1, ""));
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_TRUE(messages[0].Has(Parameter::kQueryString));
   EXPECT_FALSE(messages[0].Has(Parameter::kRequestUri));
@@ -51,7 +51,7 @@ TEST(FastCgiDecoder, EmptyNamesAndValuesAreParametersToo) {
 TEST(FastCgiDecoder, ALengthBeyondTheParametersIsAmbiguousAndTheNextRequestIsNot) {
   std::string content = Pair("REQUEST_METHOD", "GET");
   content += std::string("\x04\xff\xff\xff\xff", 5) + "NAMEvalue";
-  const auto messages = Decoded(BeginRequest(1) + Record(4, 1, content) + Record(4, 1, "") + Stdin(1, "") + Request(1, kGet));
+  const auto messages = Decoded(BeginRequest(1) + RecordOf(4, 1, content) + RecordOf(4, 1, "") + Stdin(1, "") + Request(1, kGet));
   ASSERT_EQ(messages.size(), 2U);
   EXPECT_EQ(messages[0].incomplete, Incomplete::kAmbiguous);
   EXPECT_EQ(messages[1].incomplete, Incomplete::kNo);
@@ -83,8 +83,8 @@ TEST(FastCgiDecoder, EveryParameterThatIsKeptIsFoundByItsName) {
 TEST(FastCgiDecoder, LongValuesAreCutOrLeftOutAndSayIt) {
   const std::string uri = "/" + std::string(20000, 'u');
   const auto messages =
-      Decoded(BeginRequest(1) + Record(4, 1, PairsOf({{"REQUEST_URI", uri}, {"HTTP_HOST", std::string(20000, 'h')}})) +
-              Record(4, 1, PairsOf({{"REQUEST_METHOD", "GET"}})) + Record(4, 1, ""));
+      Decoded(BeginRequest(1) + RecordOf(4, 1, PairsOf({{"REQUEST_URI", uri}, {"HTTP_HOST", std::string(20000, 'h')}})) +
+              RecordOf(4, 1, PairsOf({{"REQUEST_METHOD", "GET"}})) + RecordOf(4, 1, ""));
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_TRUE(messages[0].truncated);
   EXPECT_EQ(messages[0].Get(Parameter::kRequestUri), uri.substr(0, decoders::fastcgi::kMaxValueBytes));
@@ -124,7 +124,7 @@ TEST(FastCgiDecoder, ARequestIsToldWhenItsParametersEnd) {
   decoder.Decode(kC2s, AsBytes(std::string_view(begin).substr(begin.size() - 1)), out);
   ASSERT_NE(decoder.OpenMessage(kC2s), nullptr);
   EXPECT_EQ(decoder.OpenMessage(kC2s)->method(), "POST");
-  const std::string body = Record(5, 1, "12345", 3);
+  const std::string body = RecordOf(5, 1, "12345", 3);
   decoder.Decode(kC2s, AsBytes(std::string_view(body).substr(0, 10)), out);
   EXPECT_EQ(decoder.BodyLeft(kC2s), 6U);
   decoder.Decode(kC2s, AsBytes(std::string_view(body).substr(10)), out);
@@ -169,7 +169,7 @@ TEST(FastCgiDecoder, AfterAdriftTheCallerMayEndIt) {
   Decoder decoder;
   std::vector<Message> out;
   decoder.Decode(kC2s, AsBytes(Request(1, kGet)), out);
-  decoder.Decode(kS2c, AsBytes(Record(6, 1, kOk)), out);
+  decoder.Decode(kS2c, AsBytes(RecordOf(6, 1, kOk)), out);
   ASSERT_TRUE(decoder.OnGap(kS2c, 20, out));
   EXPECT_TRUE(decoder.Adrift(kS2c));
   EXPECT_TRUE(decoder.AnyAdrift());
@@ -188,7 +188,7 @@ TEST(FastCgiDecoder, OnlyWholeBeginningsAreFoundAgain) {
   EXPECT_EQ(MatchStart(BeginRequest(7, 4), kC2s), StartMatch::kNo);
   EXPECT_EQ(MatchStart(BeginRequest(7, 1, 2), kC2s), StartMatch::kNo);
   EXPECT_EQ(MatchStart(BeginRequest(0), kC2s), StartMatch::kNo);
-  EXPECT_EQ(MatchStart(Record(4, 1, "content"), kC2s), StartMatch::kNo);
+  EXPECT_EQ(MatchStart(RecordOf(4, 1, "content"), kC2s), StartMatch::kNo);
   EXPECT_EQ(MatchStart(Stdout(1, kOk), kS2c), StartMatch::kYes);
   EXPECT_EQ(MatchStart(Stdout(1, "\x89PNG"), kS2c), StartMatch::kNo);
   EXPECT_EQ(FindStart("xx\x01\x01\x01" + begin, kC2s), 5U);
@@ -202,9 +202,9 @@ TEST(FastCgiGuess, ABeginningMakesItCertain) {
       << "PHP reads so much";
   EXPECT_EQ(LikenessOf(kC2s, AsBytes(Stdin(1, ""))), Likeness::kTooShort);
   EXPECT_EQ(LikenessOf(kC2s, AsBytes(std::string_view("\x01", 1))), Likeness::kTooShort);
-  EXPECT_EQ(LikenessOf(kC2s, AsBytes(Record(9, 0, PairsOf({{"FCGI_MAX_CONNS", ""}})))), Likeness::kPossible);
+  EXPECT_EQ(LikenessOf(kC2s, AsBytes(RecordOf(9, 0, PairsOf({{"FCGI_MAX_CONNS", ""}})))), Likeness::kPossible);
   EXPECT_EQ(LikenessOf(kS2c, AsBytes(Stdout(1, kOk))), Likeness::kCertain);
-  EXPECT_EQ(LikenessOf(kS2c, AsBytes(Record(7, 1, "PHP message"))), Likeness::kPossible);
+  EXPECT_EQ(LikenessOf(kS2c, AsBytes(RecordOf(7, 1, "PHP message"))), Likeness::kPossible);
   EXPECT_EQ(LikenessOf(kS2c, AsBytes(EndRequest(1))), Likeness::kPossible);
 }
 
@@ -217,7 +217,7 @@ TEST(FastCgiGuess, OthersAreNot) {
   for (const std::string_view bytes : {"HTTP/1.1 200"sv, "\x01\x01\0\x01"sv, "\x01\x03\0\x01\0\x07"sv, "\x01\x06\0\0"sv}) {
     EXPECT_EQ(LikenessOf(kS2c, AsBytes(bytes)), Likeness::kNo);
   }
-  EXPECT_EQ(LikenessOf(kC2s, AsBytes(Record(4, 1, "pairs"))), Likeness::kNo) << "in the middle of a request";
+  EXPECT_EQ(LikenessOf(kC2s, AsBytes(RecordOf(4, 1, "pairs"))), Likeness::kNo) << "in the middle of a request";
 }
 
 }  // namespace

@@ -114,8 +114,8 @@ TEST(FastCgiMemory, EndlessParametersStayBounded) {
                                      {"HTTP_HOST", std::string(8000, 'h')},
                                      {"HTTP_B3", std::string(8000, 'b')},
                                      {"HTTP_X_" + std::string(9000, 'N'), std::string(9000, 'v')}});
-  for (int i = 0; i < 200; ++i) decoder.Decode(kC2s, AsBytes(Record(4, 1, pairs)), out);
-  decoder.Decode(kC2s, AsBytes(Record(4, 1, "")), out);
+  for (int i = 0; i < 200; ++i) decoder.Decode(kC2s, AsBytes(RecordOf(4, 1, pairs)), out);
+  decoder.Decode(kC2s, AsBytes(RecordOf(4, 1, "")), out);
   ASSERT_EQ(out.size(), 1U);
   EXPECT_TRUE(out[0].truncated);
   EXPECT_LE(out[0].text.size(), decoders::fastcgi::kMaxTextBytes);

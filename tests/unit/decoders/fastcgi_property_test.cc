@@ -28,7 +28,7 @@ class Generator {
     std::string records;
     while (!content.empty()) {
       const size_t size = std::min(content.size(), Below(OneIn(3) ? 12 : 400) + 1);
-      records += Record(type, id, content.substr(0, size), static_cast<int>(Below(OneIn(2) ? 8 : 256)));
+      records += RecordOf(type, id, content.substr(0, size), static_cast<int>(Below(OneIn(2) ? 8 : 256)));
       content.remove_prefix(size);
     }
     return records;
@@ -46,14 +46,14 @@ class Generator {
   void Exchange(int id, std::string& request, std::string& response) {
     const size_t body = OneIn(2) ? 0 : Below(900) + 1;
     request += BeginRequest(id, static_cast<int>(Below(3)) + 1, OneIn(2) ? 1 : 0);
-    request += Stream(4, id, Parameters(body)) + Record(4, id, "");
-    request += Stream(5, id, Bytes(body)) + Record(5, id, "");
-    if (asks_values && OneIn(5)) request += Record(9, 0, PairsOf({{"FCGI_MAX_REQS", ""}}));
+    request += Stream(4, id, Parameters(body)) + RecordOf(4, id, "");
+    request += Stream(5, id, Bytes(body)) + RecordOf(5, id, "");
+    if (asks_values && OneIn(5)) request += RecordOf(9, 0, PairsOf({{"FCGI_MAX_REQS", ""}}));
     std::string content = OneIn(2) ? "Status: " + std::to_string(200 + Below(400)) + "\r\n" : "";
     content += std::string("Content-type: text/html") + (OneIn(3) ? "\n\n" : "\r\n\r\n") + Bytes(Below(900));
     if (OneIn(4)) response += Stream(7, id, Bytes(Below(200)));
     response += Stream(6, id, content);
-    if (OneIn(2)) response += Record(6, id, "");
+    if (OneIn(2)) response += RecordOf(6, id, "");
     response += EndRequest(id, static_cast<unsigned>(Below(3)), OneIn(9) ? 2 : 0);
   }
 

@@ -44,7 +44,7 @@ std::string Rendering<decoders::fastcgi::Message>::Of(const decoders::fastcgi::M
   return line;
 }
 
-std::string Record(int type, int id, std::string_view content, int padding) {
+std::string RecordOf(int type, int id, std::string_view content, int padding) {
   std::string record = {1, static_cast<char>(type)};
   record += Number(static_cast<unsigned>(id), 2) + Number(static_cast<unsigned>(content.size()), 2);
   record += static_cast<char>(padding);
@@ -53,7 +53,7 @@ std::string Record(int type, int id, std::string_view content, int padding) {
 }
 
 std::string BeginRequest(int id, int role, int flags) {
-  return Record(1, id, Number(static_cast<unsigned>(role), 2) + static_cast<char>(flags) + std::string(5, '\0'));
+  return RecordOf(1, id, Number(static_cast<unsigned>(role), 2) + static_cast<char>(flags) + std::string(5, '\0'));
 }
 
 std::string Pair(std::string_view name, std::string_view value, bool long_form) {
@@ -68,17 +68,17 @@ std::string PairsOf(const Pairs& pairs) {
 
 std::string Params(int id, const Pairs& pairs) {
   const std::string content = PairsOf(pairs);
-  return Record(4, id, content, static_cast<int>((8 - content.size() % 8) % 8)) + Record(4, id, "");
+  return RecordOf(4, id, content, static_cast<int>((8 - content.size() % 8) % 8)) + RecordOf(4, id, "");
 }
 
-std::string Stdin(int id, std::string_view content) { return Record(5, id, content); }
+std::string Stdin(int id, std::string_view content) { return RecordOf(5, id, content); }
 std::string Stdout(int id, std::string_view content) {
-  return Record(6, id, content, static_cast<int>((8 - content.size() % 8) % 8));
+  return RecordOf(6, id, content, static_cast<int>((8 - content.size() % 8) % 8));
 }
 
 std::string EndRequest(int id, unsigned application_status, int protocol_status) {
   // PHP leaves in the reserved bytes whatever was there.
-  return Record(3, id, Number(application_status, 4) + static_cast<char>(protocol_status) + "bcd");
+  return RecordOf(3, id, Number(application_status, 4) + static_cast<char>(protocol_status) + "bcd");
 }
 
 std::string Request(int id, const Pairs& pairs, std::string_view body, int flags) {

@@ -19,7 +19,7 @@ struct Rendering<decoders::fastcgi::Message> {
   static std::string Of(const decoders::fastcgi::Message& message);
 };
 
-std::string Record(int type, int id, std::string_view content, int padding = 0);
+std::string RecordOf(int type, int id, std::string_view content, int padding = 0);
 std::string BeginRequest(int id, int role = 1, int flags = 0);
 // One name-value pair; `long_form`: four bytes for both lengths.
 std::string Pair(std::string_view name, std::string_view value, bool long_form = false);

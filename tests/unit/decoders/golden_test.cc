@@ -78,17 +78,17 @@ std::optional<Happening> ReadRecordLine(const std::string& line) {
   };
   if (word == "begin" && words >> first >> second) return Bytes(kC2s, BeginRequest(id, first, second));
   if (word == "end-request" && words >> first >> second) return Bytes(kS2c, EndRequest(id, static_cast<unsigned>(first), second));
-  if (word == "empty-params") return Bytes(kC2s, Record(4, id, ""));
+  if (word == "empty-params") return Bytes(kC2s, RecordOf(4, id, ""));
   if (word == "stdin") return Bytes(kC2s, Stdin(id, text()));
   if (word == "stdout") return Bytes(kS2c, Stdout(id, text()));
-  if (word == "stderr") return Bytes(kS2c, Record(7, id, text()));
+  if (word == "stderr") return Bytes(kS2c, RecordOf(7, id, text()));
   if (word != "params") return std::nullopt;
   std::string content;
   for (std::string pair; words >> pair;) {
     const size_t equals = pair.find('=');
     content += Pair(pair.substr(0, equals), Unescape(std::string_view(pair).substr(equals + 1)));
   }
-  return Bytes(kC2s, Record(4, id, content));
+  return Bytes(kC2s, RecordOf(4, id, content));
 }
 
 void ReadWireLine(const std::string& line, Script& script) {
