@@ -45,9 +45,9 @@ def ask_everything(talk, root, number):
     talk.ask("GET", f"{root}/s/200/last-{number}")
 
 
-def trace_php(workspace, over_unix):
+def trace_php(workspace, over_unix, *options):
     php, web = servers.php_fpm(workspace, over_unix)
-    tracer = Tracer.attach(workspace, [php.pid, web.pid])
+    tracer = Tracer.attach(workspace, [php.pid, web.pid], *options)
     with RawConnection(web.port) as connection:
         talk = Conversation(connection)
         for number in range(3):
@@ -96,3 +96,9 @@ def php_fpm_unix(workspace):
 def php_fpm_tcp(workspace):
     """The same over TCP."""
     check_attributes(trace_php(workspace, over_unix=False), "tcp")
+
+
+@case()
+def php_fpm_by_system_calls(workspace):
+    """The same where the kernel allows no other source than the system calls."""
+    check_attributes(trace_php(workspace, True, "--capture-source", "syscall"), "unix")
