@@ -181,9 +181,7 @@ static __always_inline int is_watched(long id)
 	return (config.features & WS_FEATURE_SYSCALL_IO) && is_io(id);
 }
 
-/* The last close of a unix socket is its end; TCP's ends are told by its state machine. What was read there and is not
- * answered will never be: it is not open beside what the thread reads next (PHP reads the rest of a request behind its
- * answer, and closes). */
+/* The last close of a unix socket is its end; TCP's ends are told by its state machine. */
 static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 {
 	struct thread_state *thread = current_thread();
@@ -196,8 +194,8 @@ static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
 	if (!connection || connection->inode != ref.inode || !is_last_reference(ref.file))
 		return;
-	if (thread && connection->role == WS_ROLE_SERVER && connection->current)
-		mark_acted(connection, thread, target);
+	if (thread)
+		close_exchange(thread, target, connection);
 	if (!connection->is_unix)
 		return;
 	if (connection->is_announced) {
