@@ -69,6 +69,12 @@ concept Decoder = requires(D d, const D c, std::span<const std::byte> bytes, Dir
   { c.Position(dir) } -> std::same_as<uint64_t>;
 };
 
+// Positions and lengths end here instead of wrapping round; a direction whose gaps lead here is never decoded again.
+inline constexpr uint64_t kMaxPosition = uint64_t{1} << 63U;
+constexpr uint64_t AddBounded(uint64_t value, uint64_t size) {
+  return value < kMaxPosition && size < kMaxPosition - value ? value + size : kMaxPosition;
+}
+
 inline constexpr size_t kResyncTail = 32;  // bytes kept at the end of a failed Resync, so that a start split there is found
 
 }  // namespace wirespan::decoders

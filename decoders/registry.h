@@ -7,6 +7,9 @@
 #include <variant>
 
 #include "decoders/decoder.h"
+#include "decoders/fastcgi/decoder.h"
+#include "decoders/fastcgi/guess.h"
+#include "decoders/fastcgi/span.h"
 #include "decoders/guess.h"
 #include "decoders/http1/decoder.h"
 #include "decoders/http1/guess.h"
@@ -23,13 +26,20 @@ struct Http1 {
   static constexpr auto kDescribe = &http1::Describe;
 };
 
+struct FastCgi {
+  static constexpr std::string_view kName = "fastcgi";
+  using Decoder = fastcgi::Decoder;
+  static constexpr auto kLikeness = &fastcgi::LikenessOf;
+  static constexpr auto kDescribe = &fastcgi::Describe;
+};
+
 template <typename... P>
 struct ProtocolList {
   static constexpr size_t kSize = sizeof...(P);
   using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
 };
 
-using Protocols = ProtocolList<Http1>;
+using Protocols = ProtocolList<Http1, FastCgi>;
 using AnyDecoder = Protocols::AnyDecoder;
 
 // Calls `visit(P{})` for each protocol, in the list's order.

@@ -59,6 +59,7 @@ inline constexpr AttributeName kNetworkProtocolName{"network.protocol.name"};
 inline constexpr AttributeName kNetworkProtocolVersion{"network.protocol.version", Measured::kVersion};
 inline constexpr AttributeName kThreadId{"thread.id"};
 // Ours
+inline constexpr AttributeName kWirespanFastcgiRole{"wirespan.fastcgi.role"};
 inline constexpr AttributeName kWirespanTimeToFirstByte{"wirespan.time_to_first_byte_ns"};
 inline constexpr AttributeName kWirespanOnCpu{"wirespan.on_cpu_ns"};
 inline constexpr AttributeName kWirespanRunDelay{"wirespan.run_delay_ns"};

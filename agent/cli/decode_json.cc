@@ -3,6 +3,7 @@
 namespace wirespan::cli {
 namespace {
 
+namespace fastcgi = decoders::fastcgi;
 namespace http1 = decoders::http1;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
@@ -77,5 +78,32 @@ Json FieldsOf(const http1::Message& message) {
 
 bool IsRequest(const http1::Message& message) { return message.is_request; }
 bool IsFinal(const http1::Message& message) { return message.status >= 200 || message.status == 101; }
+
+Json FieldsOf(const fastcgi::Message& message) {
+  Json fields = Json::object();
+  fields["request_id"] = message.request_id;
+  if (message.is_request) {
+    fields["role"] = static_cast<uint16_t>(message.role);
+    fields["keep_connection"] = message.keep_connection;
+    Json parameters = Json::array();
+    for (const fastcgi::FieldRef& field : message.fields) {
+      parameters.push_back({std::string(fastcgi::WireName(field.parameter)), BytesToText(message.Value(field))});
+    }
+    fields["parameters"] = std::move(parameters);
+    fields["aborted"] = message.aborted;
+  } else {
+    if (message.status_code != 0) fields["status"] = message.status_code;
+    if (message.ended) {
+      fields["application_status"] = message.application_status;
+      fields["protocol_status"] = static_cast<uint8_t>(message.protocol_status);
+    }
+  }
+  if (message.head_end != 0 && !message.body_length_unknown) fields["body_length"] = message.body_length;
+  fields["truncated"] = message.truncated;
+  return fields;
+}
+
+bool IsRequest(const fastcgi::Message& message) { return message.is_request; }
+bool IsFinal(const fastcgi::Message& message) { return !message.is_request; }
 
 }  // namespace wirespan::cli

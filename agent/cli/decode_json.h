@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "decoders/fastcgi/message.h"
 #include "decoders/http1/message.h"
 
 namespace wirespan::cli {
@@ -20,5 +21,9 @@ Json FieldsOf(const decoders::http1::Message& message);
 // A request, a final answer, or something in between (1xx) that answers nothing.
 bool IsRequest(const decoders::http1::Message& message);
 bool IsFinal(const decoders::http1::Message& message);
+
+Json FieldsOf(const decoders::fastcgi::Message& message);
+bool IsRequest(const decoders::fastcgi::Message& message);
+bool IsFinal(const decoders::fastcgi::Message& message);
 
 }  // namespace wirespan::cli

@@ -2,8 +2,8 @@
 // facts, spans and measurements that come of them. Shard's thread. Protocols that answer in order, like HTTP/1.
 //
 // Beside the contract of decoders/decoder.h the decoder must offer OpenMessage, OpenStart, Synced, Poisoned, BodyLeft, Adrift,
-// AnyAdrift, EndsHere and EndAdrift, and the message direction, is_request, incomplete, start, end and head_end (decoders/http1/
-// is the example).
+// AnyAdrift, EndsHere, EndAdrift and the type MessagePool, and the message direction, is_request, incomplete, start, end and
+// head_end (decoders/http1/ is the example).
 #pragma once
 
 #include <memory>
@@ -17,16 +17,6 @@
 #include "decoders/registry.h"
 
 namespace wirespan::pipeline {
-
-// The spare messages of a protocol's decoder.
-template <typename Protocol>
-struct MessagePoolOf {
-  using Type = typename Protocol::Pool;
-};
-template <>
-struct MessagePoolOf<decoders::Http1> {
-  using Type = decoders::http1::MessagePool;
-};
 
 // A response that is not the last one to its request (RFC 9110 15.2); 101 is.
 template <typename Message>
@@ -71,7 +61,7 @@ struct ProtocolMemory {
 
   explicit ProtocolMemory(size_t max_open) : exchanges(max_open) {}
 
-  typename MessagePoolOf<Protocol>::Type messages;
+  typename Decoder::MessagePool messages;
   typename Matcher::Pool exchanges;
   std::vector<Message> decoded;  // of the call in progress
 };

@@ -43,6 +43,7 @@ stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, 
   memory_->decoded.clear();
   // Undecided bytes before the gap cannot be told from it any more.
   const bool was_adrift = decoder_.AnyAdrift();
+  const bool had_cut = head_was_cut_;
   bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
   if (matcher_.pipelined() && decoder_.Adrift(dir)) {  // no turn would prove its end
     decoder_.EndAdrift(dir, false, memory_->decoded);
@@ -51,7 +52,8 @@ stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, 
   TakeMessages(dir, origin, stream, ExchangeEnd::kResponseNotSeen);
   NoteOpen(dir, origin, stream, stream.end() + size - 1);
   if (std::exchange(unmatched_, false)) return stream::FeedResult::kBroken;
-  const bool adrift = was_adrift || decoder_.AnyAdrift() || !decoder_.Synced(dir);
+  const bool is_cut = head_was_cut_ && !had_cut;  // a head may lose bytes and keep its framing: the caller is to know of it too
+  const bool adrift = was_adrift || is_cut || decoder_.AnyAdrift() || !decoder_.Synced(dir);
   if (absorbed) return adrift ? stream::FeedResult::kAdrift : stream::FeedResult::kFlowing;
   if (decoder_.Poisoned(dir)) return stream::FeedResult::kAmbiguous;
   losses().Add(Loss::kStreamGap);

@@ -153,11 +153,10 @@ trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionR
 }
 
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position) {
-  if (own == 0 || peer == 0 || role == ConnectionRole::kUnknown) return {};
-  const bool is_client = role == ConnectionRole::kClient;
+  const ConnectionId client = role == ConnectionRole::kClient ? own : peer;
+  if (client == 0 || role == ConnectionRole::kUnknown) return {};
   Input input(Domain::kUnix);
-  input.Number(is_client ? own : peer);
-  input.Number(is_client ? peer : own);
+  input.Number(client);
   input.Number(position);
   return KeyOf(key, input);
 }

@@ -32,7 +32,8 @@ Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes);
 // the request's first byte. `address` is as the end in `role` sees it; v4-mapped IPv6 and IPv4 are the same. Not known() where
 // the family is not IP or the role is unknown.
 trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position);
-// The same for a unix stream socket: the inodes of both ends and the position in the client's stream. Not known() without a peer.
+// The same for a unix stream socket: the inode of the client's end and the position in its stream. The client knows no inode of
+// the other end where it wrote before it was accepted. Not known() at a server without a peer.
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position);
 // Names an exchange alike at both ends of a TCP connection whatever addresses each end sees: by the sequence numbers of both
 // directions at the request's first byte. 64 bits tell it apart; it is for joining only, never for ids.

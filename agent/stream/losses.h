@@ -34,7 +34,7 @@ enum class Loss : uint8_t {
   kConnectionsFull,      // the table is full of busy connections: this one is not traced
   kConnectionEvicted,    // an idle connection was forgotten for a new one
   kUnknownProtocol,      // no decoder knows its bytes
-  kOtherProtocol,        // it left the protocol: Upgrade, CONNECT
+  kOtherProtocol,        // it left what is decoded: Upgrade, CONNECT, interleaved FastCGI requests
   kAmbiguousConnection,  // an ambiguous message: where later ones begin is not known
   kPairingConnection,    // it pipelines and lost bytes: see kPairingLost
   kUnknownConnection,    // data without an opening: traced, but without addresses

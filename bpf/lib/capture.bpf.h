@@ -211,21 +211,25 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	return 0;
 }
 
-/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends. */
-#define TAIL_BYTES 8
+/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
+ * (with a record of 16 bytes). */
+#define TAIL_BYTES 16
 
 static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target,
 				     struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
+	__u32 wanted = TAIL_BYTES;
 
 	if (operation->memory == MEMORY_NONE)
 		return emit_empty(thread, target, connection, sk);
-	operation->skipped = operation->total > TAIL_BYTES ? operation->total - TAIL_BYTES : 0;
+	if (operation->total < wanted)
+		wanted = (__u32)operation->total; /* what lies behind is not of this call */
+	operation->skipped = operation->total - wanted;
 	if (operation->memory == MEMORY_BUFFER)
-		emit_buffer_256(thread, target, connection, sk, TAIL_BYTES);
+		emit_buffer_256(thread, target, connection, sk, wanted);
 	else
-		emit_segments_1024(thread, target, connection, sk, TAIL_BYTES);
+		emit_segments_1024(thread, target, connection, sk, wanted);
 	operation->skipped = 0;
 	return 0;
 }

@@ -336,6 +336,15 @@ static __always_inline void store_token(struct thread_state *thread, struct ws_t
 		connection->stored_flags |= WS_DATA_STORED_DOUBTFUL;
 }
 
+/* CLOSE: what was read there and is not answered will never be: it is not open beside what the thread reads next (PHP
+ * reads the rest of a request behind its answer, and closes). */
+static __always_inline void close_exchange(struct thread_state *thread, struct ws_target *target,
+					   struct connection *connection)
+{
+	if (connection->role == WS_ROLE_SERVER && connection->current)
+		mark_acted(connection, thread, target);
+}
+
 /* CONNDONE: the thread goes on with what the connection was made for. */
 static __always_inline void finish_connect(struct thread_state *thread, struct connection *connection)
 {

@@ -201,8 +201,9 @@ static __always_inline int is_watched(long id)
 }
 
 /* The last close of a unix socket is its end; TCP's ends are told by its state machine. */
-static __always_inline void enter_close(__s32 fd)
+static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 {
+	struct thread_state *thread = current_thread();
 	struct connection *connection;
 	struct socket_ref ref;
 	__u64 key;
@@ -210,7 +211,11 @@ static __always_inline void enter_close(__s32 fd)
 	socket_of_fd(fd, &ref);
 	key = (__u64)ref.sock;
 	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
-	if (!connection || !connection->is_unix || connection->inode != ref.inode || !is_last_reference(ref.file))
+	if (!connection || connection->inode != ref.inode || !is_last_reference(ref.file))
+		return;
+	if (thread)
+		close_exchange(thread, target, connection);
+	if (!connection->is_unix)
 		return;
 	if (connection->is_announced) {
 		end_stream(ref.inode, WS_SEND, (__u32)connection->sent_bytes);
@@ -248,7 +253,7 @@ static __always_inline int enter_call(struct ws_target *target, long id, const s
 	struct socket_ref ref;
 
 	if (id == NR_close) {
-		enter_close((__s32)arguments->value[0]);
+		enter_close(target, (__s32)arguments->value[0]);
 		return 0;
 	}
 	thread = current_thread();

@@ -1,8 +1,8 @@
 // Messages whose framing a gap took: they go on until something other than their own bytes proves that they ended.
 #include <algorithm>
 
-#include "decoders/http1/characters.h"
 #include "decoders/http1/decoder.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

@@ -1,8 +1,8 @@
 // Bodies, the end of messages, gaps that framing absorbs, and which request a response answers (RFC 9112 6.3, 7.1, 9.3).
 #include <algorithm>
 
-#include "decoders/http1/characters.h"
 #include "decoders/http1/decoder.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

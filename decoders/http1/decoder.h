@@ -25,7 +25,6 @@
 
 #include "decoders/http1/head_parser.h"
 #include "decoders/http1/message.h"
-#include "decoders/http1/message_pool.h"
 #include "decoders/http1/resync.h"
 
 namespace wirespan::decoders::http1 {
@@ -33,15 +32,10 @@ namespace wirespan::decoders::http1 {
 inline constexpr size_t kMaxPipelined = 64;                 // unanswered requests whose kind is remembered; beyond: it is unknown
 inline constexpr size_t kMaxHeldBytes = size_t{16} * 1024;  // sent after an unanswered upgrade; beyond: decoded as HTTP
 
-// Positions and lengths end here instead of wrapping round; a direction whose gaps lead here is kPoisoned.
-inline constexpr uint64_t kMaxPosition = uint64_t{1} << 63U;
-constexpr uint64_t AddBounded(uint64_t value, uint64_t size) {
-  return value < kMaxPosition && size < kMaxPosition - value ? value + size : kMaxPosition;
-}
-
 class Decoder {
  public:
   using Message = http1::Message;
+  using MessagePool = http1::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
   explicit Decoder(MessagePool* pool = nullptr) : pool_(pool) { sides_[Index(Direction::kServerToClient)].is_request = false; }

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstring>
 
-#include "decoders/http1/characters.h"
 #include "decoders/http1/head_parser.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

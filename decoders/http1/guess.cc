@@ -1,7 +1,7 @@
 #include "decoders/http1/guess.h"
 
-#include "decoders/http1/characters.h"
 #include "decoders/http1/head_parser.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

@@ -1,6 +1,6 @@
 #include "decoders/http1/message.h"
 
-#include "decoders/http1/characters.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 
@@ -17,6 +17,10 @@ size_t Message::HeaderCount(std::string_view name) const {
   size_t count = 0;
   for (const FieldRef& field : fields) count += EqualsIgnoringCase(Name(field), name) ? 1U : 0U;
   return count;
+}
+
+size_t Message::BufferBytes() const {
+  return head.capacity() + trailer.capacity() + (fields.capacity() + trailers.capacity()) * sizeof(FieldRef);
 }
 
 void Message::Clear() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "decoders/decoder.h"
+#include "decoders/message_pool.h"
 
 namespace wirespan::decoders::http1 {
 
@@ -75,8 +76,11 @@ struct Message : MessageValues {
   std::string_view Header(std::string_view name) const;
   // How many fields of that name there are.
   size_t HeaderCount(std::string_view name) const;
-  // Back to the empty message; keeps the buffers.
+  // Back to the empty message; keeps the buffers, which take BufferBytes().
   void Clear();
+  size_t BufferBytes() const;
 };
+
+using MessagePool = decoders::MessagePool<Message>;
 
 }  // namespace wirespan::decoders::http1

@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "decoders/http1/block_scan.h"
-#include "decoders/http1/characters.h"
 #include "decoders/http1/head_parser.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

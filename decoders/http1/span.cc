@@ -1,35 +1,15 @@
 #include "decoders/http1/span.h"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
+#include <optional>
 
-#include "decoders/http1/characters.h"
-#include "decoders/http1/forwarded.h"
-#include "decoders/http1/target.h"
+#include "decoders/http_characters.h"
+#include "decoders/http_forwarded.h"
+#include "decoders/http_semantics.h"
+#include "decoders/http_target.h"
 
 namespace wirespan::decoders::http1 {
 namespace {
-
-constexpr std::array<std::string_view, 10> kKnownMethods = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                                            "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
-constexpr std::string_view kOtherMethod = "_OTHER";
-
-void DescribeMethod(const Message* request, AttributeSink& sink, Description& out) {
-  if (request == nullptr || request->method().empty()) {
-    out.name = "HTTP";
-    return;
-  }
-  const std::string_view method = request->method();
-  if (std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end()) {
-    out.name = method;
-    sink.String(semconv::kHttpRequestMethod, method);
-    return;
-  }
-  out.name = "HTTP";
-  sink.String(semconv::kHttpRequestMethod, kOtherMethod);
-  sink.String(semconv::kHttpRequestMethodOriginal, method);
-}
 
 std::string_view Scheme(const Target& target, const Forwarded& forwarded, const ExchangeContext& context) {
   if (!forwarded.scheme.empty()) return forwarded.scheme;
@@ -40,33 +20,12 @@ std::string_view Scheme(const Target& target, const Forwarded& forwarded, const 
 
 uint16_t DefaultPort(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
-void GiveServer(std::string_view address, uint16_t port, AttributeSink& sink) {
-  if (address.empty()) return;
-  sink.String(semconv::kServerAddress, address);
-  if (port != 0) sink.Int(semconv::kServerPort, port);
-}
-
-// Values may be folded over lines (RFC 9112 5.2): the folds become spaces.
-void GiveUserAgent(std::string_view value, AttributeSink& sink) {
-  if (value.empty()) return;
-  const bool is_folded = value.find('\n') != std::string_view::npos || value.find('\r') != std::string_view::npos;
-  if (!is_folded) return sink.String(semconv::kUserAgentOriginal, value);
-  BoundedText unfolded;
-  for (const char c : value.substr(0, 1024)) unfolded.Append(c == '\r' || c == '\n' ? ' ' : c);
-  sink.String(semconv::kUserAgentOriginal, unfolded.view());
-}
-
 // True: something was cut.
 bool DescribeServer(const Message& request, const Target& target, const ExchangeContext& context, AttributeSink& sink) {
-  const Forwarded forwarded = ReadForwarded(request);
-  bool cut = false;
+  const Forwarded forwarded = ReadForwarded({request.Header("forwarded"), request.Header("x-forwarded-for"),
+                                             request.Header("x-forwarded-host"), request.Header("x-forwarded-proto")});
   if (!target.path.empty()) sink.String(semconv::kUrlPath, target.path);
-  if (target.has_query) {
-    BoundedText query;
-    AppendRedactedQuery(target.query, context.keep_query_values, query);
-    sink.String(semconv::kUrlQuery, query.view());
-    cut = query.cut();
-  }
+  const bool cut = GiveQuery(target, context, sink);
   sink.String(semconv::kUrlScheme, Scheme(target, forwarded, context));
   // RFC 9112 3.2.2: an absolute-form target replaces the Host field.
   std::optional<Authority> host = forwarded.host;
@@ -142,44 +101,14 @@ void DescribeBody(const Message* message, bool may_have_body, const AttributeNam
   if (has_body) sink.Int(name, static_cast<int64_t>(message->body_length));
 }
 
-// What is missing of the exchange, as the messages or their caller know it; empty: nothing.
-std::string_view Missing(const Message* request, const Message* response, ExchangeEnd end) {
-  if (end != ExchangeEnd::kComplete) return Name(end);
-  if (request == nullptr || request->incomplete == Incomplete::kGap) return Name(ExchangeEnd::kRequestNotSeen);
-  if (response == nullptr || response->incomplete == Incomplete::kGap) return Name(ExchangeEnd::kResponseNotSeen);
-  if (response->incomplete == Incomplete::kClosed) return Name(ExchangeEnd::kResponseCut);
-  return request->incomplete == Incomplete::kClosed ? "request_cut" : "";
-}
-
-// Whether what is missing is a failure of the exchange, and not of the watching.
-bool IsFailure(std::string_view missing) {
-  return missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
-         missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited);
-}
-
-void DescribeOutcome(uint16_t status, std::string_view missing, SpanSide side, AttributeSink& sink, Description& out) {
-  const uint16_t first_error = side == SpanSide::kServer ? 500 : 400;
-  if (status != 0) sink.Int(semconv::kHttpResponseStatusCode, status);
-  if (status >= first_error) {
-    std::array<char, 5> digits;
-    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), status);
-    out.error_type.assign(digits.data(), end);
-  } else if (IsFailure(missing)) {
-    out.error_type = missing;
-  }
-  if (!out.error_type.empty()) {
-    out.status = SpanStatus::kError;
-    sink.String(semconv::kErrorType, out.error_type);
-  }
-  if (!missing.empty()) sink.String(semconv::kWirespanIncomplete, missing);
-}
+Incomplete StateOf(const Message* message) { return message == nullptr ? Incomplete::kGap : message->incomplete; }
 
 }  // namespace
 
 void Describe(const Message* request, const Message* response, const ExchangeContext& context, AttributeSink& sink,
               Description& out) {
   out.Clear();
-  DescribeMethod(request, sink, out);
+  GiveMethod(request != nullptr ? request->method() : std::string_view{}, sink, out);
   bool cut = (request != nullptr && request->truncated) || (response != nullptr && response->truncated);
   if (request != nullptr && !request->target().empty()) {
     const Target target = ParseTarget(request->target(), request->method() == "CONNECT");
@@ -189,7 +118,7 @@ void Describe(const Message* request, const Message* response, const ExchangeCon
     cut = cut || own_cut;
   }
   const uint16_t status = response != nullptr ? response->status : uint16_t{0};
-  DescribeOutcome(status, Missing(request, response, context.end), context.side, sink, out);
+  GiveOutcome(status, {}, MissingOf(StateOf(request), StateOf(response), context.end), context.side, sink, out);
   if (request != nullptr || response != nullptr) DescribeVersion(request, response, sink);
   const bool head = request != nullptr && request->method() == "HEAD";
   DescribeBody(request, true, semconv::kHttpRequestBodySize, sink);

@@ -2,8 +2,8 @@
 #include <tuple>
 #include <utility>
 
-#include "decoders/http1/characters.h"
 #include "decoders/http1/head_parser.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 namespace {

@@ -3,7 +3,18 @@
  * fails. */
 #include "lib/capture.bpf.h"
 
-enum step_kind { STEP_RECEIVE, STEP_SEND, STEP_WAIT, STEP_EVENTFD, STEP_CONNECT, STEP_FUTEX, STEP_ADD, STEP_COPY, STEP_CLASSIFY };
+enum step_kind {
+  STEP_RECEIVE,
+  STEP_SEND,
+  STEP_WAIT,
+  STEP_EVENTFD,
+  STEP_CONNECT,
+  STEP_FUTEX,
+  STEP_ADD,
+  STEP_COPY,
+  STEP_CLASSIFY,
+  STEP_CLOSE
+};
 
 /* Filled by the test. */
 volatile __u32 step;
@@ -85,6 +96,8 @@ int take_step(void* ctx __attribute__((unused))) {
       connection->turn_unsent = 0;
       connection->is_fresh = 0;
       left_stored = thread->operation.stored;
+    } else if (step == STEP_CLOSE) {
+      close_exchange(thread, target, connection);
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }

@@ -24,7 +24,7 @@
 
 namespace {
 
-enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify };
+enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify, kClose };
 
 struct SkeletonDeleter {
   void operator()(rules* skeleton) const { rules__destroy(skeleton); }
@@ -275,6 +275,21 @@ TEST_F(BpfRules, ExchangesThatHaveNotActedAreCountedAndTold) {
   const auto& call = Take(kSend, 200);
   EXPECT_TRUE(call.seen_flags & WS_DATA_OTHER_UNRESOLVED) << "exchange 100 was read in this turn and has not acted";
   EXPECT_EQ(call.left_unacted, 1);
+}
+
+TEST_F(BpfRules, WhatIsClosedUnansweredIsNotOpenAnyMore) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  Take(kReceive, 100);
+  EXPECT_EQ(Take(kClose, 100).left_unacted, 0);
+  EXPECT_EQ(Take(kClose, 100).left_unacted, 0) << "once";
+  Take(kReceive, 101);
+  const auto& call = Take(kSend, 200);
+  EXPECT_FALSE(call.seen_flags & WS_DATA_OTHER_UNRESOLVED);
+  EXPECT_EQ(call.left_parent, Token(101, 1));
+  EXPECT_EQ(call.left_unacted, 0);
+  EXPECT_EQ(Take(kClose, 101).left_unacted, 0) << "it had called";
 }
 
 TEST_F(BpfRules, TurnsAreCountedByChangesOfDirection) {

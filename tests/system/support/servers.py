@@ -4,7 +4,7 @@ import signal
 import sys
 
 from .compare import read_server_log
-from .workspace import PROGRAMS, Failure, accepts, free_port, require_program, wait_until
+from .workspace import PROGRAMS, Failure, Skip, accepts, free_port, require_program, wait_until
 
 REAL_PYTHON = os.path.realpath(sys.executable)
 
@@ -84,6 +84,7 @@ http {{
   log_format exact '$remote_port\\t$request_method\\t$request_uri\\t$http_user_agent\\t$request_length\\t$status';
   access_log {dir}/nginx.log exact; keepalive_requests 1000000; sendfile {sendfile}; large_client_header_buffers 8 64k;
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  {upstreams}
   server {{
     listen 127.0.0.1:{port} backlog=2048; root {dir}/www;
     location /s/200/ {{ return 200 "ok $request_uri\\n"; }}
@@ -96,13 +97,13 @@ http {{
 """
 
 
-def nginx(workspace, workers=1, extra="", sendfile="on"):
+def nginx(workspace, workers=1, extra="", sendfile="on", upstreams=""):
     binary = require_program("nginx")
     os.makedirs(workspace.path("www"), exist_ok=True)
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     config = workspace.write("nginx.conf", NGINX.format(dir=workspace.directory, port=port, workers=workers, extra=extra, user=user,
-                                                        sendfile=sendfile))
+                                                        sendfile=sendfile, upstreams=upstreams))
     return _listening(workspace, "nginx", port, [binary, "-p", workspace.directory, "-e", workspace.path("nginx.error.log"), "-c", config],
                       workspace.path("nginx.log"), signal.SIGQUIT)
 
@@ -167,3 +168,39 @@ def haproxy(workspace, backend):
     port = free_port()
     config = workspace.write("haproxy.cfg", HAPROXY.format(port=port, backend=backend))
     return _listening(workspace, "haproxy", port, [binary, "-db", "-f", config], None)
+
+
+PHP_FPM = """
+[global]
+daemonize = no
+pid = {dir}/php-fpm.pid
+error_log = {dir}/php-fpm.log
+[test]
+listen = {listen}
+listen.mode = 0666
+{user}
+pm = static
+pm.max_children = 2
+"""
+
+
+def php_fpm(workspace, over_unix):
+    """PHP-FPM, and nginx in front of it: /php/... over a connection for each request, /php/kept/... over kept ones."""
+    directory = "/usr/sbin"
+    names = sorted(name for name in os.listdir(directory) if name.startswith("php-fpm")) if os.path.isdir(directory) else []
+    if not names:
+        raise Skip("php-fpm is not installed")
+    require_program("nginx")
+    is_root = os.geteuid() == 0
+    port = 0 if over_unix else free_port()
+    listen = workspace.path("php.sock") if over_unix else f"127.0.0.1:{port}"
+    config = workspace.write("php-fpm.conf", PHP_FPM.format(dir=workspace.directory, listen=listen, user="user = root\ngroup = root" if is_root else ""))
+    process = workspace.start("php-fpm", [os.path.join(directory, names[-1]), "--nodaemonize", "--fpm-config", config,
+                                          *(["--allow-to-run-as-root"] if is_root else [])])
+    wait_until(lambda: os.path.exists(listen) if over_unix else accepts(port), "php-fpm's socket")
+    upstream = f"unix:{listen}" if over_unix else listen
+    common = f"include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME {PROGRAMS}/answer.php;"
+    web = nginx(workspace, extra=f"location /php/ {{ {common} fastcgi_pass {upstream}; }}\n"
+                                 f"location /php/kept/ {{ {common} fastcgi_keep_conn on; fastcgi_pass kept; }}",
+                upstreams=f"upstream kept {{ server {upstream}; keepalive 4; }}")
+    return Server(process, port, None, signal.SIGQUIT), web

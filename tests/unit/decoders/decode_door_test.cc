@@ -5,6 +5,7 @@
 
 #include "agent/cli/decode.h"
 #include "agent/cli/decode_json.h"
+#include "tests/unit/decoders/fastcgi_records.h"
 
 namespace wirespan::testing {
 namespace {
@@ -266,7 +267,22 @@ TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
   const Answer answer = RunDoor("", {"gopher", false, ""});
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_EQ(answer.output, "");
-  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1\n");
+  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi\n");
+}
+
+TEST(DecodeDoor, FastCgiIsDecodedWithoutDirectionsToo) {
+  const std::string request = Request(1, {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/a?b=c"}, {"HTTP_COOKIE", "secret"}});
+  const std::string response = Response(1, "Status: 404 Not Found\r\n\r\nnone");
+  const Answer named = RunDoor(Chunk("c2s", request) + Chunk("s2c", response), {"fastcgi", true, ""});
+  EXPECT_EQ(named.exit_code, 0) << named.errors;
+  EXPECT_EQ(named.output.find("secret"), std::string::npos);
+  ASSERT_EQ(named.lines.size(), 3U) << named.output;
+  EXPECT_EQ(named.lines[0]["fields"]["parameters"][1][1], "/a?b=c");
+  EXPECT_EQ(named.lines[1]["fields"]["status"], 404);
+  EXPECT_EQ(named.lines[2]["span"]["attributes"]["url.path"], "/a");
+  EXPECT_EQ(named.lines[2]["span"]["attributes"]["url.query"], "b=REDACTED");
+  const std::string unnamed = R"({"hex":")" + Hex(request) + "\"}\n" + R"({"hex":")" + Hex(response) + "\"}\n";
+  EXPECT_EQ(RunDoor(unnamed, {"fastcgi", true, "auto"}).output, named.output);
 }
 
 TEST(DecodeDoor, OutputThatCannotBeWrittenIsAFailure) {

@@ -1,16 +1,20 @@
-// Replays tests/golden/http1/*.md: what each connection's bytes must decode to, whole and at every split.
+// Replays tests/golden/PROTOCOL/*.md: what each connection's bytes must decode to, whole and at every split.
 //
 // A case is a heading, a ```wire block and a ```messages block. Lines of a wire block: `c2s TEXT` or `s2c TEXT` (consecutive
 // lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
-// DIR N`, `end DIR` (a call of the program ended here), `close DIR`. A messages block holds the lines of
+// DIR N`, `end DIR` (a call of the program ended here), `close DIR`, `hex DIR DIGITS`; for FastCGI `begin ID ROLE FLAGS`, `params
+// ID NAME=VALUE...`, `empty-params ID`, `stdin ID TEXT`, `stdout ID TEXT`, `stderr ID TEXT`, `end-request ID APPLICATION
+// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out). A messages block holds the lines of
 // tests/unit/decoders/harness.h.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "tests/unit/decoders/fastcgi_records.h"
 #include "tests/unit/decoders/harness.h"
 
 namespace wirespan::testing {
@@ -60,7 +64,35 @@ void AddBytes(Script& script, Direction dir, std::string bytes) {
   }
 }
 
+// One record of a FastCGI connection; nullopt: the line says something else.
+std::optional<Happening> ReadRecordLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string word;
+  int id = 0;
+  int first = 0;
+  int second = 0;
+  words >> word >> id;
+  const auto text = [&] {
+    const size_t at = line.find(' ', word.size() + 1);
+    return at == std::string::npos ? std::string() : Unescape(std::string_view(line).substr(at + 1));
+  };
+  if (word == "begin" && words >> first >> second) return Bytes(kC2s, BeginRequest(id, first, second));
+  if (word == "end-request" && words >> first >> second) return Bytes(kS2c, EndRequest(id, static_cast<unsigned>(first), second));
+  if (word == "empty-params") return Bytes(kC2s, RecordOf(4, id, ""));
+  if (word == "stdin") return Bytes(kC2s, Stdin(id, text()));
+  if (word == "stdout") return Bytes(kS2c, Stdout(id, text()));
+  if (word == "stderr") return Bytes(kS2c, RecordOf(7, id, text()));
+  if (word != "params") return std::nullopt;
+  std::string content;
+  for (std::string pair; words >> pair;) {
+    const size_t equals = pair.find('=');
+    content += Pair(pair.substr(0, equals), Unescape(std::string_view(pair).substr(equals + 1)));
+  }
+  return Bytes(kC2s, RecordOf(4, id, content));
+}
+
 void ReadWireLine(const std::string& line, Script& script) {
+  if (const std::optional<Happening> record = ReadRecordLine(line)) return AddBytes(script, record->direction, record->bytes);
   std::istringstream words(line);
   std::string word;
   std::string name;
@@ -81,6 +113,13 @@ void ReadWireLine(const std::string& line, Script& script) {
     words >> text;
     std::string bytes;
     for (; count > 0; --count) bytes += Unescape(text);
+    return AddBytes(script, direction(name), bytes);
+  }
+  if (word == "hex") {
+    std::string digits;
+    words >> name >> digits;
+    std::string bytes;
+    for (size_t at = 0; at + 1 < digits.size(); at += 2) bytes += static_cast<char>(std::stoi(digits.substr(at, 2), nullptr, 16));
     return AddBytes(script, direction(name), bytes);
   }
   AddBytes(script, direction(word), line.size() > 4 ? Unescape(std::string_view(line).substr(4)) : "");
@@ -105,30 +144,38 @@ std::vector<GoldenCase> ReadCases(const std::filesystem::path& path) {
   return cases;
 }
 
-TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
+// At least so many files and cases, all of them whole and at every split.
+template <typename Decoder>
+void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_cases) {
   size_t files = 0;
   size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/http1")) {
+  for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/" + protocol)) {
     if (entry.path().extension() != ".md") continue;
     ++files;
     for (const GoldenCase& golden : ReadCases(entry.path())) {
       ++count;
       ASSERT_FALSE(golden.script.empty()) << golden.name;
-      EXPECT_EQ(RunWhole(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
+      EXPECT_EQ(RunWhole<Decoder>(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
       size_t bytes = 0;
       for (const Happening& happening : golden.script) bytes += happening.bytes.size();
       if (bytes < 4000) {
-        ExpectSameAtEverySplit(golden.script, golden.name);
+        ExpectSameAtEverySplit<Decoder>(golden.script, golden.name);
       } else {  // too long for every split: pieces of some sizes
         for (const size_t size : {size_t{1}, size_t{7}, size_t{1460}, size_t{4096}}) {
-          ASSERT_EQ(RunInPieces(golden.script, size), golden.expected) << golden.name << " in pieces of " << size;
+          ASSERT_EQ(RunInPieces<Decoder>(golden.script, size), golden.expected) << golden.name << " in pieces of " << size;
         }
       }
     }
   }
-  EXPECT_GE(files, 8U);
-  EXPECT_GE(count, 64U);
-  std::cout << files << " golden files, " << count << " cases\n";
+  EXPECT_GE(files, least_files);
+  EXPECT_GE(count, least_cases);
+  std::cout << protocol << ": " << files << " golden files, " << count << " cases\n";
+}
+
+TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::http1::Decoder>("http1", 8, 64); }
+
+TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
+  ExpectGolden<decoders::fastcgi::Decoder>("fastcgi", 6, 56);
 }
 
 }  // namespace

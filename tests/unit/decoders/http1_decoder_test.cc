@@ -426,7 +426,7 @@ TEST(Http1Decoder, HugeGapsDoNotWrapRound) {
   EXPECT_FALSE(decoder.OnGap(kC2s, SIZE_MAX, out));
   ASSERT_EQ(out.size(), 1U);
   EXPECT_EQ(out[0].end, head.size() + 5);
-  EXPECT_EQ(decoder.Position(kC2s), decoders::http1::kMaxPosition);
+  EXPECT_EQ(decoder.Position(kC2s), decoders::kMaxPosition);
   EXPECT_TRUE(decoder.Poisoned(kC2s));
   EXPECT_EQ(decoder.Decode(kC2s, AsBytes(head), out).reason, "position_overflow");
 }

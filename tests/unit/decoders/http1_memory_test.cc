@@ -1,33 +1,9 @@
 // No byte beyond the input is read (a page without access follows it), and a warm decoder allocates nothing.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <cstring>
-#include <new>
 
 #include "tests/unit/decoders/harness.h"
-
-namespace {
-
-thread_local size_t allocation_count = 0;
-
-void* Allocate(size_t size) {
-  ++allocation_count;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(size_t size) { return Allocate(size); }
-void* operator new[](size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+#include "tests/unit/decoders/memory.h"
+#include "tests/unit/support/allocation_counter.h"
 
 namespace wirespan::testing {
 namespace {
@@ -44,30 +20,6 @@ constexpr std::string_view kRequest =
 constexpr std::string_view kResponse =
     "HTTP/1.1 200 OK\r\nServer: test\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n"
     "5\r\nhello\r\n0\r\nChecksum: 1\r\n\r\n";
-
-// Two pages, the second without access; text is put right before it.
-class GuardedBytes {
- public:
-  GuardedBytes() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-    void* memory = mmap(nullptr, 2 * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) std::abort();
-    base_ = static_cast<char*>(memory);
-    if (mprotect(base_ + page_, page_, PROT_NONE) != 0) std::abort();
-  }
-  ~GuardedBytes() { munmap(base_, 2 * page_); }
-  GuardedBytes(const GuardedBytes&) = delete;
-  GuardedBytes& operator=(const GuardedBytes&) = delete;
-
-  std::string_view Put(std::string_view text) {
-    char* at = base_ + page_ - text.size();
-    std::memcpy(at, text.data(), text.size());
-    return {at, text.size()};
-  }
-
- private:
-  size_t page_;
-  char* base_ = nullptr;
-};
 
 TEST(Http1Memory, NothingBeyondTheInputIsRead) {
   GuardedBytes guarded;
@@ -102,9 +54,9 @@ size_t AllocationsOf(std::string_view request, std::string_view response, size_t
     out.clear();
   };
   for (int warm = 0; warm < 10; ++warm) exchange();
-  const size_t before = allocation_count;
+  const size_t before = AllocationCount();
   for (int i = 0; i < 1000; ++i) exchange();
-  return allocation_count - before;
+  return AllocationCount() - before;
 }
 
 TEST(Http1Memory, AWarmDecoderAllocatesNothing) {
@@ -133,15 +85,15 @@ TEST(Http1Memory, AWarmDecoderThatLosesFramingAllocatesNothing) {
     EXPECT_EQ(decoder.Resync(kS2c, AsBytes(kResponse)), size_t{0});
   };
   for (size_t i = 0; i < 10; ++i) exchange(i);
-  const size_t before = allocation_count;
+  const size_t before = AllocationCount();
   for (size_t i = 0; i < 1000; ++i) exchange(i);
-  EXPECT_EQ(allocation_count - before, 0U);
+  EXPECT_EQ(AllocationCount() - before, 0U);
 }
 
 TEST(Http1Memory, TheCounterCounts) {  // else the test above could not fail
-  const size_t before = allocation_count;
+  const size_t before = AllocationCount();
   const auto text = std::make_unique<std::string>(1000, 'x');
-  EXPECT_GE(allocation_count - before, 2U) << text->size();
+  EXPECT_GE(AllocationCount() - before, 2U) << text->size();
 }
 
 TEST(Http1Memory, APoolKeepsNeitherGreatBuffersNorManyMessages) {

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "decoders/http1/span.h"
-#include "decoders/http1/target.h"
+#include "decoders/http_target.h"
 #include "tests/unit/decoders/harness.h"
 
 namespace wirespan::testing {
@@ -283,7 +283,7 @@ TEST(Http1Span, FoldedUserAgentsAreOneLine) {
 }
 
 TEST(Http1Target, AuthoritiesOfOddFormAreRefused) {
-  using decoders::http1::ParseAuthority;
+  using decoders::ParseAuthority;
   for (const std::string_view bad : {"", ":80", "@", "a:b@@h:1", "h:0", "h:65536", "h:1x", "h ost", "h;x", "h=x", "[::1",
                                      "[::1]x", "[zz]", "[::1]:x", "h/x", "\x01", "h:80:80"}) {
     EXPECT_FALSE(ParseAuthority(bad).has_value()) << bad;
@@ -294,8 +294,8 @@ TEST(Http1Target, AuthoritiesOfOddFormAreRefused) {
 }
 
 TEST(Http1Target, NumericAddresses) {
-  using decoders::http1::IsIpv4;
-  using decoders::http1::IsIpv6;
+  using decoders::IsIpv4;
+  using decoders::IsIpv6;
   for (const std::string_view good : {"0.0.0.0", "255.255.255.255", "10.1.2.3"}) EXPECT_TRUE(IsIpv4(good)) << good;
   for (const std::string_view bad :
        {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.4 ", "1..2.3", "-1.2.3.4", "1.2.3."}) {

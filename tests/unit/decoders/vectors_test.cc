@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/decode_json.h"
-#include "decoders/http1/target.h"
+#include "decoders/http_target.h"
 #include "tests/unit/decoders/harness.h"
 
 namespace wirespan::testing {
@@ -182,12 +182,11 @@ std::string CheckHttp1(const Json& test) {
 std::string CheckUrl(const Json& test) {
   const std::string text = FromHex(test["chunks"][0]["hex"]);
   const bool is_connect = test.value("context", Json::object()).value("is_connect", "0") == "1";
-  const decoders::http1::Target target = decoders::http1::ParseTarget(text, is_connect);
-  const bool names_host =
-      target.form == decoders::http1::TargetForm::kAbsolute || target.form == decoders::http1::TargetForm::kAuthority;
+  const decoders::Target target = decoders::ParseTarget(text, is_connect);
+  const bool names_host = target.form == decoders::TargetForm::kAbsolute || target.form == decoders::TargetForm::kAuthority;
   const Json& expected = test["expected"];
   if (!expected["error"].is_null()) {
-    const bool refused = (names_host && !target.authority) || target.form == decoders::http1::TargetForm::kOther;
+    const bool refused = (names_host && !target.authority) || target.form == decoders::TargetForm::kOther;
     return refused ? "" : "accepted";
   }
   const Json& parts = expected["components"];
@@ -221,7 +220,7 @@ std::string CheckObi(const Json& test) {
   const Json& expected = test["expected"];
   if (!expected.contains("want")) return "";  // a C string's end: not HTTP
   const std::string text = FromHex(test["chunks"][0]["hex"]);
-  return expected["want"] == decoders::http1::ParseTarget(text, false).path ? "" : "path";
+  return expected["want"] == decoders::ParseTarget(text, false).path ? "" : "path";
 }
 
 void RunFile(const std::string& file, std::string (*check)(const Json&), size_t at_least) {

@@ -1,6 +1,6 @@
 // BudgetTeller: the records that the kernel writes of a call where it copies at most a budget of bytes per turn
 // (bpf/lib/capture.bpf.h): pieces of up to 4096 bytes while the budget lasts, then one record for the rest of the call with its
-// last 8 bytes. Remembers which bytes of each direction were copied, so that a test knows what can be known.
+// last 16 bytes. Remembers which bytes of each direction were copied, so that a test knows what can be known.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace wirespan::testing {
 
-inline constexpr size_t kTailBytes = 8;
+inline constexpr size_t kTailBytes = 16;
 
 class BudgetTeller {
  public:

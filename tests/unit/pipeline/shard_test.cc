@@ -430,7 +430,8 @@ TEST(Shard, BothEndsOfAUnixConnectionHaveTheSameJoinKey) {
     std::memcpy(record.data(), &wire, sizeof(wire));
     return record;
   };
-  h.Feed({unix_opened(client, 12), unix_opened(server, 11), client.Request(Get("/u")), server.Request(Get("/u"))});
+  // The client wrote before it was accepted: the other end had no inode then.
+  h.Feed({unix_opened(client, 0), unix_opened(server, 11), client.Request(Get("/u")), server.Request(Get("/u"))});
   h.shard.Tick(client.now);
   ASSERT_EQ(h.facts.requests.size(), 2U);
   EXPECT_TRUE(h.facts.requests[0].join.known());

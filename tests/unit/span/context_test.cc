@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "decoders/fastcgi/message.h"
 #include "decoders/http1/message.h"
 
 namespace wirespan::span {
@@ -235,6 +236,27 @@ TEST(TraceContextReader, ReadsAnHttpMessageBeyondItsFirstKilobyteAndNotItsTraile
   add(message.head, message.fields, "Traceparent", kGood);
   EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNone);
   EXPECT_EQ(exporters::ToHex(context.trace_id), kTraceId);
+}
+
+TEST(TraceContextReader, ReadsTheParametersOfAFastCgiRequest) {
+  using decoders::fastcgi::Parameter;
+  decoders::fastcgi::Message message;
+  const auto add = [&message](Parameter parameter, std::string_view value) {
+    const auto at = static_cast<uint32_t>(message.text.size());
+    message.text += value;
+    message.fields.push_back({parameter, false, at, static_cast<uint32_t>(value.size())});
+  };
+  add(Parameter::kRequestMethod, "GET");
+  add(Parameter::kTracestate, "a=1");
+  TraceContextReader reader;
+  trace::IncomingContext context;
+  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNoTraceparent);
+  add(Parameter::kTraceparent, kGood);
+  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNone);
+  EXPECT_EQ(exporters::ToHex(context.trace_id), kTraceId);
+  EXPECT_EQ(context.trace_state, "a=1");
+  message.fields.back().contradicted = true;
+  EXPECT_NE(ParseTraceContext(message, reader, context), ContextReject::kNone);
 }
 
 TEST(TraceContextReader, AListOfFields) {

@@ -263,7 +263,7 @@ def php_fpm(workspace, backend):
     return start_nginx(workspace, backend, fastcgi=fastcgi, more=[process])
 
 
-add("php-fpm", php_fpm, recall=0.99, path="/run.php", why="between nginx and PHP-FPM runs FastCGI: without its spans the chain is cut there")
+add("php-fpm", php_fpm, recall=0.99, path="/run.php", quick=True)
 
 
 # --- captures that begin in mid-flight: nothing wrong, and right again once the first connections are known

@@ -1,11 +1,11 @@
-// Character classes of HTTP/1 (RFC 9110 5.6.2, RFC 9112 3.2) and text comparison without regard to case.
+// Character classes of HTTP (RFC 9110 5.6.2, RFC 9112 3.2) and text comparison without regard to case.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
 
-namespace wirespan::decoders::http1 {
+namespace wirespan::decoders {
 
 enum CharacterClass : uint8_t {
   kTokenChar = 1,   // tchar: methods and field names
@@ -57,4 +57,4 @@ constexpr bool IsToken(std::string_view text) {
   return !text.empty();
 }
 
-}  // namespace wirespan::decoders::http1
+}  // namespace wirespan::decoders

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-namespace wirespan::decoders::http1 {
+namespace wirespan::decoders {
 
 // host [ ":" port ], as a Host field or an authority-form target has it.
 struct Authority {
@@ -54,4 +54,4 @@ void AppendRedactedQuery(std::string_view query, bool keep_values, BoundedText& 
 bool IsIpv4(std::string_view text);
 bool IsIpv6(std::string_view text);
 
-}  // namespace wirespan::decoders::http1
+}  // namespace wirespan::decoders
