@@ -52,6 +52,16 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
 }
 
 ParseStep Decoder::InHeader(Side& s, std::string_view bytes, std::vector<Message>& out) {
+  if (s.header.size() == 0 && bytes.size() >= kHeaderBytes && s.header.TakeWhole(bytes, s.direction)) {
+    const RecordHeader header = s.header.header();
+    if (Refuse(s, header).empty() && stop_reason_.empty()) {
+      s.position += kHeaderBytes;
+      EnterRecord(s, header, out);
+      return {ParseStatus::kAdvanced, kHeaderBytes, {}};
+    }
+    stop_reason_ = {};  // said again below, at the byte where it is known
+    s.header.Begin();
+  }
   size_t used = 0;
   while (used < bytes.size()) {
     std::string_view refused;

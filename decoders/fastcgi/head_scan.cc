@@ -17,6 +17,7 @@ bool MayBeCut(Parameter parameter) {
 
 void ParameterScan::Feed(std::string_view bytes, Message& message) {
   while (!bytes.empty()) {
+    if (between_pairs() && TakeWholePair(bytes, message)) continue;
     if (part_ == Part::kNameLength || part_ == Part::kValueLength) {
       TakeLengthByte(static_cast<uint8_t>(bytes.front()), message);
       bytes.remove_prefix(1);
@@ -36,6 +37,23 @@ void ParameterScan::Feed(std::string_view bytes, Message& message) {
     if (left_ > 0) return;
     part_ == Part::kName ? EndName(message) : EndPair(message);
   }
+}
+
+// A pair with short lengths that stands at the beginning of `bytes` as a whole, as nearly all do: what the states below make of
+// it, byte by byte.
+bool ParameterScan::TakeWholePair(std::string_view& bytes, Message& message) {
+  if (bytes.size() < 2) return false;
+  const auto name_length = static_cast<uint8_t>(bytes[0]);
+  const auto value_length = static_cast<uint8_t>(bytes[1]);
+  const size_t size = size_t{2} + name_length + value_length;
+  if (((name_length | value_length) & 0x80U) != 0 || bytes.size() < size) return false;
+  if (const std::optional<Parameter> parameter = ParameterOf(bytes.substr(2, name_length))) {
+    BeginValue(*parameter, value_length, message);
+    message.text.append(bytes.substr(size - value_length, kept_left_));
+    EndPair(message);
+  }
+  bytes.remove_prefix(size);
+  return true;
 }
 
 // One byte, or four where the first has its highest bit set (3.4).
@@ -59,20 +77,21 @@ void ParameterScan::EndName(Message& message) {
   left_ = value_length_;
   kept_left_ = 0;
   parameter_ = Parameter::kCount;
-  const size_t room = kMaxTextBytes - std::min(kMaxTextBytes, message.text.size());
-  const size_t most = std::min(room, kMaxValueBytes);
   std::optional<Parameter> parameter;
   if (name_length_ <= kMaxNameBytes) parameter = ParameterOf(std::string_view(name_.data(), name_length_));
-  if (parameter) {
-    const bool fits = value_length_ <= most;
-    message.truncated = message.truncated || !fits;
-    if (fits || MayBeCut(*parameter)) {
-      parameter_ = *parameter;
-      kept_from_ = static_cast<uint32_t>(message.text.size());
-      kept_left_ = static_cast<uint32_t>(std::min<size_t>(value_length_, most));
-    }
-  }
+  if (parameter) BeginValue(*parameter, value_length_, message);
   if (left_ == 0) EndPair(message);
+}
+
+void ParameterScan::BeginValue(Parameter parameter, uint32_t length, Message& message) {
+  const size_t room = kMaxTextBytes - std::min(kMaxTextBytes, message.text.size());
+  const size_t most = std::min(room, kMaxValueBytes);
+  const bool fits = length <= most;
+  message.truncated = message.truncated || !fits;
+  const bool is_kept = fits || MayBeCut(parameter);
+  parameter_ = is_kept ? parameter : Parameter::kCount;
+  kept_from_ = static_cast<uint32_t>(message.text.size());
+  kept_left_ = is_kept ? static_cast<uint32_t>(std::min<size_t>(length, most)) : 0;
 }
 
 void ParameterScan::EndPair(Message& message) {

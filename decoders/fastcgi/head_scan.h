@@ -26,6 +26,9 @@ class ParameterScan {
  private:
   enum class Part : uint8_t { kNameLength, kValueLength, kName, kValue };
 
+  bool TakeWholePair(std::string_view& bytes, Message& message);
+  // The value of a parameter that is known comes next.
+  void BeginValue(Parameter parameter, uint32_t length, Message& message);
   void TakeLengthByte(uint8_t byte, Message& message);
   void EndName(Message& message);
   void EndPair(Message& message);

@@ -50,6 +50,26 @@ constexpr std::array<Names, kParameterCount> kNames = {{
 static_assert(std::all_of(kNames.begin(), kNames.end(),
                           [](const Names& names) { return !names.wire.empty() && names.wire.size() <= kMaxNameBytes; }));
 
+// The parameters by the length of their names, and where each length begins among them: a request has some thirty parameters, and
+// most are told from these by their length alone.
+struct ByLength {
+  std::array<uint8_t, kParameterCount> parameters{};
+  std::array<uint8_t, kMaxNameBytes + 2> first{};
+};
+constexpr ByLength SortByLength() {
+  ByLength sorted;
+  uint8_t count = 0;
+  for (size_t length = 0; length <= kMaxNameBytes; ++length) {
+    sorted.first[length] = count;
+    for (uint8_t i = 0; i < kParameterCount; ++i) {
+      if (kNames[i].wire.size() == length) sorted.parameters[count++] = i;
+    }
+  }
+  sorted.first[kMaxNameBytes + 1] = count;
+  return sorted;
+}
+constexpr ByLength kByLength = SortByLength();
+
 }  // namespace
 
 std::string_view WireName(Parameter parameter) { return kNames[static_cast<size_t>(parameter)].wire; }
@@ -57,10 +77,12 @@ std::string_view WireName(Parameter parameter) { return kNames[static_cast<size_
 std::string_view Name(Parameter parameter) { return kNames[static_cast<size_t>(parameter)].name; }
 
 std::optional<Parameter> ParameterOf(std::string_view wire_name) {
-  const auto* const found =
-      std::find_if(kNames.begin(), kNames.end(), [&](const Names& names) { return names.wire == wire_name; });
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<Parameter>(found - kNames.begin());
+  if (wire_name.size() > kMaxNameBytes) return std::nullopt;
+  for (size_t i = kByLength.first[wire_name.size()]; i < kByLength.first[wire_name.size() + 1]; ++i) {
+    const uint8_t parameter = kByLength.parameters[i];
+    if (kNames[parameter].wire == wire_name) return static_cast<Parameter>(parameter);
+  }
+  return std::nullopt;
 }
 
 }  // namespace wirespan::decoders::fastcgi

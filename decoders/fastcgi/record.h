@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "decoders/decoder.h"
@@ -69,13 +70,28 @@ class HeaderScan {
   RecordHeader header() const { return {type(), bytes_[6], Number(2), Number(4)}; }
   // False: no record of that direction continues so, and the byte is not taken. The reserved byte may hold anything.
   bool Take(uint8_t byte, Direction dir);
+  // The same of all eight bytes at the beginning of `bytes` (at least so many), where none is there yet. False: nothing is taken.
+  bool TakeWhole(std::string_view bytes, Direction dir);
 
  private:
+  bool IsWhole(Direction dir) const {
+    const bool has_body = type() == RecordType::kBeginRequest || type() == RecordType::kEndRequest;
+    return bytes_[0] == kVersion && IsTypeOf(bytes_[1], dir) && (Number(2) == 0) == IsManagement(type()) &&
+           (!has_body || Number(4) == kBodyBytes);
+  }
+
   uint16_t Number(size_t at) const { return static_cast<uint16_t>(bytes_[at] << 8U | bytes_[at + 1]); }
 
   uint8_t bytes_[kHeaderBytes] = {};
   size_t size_ = 0;
 };
+
+inline bool HeaderScan::TakeWhole(std::string_view bytes, Direction dir) {
+  std::memcpy(bytes_, bytes.data(), kHeaderBytes);
+  if (!IsWhole(dir)) return false;
+  size_ = kHeaderBytes;
+  return true;
+}
 
 inline bool HeaderScan::Take(uint8_t byte, Direction dir) {
   bytes_[size_] = byte;
