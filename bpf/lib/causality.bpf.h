@@ -290,6 +290,25 @@ static __always_inline void begin_receive(struct thread_state *thread, struct ws
 	activate_receive(thread, target, connection, sk);
 }
 
+/* RECV C that returns nothing, the end of the stream: who waits for it goes on, as with any part of a response (nginx
+ * answers only when a FastCGI server has closed). Not where the exchange is answered: so a pool finds out that a
+ * connection is gone. */
+static __always_inline void receive_end(struct thread_state *thread, struct ws_target *target, struct sock *sk,
+					__u64 inode)
+{
+	__u64 key = (__u64)sk;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+
+	if (!connection || connection->inode != inode || connection->role != WS_ROLE_CLIENT ||
+	    connection->last_direction != WS_RECEIVE || is_goroutine(thread->operation.runtime_id))
+		return;
+	if (!open_exchange(connection->parent, connection->parent_sock))
+		return;
+	thread->activity++;
+	count_response(thread, inode);
+	activate_receive(thread, target, connection, sk);
+}
+
 /* CONNECT in a goroutine: asked for by the exchange that this goroutine serves, or the one that started it to dial. */
 static __always_inline void store_token_of_goroutine(struct operation *operation, struct connection *connection)
 {

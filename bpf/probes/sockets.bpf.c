@@ -102,6 +102,7 @@ static __always_inline int leave_receive_call(int moved)
 		return 0;
 	if (moved == 0) {
 		finish_empty_receive(sk, inode);
+		receive_end(thread, target, sk, inode);
 		return 0;
 	}
 	connection = connection_of(sk, inode, -1);

@@ -420,6 +420,7 @@ static __always_inline void leave_receive(struct thread_state *thread, struct ws
 	}
 	if (moved == 0) {
 		finish_empty_receive(ref.sock, ref.inode);
+		receive_end(thread, target, ref.sock, ref.inode);
 		return;
 	}
 	connection = connection_of(ref.sock, ref.inode, operation->fd);

@@ -13,7 +13,8 @@ enum step_kind {
   STEP_ADD,
   STEP_COPY,
   STEP_CLASSIFY,
-  STEP_CLOSE
+  STEP_CLOSE,
+  STEP_RECEIVE_END
 };
 
 /* Filled by the test. */
@@ -98,6 +99,8 @@ int take_step(void* ctx __attribute__((unused))) {
       left_stored = thread->operation.stored;
     } else if (step == STEP_CLOSE) {
       close_exchange(thread, target, connection);
+    } else if (step == STEP_RECEIVE_END) {
+      receive_end(thread, target, (struct sock*)key, connection->inode);
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }

@@ -24,7 +24,7 @@
 
 namespace {
 
-enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify, kClose };
+enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify, kClose, kReceiveEnd };
 
 struct SkeletonDeleter {
   void operator()(rules* skeleton) const { rules__destroy(skeleton); }
@@ -290,6 +290,26 @@ TEST_F(BpfRules, WhatIsClosedUnansweredIsNotOpenAnyMore) {
   EXPECT_EQ(call.left_parent, Token(101, 1));
   EXPECT_EQ(call.left_unacted, 0);
   EXPECT_EQ(Take(kClose, 101).left_unacted, 0) << "it had called";
+}
+
+TEST_F(BpfRules, TheEndOfAResponseIsReadLikeTheRestOfIt) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  AddClient(201);
+  for (const uint64_t number : {0, 1}) {
+    Wait(-1);
+    Take(kReceive, 100 + number);
+    Take(kSend, 200 + number);
+  }
+  Wait(-1);
+  Take(kReceive, 200);
+  Wait(-1);
+  EXPECT_EQ(Take(kReceive, 201).left_active, Token(101, 1));
+  EXPECT_EQ(Take(kReceiveEnd, 200).left_active, Token(100, 1)) << "200's server has closed: its exchange goes on";
+  Take(kSend, 100);
+  EXPECT_EQ(Take(kReceiveEnd, 200).left_active, 0U) << "answered: nobody waits for it";
+  EXPECT_EQ(Take(kReceiveEnd, 100).left_active, 0U) << "the end of a request begins nothing";
 }
 
 TEST_F(BpfRules, TurnsAreCountedByChangesOfDirection) {
