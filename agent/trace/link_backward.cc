@@ -23,6 +23,7 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
     if (names_forward && call.forward == response.token) {
       ++counters_.agreements;
       Note(call, TrustMeter::Sign::kAgreement, now_ns);
+      if (response.loop_thread) Note(call, TrustMeter::Sign::kAnswerKept, now_ns);
       Verify(at, response.token, now_ns);
     } else if (response.several_reads && !names_forward && OthersOpen(call)) {
       // The answer may follow from a response that the thread read before; the one read last waits for its turn.

@@ -49,7 +49,7 @@ class TrustMeter {
     kSandwichKept,  // a call after the deadline that a read followed in its turn was verified
     kSandwichStrayed,
     kTimerAnswer,    // an answer after the deadline of a loop that had read nothing: timers answer here
-    kAnswerKept,     // an answer before the deadline followed the response of a call without another candidate
+    kAnswerKept,     // an answer followed the response of a call: of its own, or, before the deadline, of nobody's
     kContextKept,    // a goroutine or context answered one exchange while another was open
     kContextShared,  // one answered two exchanges that overlapped
     kCount,
