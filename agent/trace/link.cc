@@ -162,14 +162,18 @@ Ref LinkResolver::Open(const RequestSeen& request, uint64_t now_ns) {
   return RefOf(at);
 }
 
-Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t /*now_ns*/) {
+Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t now_ns) {
   const uint32_t* found = by_token_.Find({finished.token, finished.index});
   const uint32_t at = found != nullptr ? *found : Take(finished.token, finished.index, finished.role, finished.tgid);
   Slot& slot = slots_[at];
   if (!slot.request_seen) slot.opened_ns = finished.start_ns;
   if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
   slot.finished = true;
-  if (slot.role == ConnectionRole::kClient) NoteActivity(slot.tgid, finished.last_tid, finished.last_turn, finished.time_ns);
+  if (slot.role == ConnectionRole::kClient) {
+    NoteActivity(slot.tgid, finished.last_tid, finished.last_turn, finished.time_ns);
+    if (slot.loop_thread && finished.last_tid != 0 && finished.last_tid != slot.tid)
+      Note(slot, TrustMeter::Sign::kMigrated, now_ns);
+  }
   Uncharge(slot);
   Close(at);
   return RefOf(at);

@@ -159,6 +159,7 @@ class LinkResolver {
     uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
+    uint32_t tid = 0;                            // client: of the thread that wrote the request
     bool sandwiched = false;                     // reads followed in its turn: no timer made it, where those have a phase
     bool late_reuse = false;                     // its connection was reused after the thread had read another request
     bool by_timed_answer = false;                // `late`, by an answer that a timer may have given

@@ -65,6 +65,7 @@ bool LinkResolver::AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t
   if (!Alive(first) || slots_[first.slot].contradicted || slots_[first.slot].forward != token) return false;
   if (slots_[first.slot].candidate == Candidate::kNone) return false;
   Verify(first.slot, token, now_ns);
+  slots_[first.slot].indirect = true;
   for (uint32_t at = call; at != first.slot; at = slots_[at].after.slot) {
     Slot& slot = slots_[at];
     if (slot.late || slot.contradicted || slot.settled || slot.ambiguous || slot.process == kNone) continue;

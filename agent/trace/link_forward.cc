@@ -86,6 +86,7 @@ bool LinkResolver::IsTimers(const RequestSeen& request) {
 void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   slot.loop_thread = request.loop_thread;
+  slot.tid = request.thread.tid;
   slot.other_unresolved = request.other_unresolved;
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;

@@ -35,7 +35,7 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   const uint64_t doubts = contradictions + Count(Sign::kJuggled);
   trust.verify = doubts * 1000 > doubts + Count(Sign::kAgreement);
   trust.narrow = violations * 100 > violations + Count(Sign::kLink);
-  trust.spotless = doubts == 0 && violations == 0;
+  trust.spotless = doubts == 0 && violations == 0 && Count(Sign::kMigrated) == 0;
   trust.context_shared = Count(Sign::kContextShared) > 0;
   trust.context_proven = !trust.context_shared && Count(Sign::kContextKept) >= kContextProof;
   // So many agreements, and no call that only a timer can have made: the process works without timers.

@@ -12,7 +12,7 @@ namespace wirespan::trace {
 struct Trust {
   bool verify = false;   // V: more than 0.1 % contradictions: a forward link counts only if verified
   bool narrow = false;   // LX: more than 1 % violations: no sibling unions outside event loops
-  bool spotless = true;  // no contradiction and no violation in the window: links are exact
+  bool spotless = true;  // no contradiction, no violation, no migration in the window: links are exact
   // Calls that timers may have made have kept to their exchange often enough, never strayed, and none was seen that only a timer
   // can have made.
   bool timer_proven = false;
@@ -50,6 +50,7 @@ class TrustMeter {
     kSandwichStrayed,
     kTimerAnswer,    // an answer after the deadline of a loop that had read nothing: timers answer here
     kAnswerKept,     // an answer followed the response of a call: of its own, or, before the deadline, of nobody's
+    kMigrated,       // a loop wrote a call and another thread read its response: work wanders between loops
     kContextKept,    // a goroutine or context answered one exchange while another was open
     kContextShared,  // one answered two exchanges that overlapped
     kCount,

@@ -157,6 +157,29 @@ TEST(Belief, ReuseAfterAnotherReadIsBelievedOnceProven) {
   }
 }
 
+// Where work wanders between loops, as tokio's does, no link by what a thread did is exact.
+TEST(Belief, NothingIsExactWhereALoopsResponsesAreReadByAnotherThread) {
+  for (const bool wanders : {false, true}) {
+    Loop loop;
+    loop.Begin();
+    loop.thread.timer_due = false;
+    WorldThread other = loop.world.Thread(10, 11, true);
+    loop.ReadAndCall();
+    loop.world.Wait(wanders ? other : loop.thread);
+    loop.world.ClientReads(wanders ? other : loop.thread, loop.out);
+    loop.world.ServerAnswers(wanders ? other : loop.thread, loop.in);
+    loop.world.Wait(loop.thread);
+    const int call = loop.ReadAndCall();
+    loop.world.Wait(loop.thread);
+    loop.world.ClientReads(loop.thread, loop.out);
+    loop.world.ServerAnswers(loop.thread, loop.in);
+    const Outcome outcome = Assemble(loop.world);
+    EXPECT_EQ(outcome.ParentOf(Client(call)), Server(loop.root));
+    EXPECT_EQ(outcome.Find(Client(call))->link_confidence,
+              wanders ? exporters::LinkConfidence::kProbable : exporters::LinkConfidence::kExact);
+  }
+}
+
 // The first call's own exchange is not known (a timer may have made it), so the new connection remembers the call; the answer
 // after the second one's response proves both.
 TEST(Belief, AConnectionMadeForACallWhoseExchangeIsNotKnownIsItsSibling) {
