@@ -49,7 +49,7 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   trust.late_reuse_proven =
       Count(Sign::kLateReuseStrayed) == 0 && Count(Sign::kLateReuseKept) >= (calm ? kCalmSigns : kReuseProof);
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;
-  trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= kReuseProof;
+  trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= (calm ? kCalmSigns : kReuseProof);
   return trust;
 }
 

@@ -61,7 +61,7 @@ class TrustMeter {
   static constexpr uint64_t kReuseProof = 16;
   static constexpr uint64_t kTimerProof = 32;
   static constexpr uint64_t kCalmProof = 64;  // agreements, after which fewer signs are enough
-  static constexpr uint64_t kCalmSigns = 8;
+  static constexpr uint64_t kCalmSigns = 4;
   static constexpr uint64_t kSandwichProof = 16;
   static constexpr uint64_t kAnswerProof = 32;
   static constexpr uint64_t kContextProof = 16;
