@@ -66,6 +66,7 @@ struct Config {
   std::optional<status::ListenAddress> status_listen;  // /healthz, /readyz, /metrics; absent: nothing listens
   CaptureSource capture_source = CaptureSource::kAuto;
   ExistingConnections existing_connections = ExistingConnections::kAuto;
+  bool runtime_probes = true;  // uprobes in language runtimes that tell which request work was started for
   std::string log_level = "info";
   std::string log_format = "text";
   OtlpConfig otlp;

@@ -100,6 +100,8 @@ struct DataChunk {
   bool stored_doubtful = false;
   bool stored_timer = false;
   bool stored_sandwiched = false;
+  bool requester_known = false;  // WS_DATA_REQUESTER
+  bool requester_again = false;
   bool handed_over = false;
   bool copy_fault = false;
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`

@@ -53,6 +53,8 @@ void CopyFlags(uint32_t flags, DataChunk& out) {
   out.stored_doubtful = has(WS_DATA_STORED_DOUBTFUL);
   out.stored_timer = has(WS_DATA_STORED_TIMER);
   out.stored_sandwiched = has(WS_DATA_STORED_SANDWICHED);
+  out.requester_known = has(WS_DATA_REQUESTER);
+  out.requester_again = has(WS_DATA_REQUESTER_AGAIN);
   out.handed_over = has(WS_DATA_HANDED_OVER);
   out.copy_fault = has(WS_DATA_COPY_FAULT);
 }

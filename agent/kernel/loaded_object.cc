@@ -177,7 +177,7 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
     for (bpf_program* program : SocketPrograms(t, plan.io)) programs_.push_back(program);
   }
   for (bpf_program* program : {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state,
-                               t.progs.on_socket_destroyed}) {
+                               t.progs.on_socket_destroyed, t.progs.on_goroutine_start, t.progs.on_go_round_trip}) {
     programs_.push_back(program);
   }
   if (options.completion_wakes) programs_.push_back(t.progs.on_waking);
@@ -223,12 +223,18 @@ Result<void> LoadedObject::MakeRings(const TracerOptions& options) {
   return {};
 }
 
+// Attached to processes, when they are found to have that runtime.
+bool LoadedObject::IsOfRuntimes(const bpf_program* program) const {
+  const auto& p = skeleton_->progs;
+  return program == p.on_goroutine_start || program == p.on_go_round_trip;
+}
+
 Result<void> LoadedObject::Attach(const Plan& plan) {
   if (plan.waits == Mechanism::kTracepoint) {
     if (Result<void> done = AttachTracepoints(plan); !done.ok()) return done;
   }
   for (bpf_program* program : programs_) {
-    if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT) continue;
+    if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT || IsOfRuntimes(program)) continue;
     if (Result<void> done = AttachProgram(program); !done.ok()) return done;
   }
   return {};

@@ -60,6 +60,7 @@ class LoadedObject {
   Result<void> Load();
   Result<void> MakeRings(const TracerOptions& options);
   Result<void> Attach(const Plan& plan);
+  bool IsOfRuntimes(const bpf_program* program) const;
   Result<void> AttachProgram(bpf_program* program);
   Result<void> AttachTracepoints(const Plan& plan);
 

@@ -3,8 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace wirespan::kernel {
+
+// A place in a file that the process runs, where one of the kernel half's programs is called each time it is passed.
+struct RuntimeProbe {
+  enum class Kind : uint8_t { kGoroutineStart, kGoRoundTrip };
+  Kind kind = Kind::kGoroutineStart;
+  std::string file;  // below /proc/<pid>
+  uint64_t offset = 0;  // in the file
+  bool returns = false;  // called when the function that begins there returns
+  bool operator==(const RuntimeProbe&) const = default;
+};
 
 struct RuntimeLayout {
   enum class Kind : uint8_t { kGo = 1, kPython = 2 };
@@ -24,6 +36,7 @@ struct RuntimeLayout {
   uint32_t type_offset = 0;
   uint64_t interpreter_address = 0;
   uint64_t context_type = 0;
+  std::vector<RuntimeProbe> probes;
   bool operator==(const RuntimeLayout&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -14,6 +15,7 @@
 
 #include "agent/kernel/loaded_object.h"
 #include "agent/kernel/ring.h"
+#include "agent/kernel/runtime_probes.h"
 #include "bpf/shared/config.h"
 #include "bpf/tracer.skel.h"
 
@@ -65,7 +67,11 @@ class LoadedTracer final : public Tracer {
 
  public:
   LoadedTracer(std::unique_ptr<LoadedObject> object, Plan plan, std::vector<Attempt> failed, Existing existing)
-      : object_(std::move(object)), plan_(plan), failed_(std::move(failed)), existing_(std::move(existing)) {}
+      : object_(std::move(object)),
+        plan_(plan),
+        failed_(std::move(failed)),
+        existing_(std::move(existing)),
+        probes_(*object_->skeleton()) {}
 
   Result<void> OpenRings() {
     for (const UniqueFd& fd : object_->rings()) {
@@ -98,6 +104,7 @@ class LoadedTracer final : public Tracer {
   void RemoveTarget(uint32_t tgid) override {
     bpf_map_delete_elem(Fd(maps().targets), &tgid);
     bpf_map_delete_elem(Fd(maps().runtimes), &tgid);
+    probes_.Detach(tgid);
   }
   void RemoveAllTargets() override {
     uint32_t tgid = 0;
@@ -130,6 +137,15 @@ class LoadedTracer final : public Tracer {
     // Threads that found nothing look again.
     std::atomic_ref<uint32_t>(const_cast<uint32_t&>(object_->skeleton()->bss->runtime_generation)).fetch_add(1);
     return {};
+  }
+  Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) override { return probes_.Attach(tgid, probes); }
+  void DetachProbes(uint32_t tgid) override { probes_.Detach(tgid); }
+  size_t ShedProbes() override {
+    const auto births = [this](uint32_t tgid) {
+      ws_runtime runtime{};
+      return bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) == 0 ? uint64_t{runtime.births} : 0;
+    };
+    return probes_.Shed(births, std::chrono::steady_clock::now());
   }
 
   std::vector<uint32_t> Targets() const override {
@@ -273,6 +289,7 @@ class LoadedTracer final : public Tracer {
   Plan plan_;
   std::vector<Attempt> failed_;
   const Existing existing_;
+  RuntimeProbes probes_;
   std::vector<std::unique_ptr<Ring>> rings_;
 };
 

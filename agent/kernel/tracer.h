@@ -73,6 +73,12 @@ class Tracer {
   virtual bool IsTarget(uint32_t tgid) const = 0;
   // From now on the identities of what runs on the target's threads are read, until it execs or ends. Any thread.
   virtual Result<void> SetRuntime(uint32_t tgid, const RuntimeLayout& layout) = 0;
+  // Attaches the target's probes in place of those it has. The error names the first that could not be; the others are. The
+  // caller detaches them when the process ends or has another program: that waits for the kernel. Some milliseconds; any thread.
+  virtual Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) = 0;
+  virtual void DetachProbes(uint32_t tgid) = 0;
+  // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns of how many.
+  virtual size_t ShedProbes() = 0;
   virtual std::vector<uint32_t> Targets() const = 0;
 
   // Which of the two there is here, and for kProc why: "iterator: load: Operation not permitted", or that it was asked for.

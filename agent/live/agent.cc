@@ -151,7 +151,10 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
 
   agent->runtimes_ = std::make_unique<runtime::RuntimeWatch>(
       process::ProcFs(),
-      [self = agent.get()](uint32_t tgid, const kernel::RuntimeLayout& layout) { return self->TellRuntime(tgid, layout); },
+      runtime::RuntimeWatch::Told{
+          [self = agent.get()](uint32_t tgid, const kernel::RuntimeLayout& layout) { return self->TellRuntime(tgid, layout); },
+          [self = agent.get()](uint32_t tgid) { self->tracer_->DetachProbes(tgid); },
+          [self = agent.get()] { self->probes_shed_.fetch_add(self->tracer_->ShedProbes(), std::memory_order_relaxed); }},
       config.bounds.max_targets);
 
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
@@ -180,6 +183,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
                         agent->recorder_.get(),
                         agent->live_targets_,
                         [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); },
+                        [self = agent.get()](uint32_t tgid) { self->runtimes_->Forget(tgid); },
                         [self = agent.get()](uint32_t from, std::span<const std::byte> record) {
                           for (uint32_t i = 0; i < self->loops_.size(); ++i) {
                             if (i != from) self->loops_[i]->Hand(record);
@@ -227,14 +231,25 @@ Result<void> Agent::SelectOne(uint32_t tgid) {
   return {};
 }
 
-bool Agent::TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout) {
+bool Agent::TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout) {
   if (!tracer_->SetRuntime(tgid, layout).ok()) return false;
+  if (layout.probes.empty() || !config_.runtime_probes) return true;
+  if (Result<void> done = tracer_->AttachProbes(tgid, layout.probes); !done.ok()) {
+    if (probes_refused_.fetch_add(1, std::memory_order_relaxed) == 0) {
+      spdlog::warn("{}; links of this and such processes are told by threads alone", done.error().message());
+    }
+  }
+  return true;
+}
+
+bool Agent::TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout) {
+  if (!TellRuntimeOf(tgid, layout)) return false;
   const process::ProcFs proc;
   const std::optional<std::string> program = proc.ReadLink(tgid, "exe");
   bool told = true;
   for (const uint32_t child : process::Descendants({tgid}, proc, static_cast<uint32_t>(::getpid()))) {
     if (!program || !tracer_->IsTarget(child) || proc.ReadLink(child, "exe") != program) continue;
-    told = tracer_->SetRuntime(child, layout).ok() && told;
+    told = TellRuntimeOf(child, layout) && told;
   }
   return told;
 }
@@ -355,6 +370,9 @@ Summary Agent::MakeSummary() const {
   summary.spans_put = outputs_->spans_put();
   for (const auto& loop : outputs_->loops()) summary.exporters.push_back({loop->name(), loop->counts()});
   summary.map_bytes = tracer_->MapBytes();
+  summary.runtimes = runtimes_->counts();
+  summary.probes_refused = probes_refused_.load(std::memory_order_relaxed);
+  summary.probes_shed = probes_shed_.load(std::memory_order_relaxed);
   MeasureSelf(summary);
   return summary;
 }

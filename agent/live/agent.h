@@ -70,6 +70,7 @@ class Agent {
   Result<void> SelectOne(uint32_t tgid);
   // What was found of a process holds for the children that it forked and that run its program still. Any thread.
   bool TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout);
+  bool TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout);
   void FinishRecording();
   void AddSelfMetrics();
 
@@ -96,6 +97,8 @@ class Agent {
   std::atomic<uint64_t> assembled_ns_{0};  // boot time of the assemble thread's last round
   std::atomic<uint32_t> live_targets_{0};
   std::atomic<bool> met_in_mid_life_{false};
+  std::atomic<uint64_t> probes_refused_{0};  // processes whose runtime has places for probes that could not be attached
+  std::atomic<uint64_t> probes_shed_{0};     // probes let go for a while because they were passed too often
   uint64_t losses_watched_ns_ = 0;  // events-0's
   uint64_t losses_seen_ = 0;        // events-0's
   std::mutex roots_mutex_;

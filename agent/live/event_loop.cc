@@ -131,6 +131,7 @@ void EventLoop::OnProcess(std::span<const std::byte> record) {
   } else if (const auto* exited = std::get_if<ProcessExited>(&process_event_)) {
     parts_.processes.Exited(exited->tgid);
     parts_.live_targets.fetch_sub(1, std::memory_order_relaxed);
+    parts_.on_exit(exited->tgid);
   } else {
     return;
   }

@@ -34,6 +34,7 @@ struct LoopParts {
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
   std::function<void(uint32_t tgid)> on_exec;
+  std::function<void(uint32_t tgid)> on_exit;
   // A process record, which comes on one ring, is every shard's business: `from` hands it to the other loops.
   std::function<void(uint32_t from, std::span<const std::byte> record)> share;
   // Asked by events-0 every round: whether facts may be missing since it was asked last.

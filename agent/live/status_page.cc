@@ -105,7 +105,7 @@ void AddLinks(const trace::LinkCounters& counters, Families& out) {
 
 void AddNotes(const Summary& summary, Families& out) {
   Family family = FamilyOf(status::kAssemblyNotes);
-  for (const trace::AssemblyNote& note : trace::NotesOf(summary.assembler, summary.resolver))
+  for (const trace::AssemblyNote& note : summary.Notes())
     family.samples.push_back({{{"note", std::string(note.name)}}, static_cast<double>(note.count)});
   out.Add(std::move(family));
 }

@@ -50,6 +50,20 @@ std::map<std::string, uint64_t> Summary::Losses() const {
   return dropped;
 }
 
+std::vector<trace::AssemblyNote> Summary::Notes() const {
+  const auto assembled = trace::NotesOf(assembler, resolver);
+  std::vector<trace::AssemblyNote> notes(assembled.begin(), assembled.end());
+  for (const trace::AssemblyNote& note : {trace::AssemblyNote{"runtimes_go", runtimes.go},
+                                          {"runtimes_python", runtimes.python},
+                                          {"runtimes_refused", runtimes.refused},
+                                          {"runtimes_failed", runtimes.failed},
+                                          {"probes_refused", probes_refused},
+                                          {"probes_shed", probes_shed}}) {
+    notes.push_back(note);
+  }
+  return notes;
+}
+
 std::string Summary::ToJson() const {
   nlohmann::ordered_json json;
   json["type"] = "summary";
@@ -85,7 +99,7 @@ std::string Summary::ToJson() const {
   }
   json["unlinked"] = std::move(unlinked);
   nlohmann::ordered_json notes = nlohmann::ordered_json::object();
-  for (const trace::AssemblyNote& note : trace::NotesOf(assembler, resolver)) {
+  for (const trace::AssemblyNote& note : Notes()) {
     if (note.count != 0) notes[std::string(note.name)] = note.count;
   }
   json["assembly_notes"] = std::move(notes);

@@ -8,6 +8,7 @@
 
 #include "agent/export/export_loop.h"
 #include "agent/kernel/tracer.h"
+#include "agent/runtime/runtime_watch.h"
 #include "agent/stream/losses.h"
 #include "agent/trace/notes.h"
 
@@ -31,11 +32,16 @@ struct Summary {
   uint64_t cpu_ms = 0;
   uint64_t rss_peak_bytes = 0;
   uint64_t map_bytes = 0;
+  runtime::RuntimeWatch::Counts runtimes;
+  uint64_t probes_refused = 0;
+  uint64_t probes_shed = 0;
 
   // Everything that was lost anywhere, by name; only what is not zero.
   std::map<std::string, uint64_t> Dropped() const;
   // Every reason there is, by the same names, with zeros.
   std::map<std::string, uint64_t> Losses() const;
+  // What is no loss, and told all the same (docs/linking.md); zeros too.
+  std::vector<trace::AssemblyNote> Notes() const;
   std::string ToJson() const;
 };
 

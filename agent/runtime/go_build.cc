@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "agent/runtime/go_probes.h"
+
 namespace wirespan::runtime {
 namespace {
 
@@ -137,6 +139,7 @@ std::optional<kernel::RuntimeLayout> GoLayout(const ElfImage& image) {
   layout.machine_offset = kMachineOffset;
   layout.id_offset = offsets->id;
   layout.parent_offset = offsets->parent;
+  layout.probes = GoProbes(image);
   return layout;
 }
 

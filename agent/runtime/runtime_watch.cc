@@ -18,8 +18,8 @@ constexpr std::array<milliseconds, 6> kPauses = {milliseconds{5},   milliseconds
 
 }  // namespace
 
-RuntimeWatch::RuntimeWatch(process::ProcFs proc, OnFound found, size_t max_waiting)
-    : proc_(std::move(proc)), found_(std::move(found)), max_waiting_(max_waiting) {}
+RuntimeWatch::RuntimeWatch(process::ProcFs proc, Told told, size_t max_waiting)
+    : proc_(std::move(proc)), told_(std::move(told)), max_waiting_(max_waiting) {}
 
 RuntimeWatch::~RuntimeWatch() { Stop(); }
 
@@ -44,11 +44,18 @@ void RuntimeWatch::LookNow(uint32_t tgid) {
   if (!LookOnce(tgid)) Wait({tgid, 1, std::chrono::steady_clock::now() + kPauses[1]});
 }
 
-void RuntimeWatch::Look(uint32_t tgid) { Wait({tgid, 0, std::chrono::steady_clock::now() + kPauses[0]}); }
+void RuntimeWatch::Look(uint32_t tgid) {
+  Forget(tgid);
+  Wait({tgid, 0, std::chrono::steady_clock::now() + kPauses[0]});
+}
 
 void RuntimeWatch::Forget(uint32_t tgid) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  std::erase_if(waiting_, [tgid](const Waiting& waiting) { return waiting.tgid == tgid; });
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::erase_if(waiting_, [tgid](const Waiting& waiting) { return waiting.tgid == tgid; });
+    gone_.push_back(tgid);
+  }
+  wake_.notify_all();
 }
 
 void RuntimeWatch::Wait(const Waiting& waiting) {
@@ -70,36 +77,60 @@ void RuntimeWatch::Wait(const Waiting& waiting) {
 bool RuntimeWatch::LookOnce(uint32_t tgid) {
   const FoundRuntime found = FindRuntime(proc_, tgid);
   if (!found.layout) return found.is_final;
-  const bool handed = found_(tgid, *found.layout);
+  const bool handed = told_.found(tgid, *found.layout);
   const std::lock_guard<std::mutex> lock(mutex_);
   ++(found.layout->kind == kernel::RuntimeLayout::Kind::kGo ? counts_.go : counts_.python);
   if (!handed) ++counts_.failed;
   return true;
 }
 
+std::optional<RuntimeWatch::Waiting> RuntimeWatch::NextDue(std::unique_lock<std::mutex>& lock) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  const auto next =
+      std::min_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.due < b.due; });
+  if (next != waiting_.end() && next->due <= now) {
+    const Waiting due = *next;
+    waiting_.erase(next);
+    return due;
+  }
+  const bool has_found = counts_.go + counts_.python != 0;
+  if (next == waiting_.end() && !has_found) {
+    wake_.wait(lock);
+  } else {
+    TimePoint until = next == waiting_.end() ? TimePoint::max() : next->due;
+    if (has_found) until = std::min(until, next_second_);
+    wake_.wait_until(lock, until);
+  }
+  return std::nullopt;
+}
+
 void RuntimeWatch::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
-    const auto next =
-        std::min_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.due < b.due; });
-    if (next == waiting_.end()) {
-      wake_.wait(lock);
+    if (!gone_.empty()) {
+      const std::vector<uint32_t> gone = std::exchange(gone_, {});
+      lock.unlock();
+      for (const uint32_t tgid : gone) told_.gone(tgid);
+      lock.lock();
       continue;
     }
-    if (const TimePoint due = next->due; due > std::chrono::steady_clock::now()) {
-      wake_.wait_until(lock, due);
+    if (const TimePoint now = std::chrono::steady_clock::now(); counts_.go + counts_.python != 0 && next_second_ <= now) {
+      next_second_ = now + std::chrono::seconds(1);
+      lock.unlock();
+      told_.second();
+      lock.lock();
       continue;
     }
-    Waiting looked = *next;
-    waiting_.erase(next);
+    std::optional<Waiting> looked = NextDue(lock);
+    if (!looked) continue;
     lock.unlock();
-    const bool done = LookOnce(looked.tgid);
+    const bool done = LookOnce(looked->tgid);
     lock.lock();
     const bool told_again =
-        std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) { return waiting.tgid == looked.tgid; });
-    if (done || told_again || ++looked.looks >= kPauses.size()) continue;
-    looked.due = std::chrono::steady_clock::now() + kPauses[looked.looks];
-    waiting_.push_back(looked);
+        std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) { return waiting.tgid == looked->tgid; });
+    if (done || told_again || ++looked->looks >= kPauses.size()) continue;
+    looked->due = std::chrono::steady_clock::now() + kPauses[looked->looks];
+    waiting_.push_back(*looked);
   }
 }
 

@@ -119,7 +119,8 @@ class LinkResolver {
     kThread,         // what threads did
     kPooled,         // the same, in a process of goroutines: the one that wrote the call tells nothing
     kStranger,       // a goroutine's new connection, made for nobody that is known: nothing
-    kGoroutine,      // the goroutine that wrote the call, or that made its connection
+    kNobodys,        // asked for by a goroutine that works for no exchange: nothing
+    kGoroutine,      // the goroutine that asked for the call, that wrote it, or that made its connection
     kPythonContext,  // the context the call was written in: the answer of its exchange tells
   };
   struct Slot {
@@ -155,6 +156,7 @@ class LinkResolver {
     bool indirect = false;  // and that as the sibling of the call whose response led to the answer
     Identity identity = Identity::kThread;
     uint64_t runtime_id = 0;                                  // of whoever wrote the call, or read the request
+    bool requester_known = false, requester_again = false;    // as in RequestSeen
     uint64_t strayed_ns = 0;                                  // goroutine's new connection: when one was last given to another
     uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
     bool verified = false, contradicted = false, settled = false;

@@ -41,13 +41,20 @@ bool LinkResolver::OpenCallOfRuntime(uint32_t at, const RequestSeen& request, ui
   return true;
 }
 
-// A pool that dials for a request may give the connection to another, where the first got one that became free meanwhile. That
+// Where probes tell who asked for the call, that is all there is to it. Else: a pool that dials for a request may give the connection to another, where the first got one that became free meanwhile. That
 // begins with a connection used again, and goes on with those that are given away: so a new connection is its maker's only if
 // nothing like that is seen from the beginning of the maker's exchange on, to the verdict: the call on the connection that became
 // free may be written after the one on the connection that was given away.
 void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   Process& process = processes_[slot.process];
+  slot.requester_known = request.requester_known;
+  slot.requester_again = request.requester_again;
+  if (request.stored == 0 && request.requester_known) {
+    slot.identity = Identity::kNobodys;
+    Say(slot, LinkStep::kRuntime, 0, "asked for by a goroutine that works for no exchange");
+    return;
+  }
   if (request.stored == 0) {
     slot.identity = request.fresh ? Identity::kStranger : Identity::kPooled;
     Say(slot, LinkStep::kRuntime, 0, "written by the goroutine of a pooled connection");
@@ -55,11 +62,11 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
     return;
   }
   slot.identity = Identity::kGoroutine;
-  Say(slot, LinkStep::kRuntime, request.stored, "goroutine");
+  Say(slot, LinkStep::kRuntime, request.stored, request.requester_known ? "asked for by its goroutine" : "goroutine");
   slot.forward = request.stored;
   slot.candidate = Candidate::kFirm;
   Slot* parent = Find(request.stored);
-  const bool dialled = request.fresh && (parent == nullptr || parent->runtime_id != slot.runtime_id);
+  const bool dialled = !request.requester_known && request.fresh && (parent == nullptr || parent->runtime_id != slot.runtime_id);
   if (dialled) {
     slot.strayed_ns = std::max<uint64_t>(process.strayed_ns, 1);
     const bool strays = parent == nullptr || parent->answered_ns != 0 || slot.strayed_ns >= parent->opened_ns;
@@ -134,6 +141,7 @@ void LinkResolver::LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t 
 // ---- The verdict ----
 
 LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& trust) {
+  if (call.identity == Identity::kNobodys) return Unlinked(UnlinkedReason::kNoContext);
   if (call.identity == Identity::kStranger) return Unlinked(UnlinkedReason::kContextUnknown);
   if (trust.context_shared) return Unlinked(UnlinkedReason::kContextShared);
   const bool named = call.late || call.candidate != Candidate::kNone;
@@ -159,7 +167,8 @@ LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& tr
   if (!trust.context_proven && MayStillBeLinked(call)) return final ? Unlinked(UnlinkedReason::kUnverified) : LinkStatus{};
   LinkStatus status{.state = LinkStatus::State::kLinked, .settled = call.late || parent.closed, .parent = call.parent};
   status.evidence = call.identity == Identity::kGoroutine ? LinkEvidence::kGoroutine : LinkEvidence::kTaskContext;
-  status.confidence = LinkConfidence::kExact;
+  // A goroutine that was started within the exchange may be one that works for others as well, later.
+  status.confidence = call.requester_again ? LinkConfidence::kProbable : LinkConfidence::kExact;
   return status;
 }
 

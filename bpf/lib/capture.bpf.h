@@ -348,7 +348,8 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 	}
 	emit_data(thread, target, connection, sk);
 	connection->is_fresh = 0;
-	connection->stored = 0;
+	if (!(connection->stored_flags & WS_DATA_REQUESTER)) /* that one is of the next call already */
+		connection->stored = 0;
 }
 
 /* Return of a receive that moved operation->total > 0 bytes. */

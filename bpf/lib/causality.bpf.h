@@ -3,7 +3,7 @@
  * nothing loops. */
 #pragma once
 #include "lib/connection.bpf.h"
-#include "lib/runtime.bpf.h"
+#include "lib/requester.bpf.h"
 
 /* The server connection whose exchange `token` is open, NULL if that exchange is closed or its connection gone. */
 static __always_inline struct connection *open_exchange(__u64 token, __u64 sock)
@@ -109,8 +109,9 @@ static __always_inline void consume_token(struct thread_state *thread)
 	thread->active_source = WS_ACTIVE_NONE;
 }
 
-/* SEND C, new turn, in a goroutine that serves an open exchange, or on a new connection made for one: that exchange is
- * the parent, whatever ran on the thread before. 0: goroutines tell nothing. */
+/* SEND C, new turn, asked for by a goroutine that is known by name, or written by one that serves an open exchange, or
+ * on a new connection made for one: that exchange is the parent, whatever ran on the thread before. 0: goroutines tell
+ * nothing. */
 static __always_inline int begin_call_of_goroutine(struct thread_state *thread, struct ws_target *target,
 						   struct connection *connection)
 {
@@ -122,16 +123,26 @@ static __always_inline int begin_call_of_goroutine(struct thread_state *thread, 
 		return 0;
 	if (connection->is_fresh)
 		operation->data_flags |= WS_DATA_FRESH;
-	if (!exchange && connection->is_fresh) {
+	note_own_requester(connection, operation->runtime_id);
+	if (connection->stored_flags & WS_DATA_REQUESTER) {
+		operation->data_flags |= connection->stored_flags;
+		operation->stored = connection->stored;
+		sock = connection->stored_sock;
+		exchange = open_exchange(connection->stored, sock);
+		connection->stored = 0;
+		connection->stored_flags = 0;
+	} else if (!exchange && connection->is_fresh) {
 		sock = connection->stored_sock;
 		exchange = open_exchange(connection->stored, sock);
 	}
-	if (!exchange)
+	if (!exchange && !(operation->data_flags & WS_DATA_REQUESTER))
 		return 0;
-	operation->stored = exchange->current;
 	connection->current = WS_TOKEN(connection->inode, connection->turn);
-	connection->parent = exchange->current;
+	connection->parent = exchange ? exchange->current : 0;
 	connection->parent_sock = sock;
+	if (!exchange)
+		return 1;
+	operation->stored = exchange->current;
 	mark_acted(exchange, thread, target);
 	return 1;
 }
@@ -261,6 +272,7 @@ static __always_inline void activate_receive(struct thread_state *thread, struct
 		thread->active_source = WS_ACTIVE_RESPONSE;
 		connection->reader_tid = (__u32)bpf_get_current_pid_tgid();
 		connection->reader_turn = thread->turn;
+		note_reader(thread, connection, (__u64)sk);
 		thread->last_call = connection->current;
 		thread->response_inode = connection->inode;
 	} else if (thread->is_loop) {
@@ -317,6 +329,8 @@ static __always_inline void store_token_of_goroutine(struct operation *operation
 
 	if (!exchange)
 		exchange = exchange_of_goroutine(operation->runtime_parent, &sock);
+	if (is_named_goroutine(operation->runtime_id))
+		connection->goroutine = operation->runtime_id;
 	if (!exchange)
 		return;
 	connection->stored = exchange->current;

@@ -144,26 +144,6 @@ static __noinline __attribute__((unused)) int read_identity(struct thread_state 
 	return 0;
 }
 
-/* The server connection that the goroutine reads, with an exchange that is open; NULL where there is none. */
-static __always_inline struct connection *exchange_of_goroutine(__u64 id, __u64 *sock)
-{
-	struct ws_goroutine key = {.id = id, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
-	struct connection *connection;
-	__u64 *found;
-
-	if (!is_named_goroutine(id))
-		return NULL;
-	found = bpf_map_lookup_elem(&goroutines, &key);
-	if (!found)
-		return NULL;
-	*sock = *found;
-	connection = bpf_map_lookup_elem(&connections, sock);
-	if (!connection || connection->role != WS_ROLE_SERVER || connection->goroutine != id || !connection->current ||
-	    connection->response_started)
-		return NULL;
-	return connection;
-}
-
 static __always_inline void forget_goroutine(struct connection *connection, __u64 sock, __u32 tgid)
 {
 	struct ws_goroutine key = {.id = connection->goroutine, .tgid = tgid};
@@ -177,7 +157,8 @@ static __always_inline void forget_goroutine(struct connection *connection, __u6
 }
 
 /* A goroutine that reads a request serves its connection: net/http has one for each. Its helper that watches for the
- * end of an idle connection may read the first byte, but the rest is read by the one that serves. */
+ * end of an idle connection may read the first byte, but the rest is read by the one that serves. Of a client connection
+ * the one that read last is kept, or that connected. */
 static __always_inline void note_reader(struct thread_state *thread, struct connection *connection, __u64 sock)
 {
 	struct ws_goroutine key = {.id = thread->operation.runtime_id,
@@ -185,6 +166,10 @@ static __always_inline void note_reader(struct thread_state *thread, struct conn
 
 	if (!is_named_goroutine(key.id) || connection->goroutine == key.id)
 		return;
+	if (connection->role != WS_ROLE_SERVER) {
+		connection->goroutine = key.id;
+		return;
+	}
 	forget_goroutine(connection, sock, key.tgid);
 	connection->goroutine = key.id;
 	bpf_map_update_elem(&goroutines, &key, &sock, BPF_ANY);

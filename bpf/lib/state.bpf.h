@@ -106,13 +106,13 @@ struct connection {
 	__u64 current; /* token of the exchange or call of the current turn */
 	__u64 parent;  /* client: the open exchange behind the current call, 0 unknown */
 	__u64 parent_sock;
-	__u64 stored; /* client: token at connect(), until the first turn */
+	__u64 stored; /* client: token at connect(), until the first turn; with WS_DATA_REQUESTER of the next call */
 	__u64 stored_sock;
 	__u32 stored_tid; /* the thread, its turn, and how much it had read in it */
 	__u32 stored_turn;
 	__u32 stored_activity;
-	__u32 stored_flags; /* WS_DATA_STORED_*, as known at connect() */
-	__u64 goroutine;    /* server: the goroutine that read last, 0 unknown */
+	__u32 stored_flags; /* WS_DATA_STORED_*, as known at connect(); or WS_DATA_REQUESTER* */
+	__u64 goroutine;    /* the goroutine that read last (a client's: or connected), 0 unknown */
 	__u64 sent_bytes;   /* unix: no sequence number, so bytes are counted */
 	__u64 received_bytes;
 	__u32 turn;
@@ -138,5 +138,13 @@ _Static_assert(__builtin_offsetof(struct connection, sweep) == __builtin_offseto
 	       "sweep");
 _Static_assert(__builtin_offsetof(struct connection, is_unix) == __builtin_offsetof(struct ws_connection_life, is_unix),
 	       "is_unix");
+
+/* Value of map `lineages`: the exchange that a goroutine was started for. */
+struct lineage {
+	__u64 token;
+	__u64 sock; /* struct sock * of that exchange's connection */
+	__u32 calls; /* that it has asked for so far */
+	__u32 reserved;
+};
 
 #define NO_DIRECTION 2

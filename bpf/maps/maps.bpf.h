@@ -66,6 +66,15 @@ struct goroutines_map {
 	__type(value, __u64);
 };
 
+/* goroutine -> the exchange that it was started for. Written here where programs on the Go runtime tell it; oldest
+ * entries give way: their calls are nobody's. */
+struct lineages_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct ws_goroutine);
+	__type(value, struct lineage);
+};
+
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -102,6 +111,7 @@ extern struct policies_map policies SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 extern struct runtimes_map runtimes SEC(".maps");
 extern struct goroutines_map goroutines SEC(".maps");
+extern struct lineages_map lineages SEC(".maps");
 extern struct rings_map rings SEC(".maps");
 extern struct losses_map losses SEC(".maps");
 extern struct counts_map counts SEC(".maps");

@@ -77,6 +77,9 @@ enum ws_data_flag {
 		1 << 16, /* `stored` was noted after that deadline, and the thread read on in the same turn */
 	WS_DATA_HANDED_OVER = 1 << 17,	/* since its last multiplexed wait the thread was woken at a futex, or read an
 					   eventfd or a pipe */
+	WS_DATA_REQUESTER = 1 << 18, /* the goroutine that asked for this call is known: `stored` is what it works for,
+					0 where that is nothing */
+	WS_DATA_REQUESTER_AGAIN = 1 << 19, /* it was started for that exchange, and has made a call before */
 	WS_DATA_QUEUED_REUSE = 1 << 12, /* a loop thread read the response of this very connection in this turn */
 };
 

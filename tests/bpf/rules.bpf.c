@@ -14,7 +14,9 @@ enum step_kind {
   STEP_COPY,
   STEP_CLASSIFY,
   STEP_CLOSE,
-  STEP_RECEIVE_END
+  STEP_RECEIVE_END,
+  STEP_START,  /* step_runtime_id is started by step_runtime_parent */
+  STEP_REQUEST /* and asks for a call on the connection */
 };
 
 /* Filled by the test. */
@@ -84,6 +86,10 @@ int take_step(void* ctx __attribute__((unused))) {
     else
       left_copied = copy_segments(&thread->operation, copied, step_wanted, 1024);
     seen_flags = thread->operation.data_flags;
+  } else if (step == STEP_START) {
+    inherit_work(step_runtime_id, step_runtime_parent);
+  } else if (step == STEP_REQUEST && connection) {
+    note_requester(connection, step_runtime_id);
   } else if (connection) {
     stamp_thread(thread, step_now_ns);
     if (step == STEP_CONNECT) {

@@ -115,12 +115,12 @@ def judge(capture, relay, backend, sent, backend_log):
     return figures
 
 
-def measure(workspace, title, go_binary, relay_argv, mode, calls, keep_alive, requests=600):
-    name = title.replace(" ", "-")
+def measure(workspace, title, go_binary, relay_argv, mode, calls, keep_alive, requests=600, arguments=()):
+    name = title.replace(",", "").replace(" ", "-")
     log = workspace.path(f"{name}.backend.log")
     backend = Service(workspace, f"{name}-backend", [go_binary, "backend", log])
     relay = Service(workspace, name, [*relay_argv, str(backend.port), mode, str(calls)])
-    tracer = Tracer.attach(workspace, [relay.pid, backend.pid], output=f"{name}.jsonl")
+    tracer = Tracer.attach(workspace, [relay.pid, backend.pid], *arguments, output=f"{name}.jsonl")
     sent = drive(relay.port, requests, keep_alive)
     capture = tracer.finish(relay, backend)
     capture.check_nothing_lost()
@@ -160,33 +160,62 @@ def knows_parents(version):
     return int(version.split(".")[1]) >= 21
 
 
+WITHOUT_PROBES = ("--runtime-probes", "false")
+
+
 @case(timeout=600)
-def go_new_connections(workspace):
+def go_requesters(workspace):
+    """Go, 20 at once, over new and pooled connections and in goroutines of their own: the runtime's functions tell who asked for each
+    call, in every version, stripped or not. Goroutines that know who started them there are from 1.21 on."""
+    toolchains = go_toolchains()
+    newest = list(toolchains)[0]
+    for version, command in toolchains.items():
+        binary = build_go(workspace, version, command, stripped=version != newest)
+        for mode in ("new", "pooled", "parallel"):
+            if mode == "parallel" and not knows_parents(version):
+                continue
+            title = f"{version} {mode}"
+            figures = measure(workspace, title, binary, [binary, "relay"], mode, 2, mode != "new")
+            check_all_right(figures, title)
+            check_equal(set(figures.evidence), {"goroutine exact"}, f"{title}: evidence")
+
+
+@case(timeout=300)
+def go_background_work(workspace):
+    """Go: a goroutine that calls after the answer of the request that started it has no open exchange to belong to, and none is made up."""
+    version, command = next(iter(go_toolchains().items()))
+    binary = build_go(workspace, version, command, stripped=False)
+    figures = measure(workspace, f"{version} outlive", binary, [binary, "relay"], "outlive", 1, True)
+    check_equal(figures.wrong, 0, f"wrong links (e.g. {figures.examples[:1]})")
+    check_equal(set(figures.unlinked) - {"parent-closed", "no-context"}, set(), "reasons")
+
+
+@case(timeout=600)
+def go_new_connections_without_probes(workspace):
     """Go, a connection for each call, two calls, 20 at once: every call is its request's, by goroutines, whatever the version of Go,
     stripped or not. Before 1.21 a goroutine does not know who started it: no link, and none wrong."""
     toolchains = go_toolchains()
     newest = list(toolchains)[0]
     for version, command in toolchains.items():
         binary = build_go(workspace, version, command, stripped=version != newest)
-        for keep_alive in (True, False):
-            title = f"{version} new {'kept' if keep_alive else 'closed'}"
-            figures = measure(workspace, title, binary, [binary, "relay"], "new", 2, keep_alive)
-            if knows_parents(version):
-                check_all_right(figures, title)
-                check_equal(set(figures.evidence), {"goroutine exact"}, f"{title}: evidence")
-            else:
-                check_equal(figures.wrong, 0, f"{title}: wrong links (e.g. {figures.examples[:1]})")
-                check_equal(figures.unlinked["context-unknown"], figures.calls, f"{title}: calls that name the reason")
+        title = f"{version} new, no probes"
+        figures = measure(workspace, title, binary, [binary, "relay"], "new", 2, True, arguments=WITHOUT_PROBES)
+        if knows_parents(version):
+            check_all_right(figures, title)
+            check_equal(set(figures.evidence), {"goroutine exact"}, f"{title}: evidence")
+        else:
+            check_equal(figures.wrong, 0, f"{title}: wrong links (e.g. {figures.examples[:1]})")
+            check_equal(figures.unlinked["context-unknown"], figures.calls, f"{title}: calls that name the reason")
 
 
 @case(timeout=600)
-def go_pooled_connections(workspace):
+def go_pooled_connections_without_probes(workspace):
     """Go, calls over a pool, 20 at once: the goroutine that writes serves no request, so threads have to tell, and no link claims to be
     exact but those of first dials."""
     for version, command in go_toolchains().items():
         binary = build_go(workspace, version, command, stripped=True)
-        title = f"{version} pooled"
-        figures = measure(workspace, title, binary, [binary, "relay"], "pooled", 2, True, requests=1000)
+        title = f"{version} pooled, no probes"
+        figures = measure(workspace, title, binary, [binary, "relay"], "pooled", 2, True, requests=1000, arguments=WITHOUT_PROBES)
         check(figures.wrong <= 0.005 * figures.calls, f"{title}: {figures}, e.g. {figures.examples[:1]}")
         # How many are linked depends on the machine's load, and is measured by the zoo; here only that the rule works at all.
         check(figures.right >= 0.3 * figures.calls, f"{title}: {figures}")

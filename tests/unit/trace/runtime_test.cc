@@ -36,6 +36,13 @@ class RuntimeLink : public testing::Test {
     seen.thread.runtime_id = identity;
     seen.stored = stored;
   }
+  // The same where probes tell whose goroutine asked for the call. `again`: one that was started for it has called before.
+  void CallsFor(Token exchange, WorldEnd& end, int request, bool again = false) {
+    Calls(end, request, 20, exchange);
+    auto& seen = std::get<RequestSeen>(world_.facts.back());
+    seen.requester_known = true;
+    seen.requester_again = again;
+  }
   void Returns(WorldEnd& end) { world_.ClientReads(thread_, end); }
   WorldEnd& Used() {
     WorldEnd& end = world_.NewEnd();
@@ -395,6 +402,87 @@ TEST_F(RuntimeLink, CallsOfContextsThatNeverAnswerAreForgotten) {
   const Outcome outcome = Assemble(world_, AssemblerConfig{.max_exchanges = 32, .max_held_spans = 16, .max_lingering = 16});
   EXPECT_EQ(outcome.Judge().spans, 300U);
   EXPECT_EQ(outcome.Judge().links, 0U);
+}
+
+// ---- Who asked for the call is known ----
+
+// The thread had read another request last, and the connection's own goroutine wrote.
+TEST_F(RuntimeLink, PooledCallIsOfWhoAskedForItExactly) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& other = world_.NewEnd();
+  WorldEnd& out = Used();
+  const int root = world_.NewRequest();
+  const int bystander = world_.NewRequest();
+  Reads(in, root, 7);
+  Reads(other, bystander, 8);
+  CallsFor(in.current, out, Call(root));
+  Returns(out);
+  Answers(other, 8);
+  Answers(in, 7);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c2"), "s0");
+  EXPECT_EQ(EvidenceOf(outcome, "c2"), LinkEvidence::kGoroutine);
+  EXPECT_EQ(ConfidenceOf(outcome, "c2"), LinkConfidence::kExact);
+}
+
+// Threads would link it: the thread had read a request and nothing else.
+TEST_F(RuntimeLink, CallOfAGoroutineThatWorksForNobodyIsNobodys) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& out = Used();
+  const int root = world_.NewRequest();
+  Reads(in, root, 7);
+  CallsFor(0, out, Call(root));
+  Returns(out);
+  Answers(in, 7);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c1"), "");
+}
+
+TEST_F(RuntimeLink, LaterCallsOfAStartedGoroutineAreProbable) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& out = Used();
+  const int root = world_.NewRequest();
+  Reads(in, root, 7);
+  CallsFor(in.current, out, Call(root), true);
+  Returns(out);
+  Answers(in, 7);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c1"), "s0");
+  EXPECT_EQ(ConfidenceOf(outcome, "c1"), LinkConfidence::kProbable);
+}
+
+TEST_F(RuntimeLink, CallOfAGoroutineThatOutlivesItsExchangeHasNoParent) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& out = Used();
+  const int root = world_.NewRequest();
+  Reads(in, root, 7);
+  const Token exchange = in.current;
+  Answers(in, 7);
+  CallsFor(exchange, out, Call(root));
+  Returns(out);
+  const Outcome outcome = Assemble(world_);
+  EXPECT_EQ(outcome.ParentOf("c1"), "");
+  EXPECT_EQ(outcome.ReasonOf("c1"), "parent-closed");
+}
+
+// New connections are given away by the pool all the time; who asked is known all the same.
+TEST_F(RuntimeLink, ConnectionsThatChangeHandsDoNotTouchCallsWhoseRequesterIsKnown) {
+  WorldEnd& in_a = world_.NewEnd();
+  WorldEnd& in_b = world_.NewEnd();
+  WorldEnd& pooled = Used();
+  WorldEnd& dialled = world_.NewEnd();
+  const int a = world_.NewRequest();
+  const int b = world_.NewRequest();
+  Reads(in_a, a, 7);
+  Reads(in_b, b, 8);
+  CallsFor(in_a.current, pooled, Call(a));
+  CallsFor(in_b.current, dialled, Call(b));
+  for (WorldEnd* end : {&pooled, &dialled}) Returns(*end);
+  Answers(in_b, 8);
+  Answers(in_a, 7);
+  const Verdict verdict = Assemble(world_).Judge();
+  EXPECT_EQ(verdict.wrong, 0U) << verdict.first_wrong;
+  EXPECT_EQ(verdict.links, 2U);
 }
 
 }  // namespace

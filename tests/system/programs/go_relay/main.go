@@ -2,7 +2,9 @@
 //
 //	go_relay backend LOG                          answers after 0 to 8 ms; logs "peer port, truth" for every request in order
 //	go_relay relay BACKEND_PORT MODE CALLS        per request, CALLS calls one after the other; MODE: new (a connection for each
-//	                                              call) or pooled; copies the request's header X-Gt onto its calls
+//	                                              call), pooled, parallel (each call in a goroutine of its own, over a pool) or
+//	                                              outlive (in a goroutine that calls after the answer); copies the request's
+//	                                              header X-Gt onto its calls
 //
 // Prints the port it listens on. The truth is in a header only: all paths are equal.
 package main
@@ -39,18 +41,37 @@ func backend(logPath string) http.Handler {
 func relay(port string, mode string, calls int) http.Handler {
 	transport := &http.Transport{DisableKeepAlives: mode == "new", MaxIdleConnsPerHost: 100}
 	client := &http.Client{Transport: transport}
-	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		for i := 0; i < calls; i++ {
-			call, _ := http.NewRequest("GET", "http://127.0.0.1:"+port+"/work", nil)
-			call.Header.Set("X-Gt", request.Header.Get("X-Gt"))
-			response, err := client.Do(call)
-			if err != nil {
-				http.Error(writer, err.Error(), 502)
-				return
-			}
-			io.Copy(io.Discard, response.Body)
-			response.Body.Close()
+	do := func(truth string) {
+		call, _ := http.NewRequest("GET", "http://127.0.0.1:"+port+"/work", nil)
+		call.Header.Set("X-Gt", truth)
+		response, err := client.Do(call)
+		if err != nil {
+			panic(err)
 		}
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		truth := request.Header.Get("X-Gt")
+		var group sync.WaitGroup
+		for i := 0; i < calls; i++ {
+			switch mode {
+			case "parallel":
+				group.Add(1)
+				go func() {
+					defer group.Done()
+					do(truth)
+				}()
+			case "outlive":
+				go func() {
+					<-request.Context().Done() // when the answer is written
+					do(truth)
+				}()
+			default:
+				do(truth)
+			}
+		}
+		group.Wait()
 		io.WriteString(writer, "ok")
 	})
 }

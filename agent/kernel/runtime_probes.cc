@@ -1,0 +1,84 @@
+#include "agent/kernel/runtime_probes.h"
+
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bpf/shared/config.h"
+#include "bpf/tracer.skel.h"
+
+namespace wirespan::kernel {
+namespace {
+
+bpf_program* ProgramOf(const tracer& object, RuntimeProbe::Kind kind) {
+  switch (kind) {
+    case RuntimeProbe::Kind::kGoroutineStart:
+      return object.progs.on_goroutine_start;
+    case RuntimeProbe::Kind::kGoRoundTrip:
+      return object.progs.on_go_round_trip;
+  }
+  return nullptr;
+}
+
+bool TellsOfBirths(RuntimeProbe::Kind kind) { return kind == RuntimeProbe::Kind::kGoroutineStart; }
+
+std::string PathOf(uint32_t tgid, const RuntimeProbe& probe) { return "/proc/" + std::to_string(tgid) + "/" + probe.file; }
+
+}  // namespace
+
+RuntimeProbes::Link RuntimeProbes::Open(uint32_t tgid, const RuntimeProbe& probe) const {
+  return Link(bpf_program__attach_uprobe(ProgramOf(object_, probe.kind), probe.returns, static_cast<pid_t>(tgid),
+                                         PathOf(tgid, probe).c_str(), probe.offset));
+}
+
+Result<void> RuntimeProbes::Attach(uint32_t tgid, const std::vector<RuntimeProbe>& probes) {
+  Process process;
+  std::optional<Error> failed;
+  for (const RuntimeProbe& probe : probes) {
+    process.probes.push_back({probe, Open(tgid, probe)});
+    if (process.probes.back().link == nullptr && !failed) {
+      failed = Error::FromErrno("attach a uprobe to " + PathOf(tgid, probe), errno);
+    }
+  }
+  process.counted = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::swap(processes_[tgid], process);
+  }
+  if (failed) return *failed;
+  return {};
+}
+
+void RuntimeProbes::Detach(uint32_t tgid) {
+  Process process;  // goes after the lock: letting go waits for the kernel
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = processes_.find(tgid);
+  if (found == processes_.end()) return;
+  std::swap(process, found->second);
+  processes_.erase(found);
+}
+
+size_t RuntimeProbes::Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now) {
+  std::vector<Link> shed;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (auto& [tgid, process] : processes_) {
+    const uint64_t count = passed(tgid);
+    const std::chrono::duration<double> elapsed = now - std::exchange(process.counted, now);
+    const uint64_t before = std::exchange(process.passed, count);
+    const bool too_often = count > before && static_cast<double>(count - before) > kMaxPerSecond * elapsed.count();
+    if (too_often) process.rests_until = now + kRest;
+    for (Held& held : process.probes) {
+      if (!TellsOfBirths(held.probe.kind)) continue;
+      if (too_often && held.link != nullptr) shed.push_back(std::move(held.link));
+      const bool has_rested = process.rests_until != TimePoint() && process.rests_until <= now;
+      if (has_rested && held.link == nullptr) held.link = Open(tgid, held.probe);
+    }
+    if (process.rests_until <= now) process.rests_until = TimePoint();
+  }
+  return shed.size();
+}
+
+}  // namespace wirespan::kernel
