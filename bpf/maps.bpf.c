@@ -9,6 +9,7 @@ struct listeners_map listeners SEC(".maps");
 struct runtimes_map runtimes SEC(".maps");
 struct goroutines_map goroutines SEC(".maps");
 struct lineages_map lineages SEC(".maps");
+struct contexts_map contexts SEC(".maps");
 struct rings_map rings SEC(".maps");
 struct losses_map losses SEC(".maps");
 struct counts_map counts SEC(".maps");

@@ -233,7 +233,8 @@ void AddCapture(std::vector<Option>& out) {
       "how connections older than the agent are found: by the kernel's iterator over open files, or in /proc",
       Scalar(
           [](Config & c) -> auto& { return c.existing_connections; }, ParseExisting));
-  add("runtime-probes", "BOOL", "uprobes in Go programs that tell whose goroutine made a call (default true)",
+  add("runtime-probes", "BOOL",
+      "uprobes in Go and CPython that tell for which request a goroutine or task was started (default true)",
       Bool([](Config & c) -> auto& { return c.runtime_probes; }));
   add("turn-budget", "SIZE", "bytes copied per direction and turn of a connection",
       Bytes(

@@ -32,7 +32,6 @@ struct ThreadStamp {
   Token active = 0;
   Token last_call = 0;
   uint64_t runtime_id = 0;
-  uint64_t runtime_parent = 0;
   uint64_t cpu_ns = 0;
   uint64_t exec_start_ns = 0;
   uint64_t run_delay_ns = 0;
@@ -40,6 +39,15 @@ struct ThreadStamp {
   uint16_t cpu = 0;
   uint16_t activations = 0;
 };
+
+// A CPython context that another was copied from, and when. 0: none, or not known.
+struct Ancestor {
+  uint64_t runtime_id = 0;
+  uint64_t born_ns = 0;
+  bool operator==(const Ancestor&) const = default;
+};
+inline constexpr size_t kAncestors = 3;
+using Ancestors = std::array<Ancestor, kAncestors>;  // the nearest first
 
 struct Address {
   AddressFamily family = AddressFamily::kUnknown;
@@ -104,6 +112,7 @@ struct DataChunk {
   bool requester_again = false;
   bool handed_over = false;
   bool copy_fault = false;
+  Ancestors ancestors{};             // of the context that begins a call
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`
 };
 

@@ -26,7 +26,6 @@ ThreadStamp ToStamp(const ws_thread_stamp& wire) {
           .active = wire.active,
           .last_call = wire.last_call,
           .runtime_id = wire.runtime_id,
-          .runtime_parent = wire.runtime_parent,
           .cpu_ns = wire.cpu_ns,
           .exec_start_ns = wire.exec_start_ns,
           .run_delay_ns = wire.run_delay_ns,
@@ -223,6 +222,7 @@ EventFault ToDataChunk(std::span<const std::byte> record, DataChunk& out) {
   out.retransmits = wire.retransmits;
   out.queue_wait_jiffies = wire.queue_wait_jiffies;
   out.call_ns = wire.call_ns;
+  for (size_t i = 0; i < kAncestors; ++i) out.ancestors[i] = {wire.ancestors[i].runtime_id, wire.ancestors[i].born_ns};
   out.fd = wire.fd;
   out.side = static_cast<StreamSide>(wire.direction);
   out.role = static_cast<ConnectionRole>(wire.role);

@@ -177,7 +177,8 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
     for (bpf_program* program : SocketPrograms(t, plan.io)) programs_.push_back(program);
   }
   for (bpf_program* program : {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state,
-                               t.progs.on_socket_destroyed, t.progs.on_goroutine_start, t.progs.on_go_round_trip}) {
+                               t.progs.on_socket_destroyed, t.progs.on_goroutine_start, t.progs.on_go_round_trip,
+                               t.progs.on_context_copied, t.progs.on_context_freed}) {
     programs_.push_back(program);
   }
   if (options.completion_wakes) programs_.push_back(t.progs.on_waking);
@@ -226,7 +227,8 @@ Result<void> LoadedObject::MakeRings(const TracerOptions& options) {
 // Attached to processes, when they are found to have that runtime.
 bool LoadedObject::IsOfRuntimes(const bpf_program* program) const {
   const auto& p = skeleton_->progs;
-  return program == p.on_goroutine_start || program == p.on_go_round_trip;
+  return program == p.on_goroutine_start || program == p.on_go_round_trip || program == p.on_context_copied ||
+         program == p.on_context_freed;
 }
 
 Result<void> LoadedObject::Attach(const Plan& plan) {

@@ -10,10 +10,10 @@ namespace wirespan::kernel {
 
 // A place in a file that the process runs, where one of the kernel half's programs is called each time it is passed.
 struct RuntimeProbe {
-  enum class Kind : uint8_t { kGoroutineStart, kGoRoundTrip };
+  enum class Kind : uint8_t { kGoroutineStart, kGoRoundTrip, kContextCopied, kContextFreed };
   Kind kind = Kind::kGoroutineStart;
-  std::string file;  // below /proc/<pid>
-  uint64_t offset = 0;  // in the file
+  std::string file;      // below /proc/<pid>
+  uint64_t offset = 0;   // in the file
   bool returns = false;  // called when the function that begins there returns
   bool operator==(const RuntimeProbe&) const = default;
 };

@@ -19,11 +19,15 @@ bpf_program* ProgramOf(const tracer& object, RuntimeProbe::Kind kind) {
       return object.progs.on_goroutine_start;
     case RuntimeProbe::Kind::kGoRoundTrip:
       return object.progs.on_go_round_trip;
+    case RuntimeProbe::Kind::kContextCopied:
+      return object.progs.on_context_copied;
+    case RuntimeProbe::Kind::kContextFreed:
+      return object.progs.on_context_freed;
   }
   return nullptr;
 }
 
-bool TellsOfBirths(RuntimeProbe::Kind kind) { return kind == RuntimeProbe::Kind::kGoroutineStart; }
+bool TellsOfBirths(RuntimeProbe::Kind kind) { return kind != RuntimeProbe::Kind::kGoRoundTrip; }
 
 std::string PathOf(uint32_t tgid, const RuntimeProbe& probe) { return "/proc/" + std::to_string(tgid) + "/" + probe.file; }
 
@@ -52,6 +56,11 @@ Result<void> RuntimeProbes::Attach(uint32_t tgid, const std::vector<RuntimeProbe
   return {};
 }
 
+bool RuntimeProbes::Has(uint32_t tgid) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return processes_.contains(tgid);
+}
+
 void RuntimeProbes::Detach(uint32_t tgid) {
   Process process;  // goes after the lock: letting go waits for the kernel
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -61,7 +70,8 @@ void RuntimeProbes::Detach(uint32_t tgid) {
   processes_.erase(found);
 }
 
-size_t RuntimeProbes::Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now) {
+std::vector<uint32_t> RuntimeProbes::Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now) {
+  std::vector<uint32_t> tgids;
   std::vector<Link> shed;
   const std::lock_guard<std::mutex> lock(mutex_);
   for (auto& [tgid, process] : processes_) {
@@ -69,7 +79,10 @@ size_t RuntimeProbes::Shed(const std::function<uint64_t(uint32_t tgid)>& passed,
     const std::chrono::duration<double> elapsed = now - std::exchange(process.counted, now);
     const uint64_t before = std::exchange(process.passed, count);
     const bool too_often = count > before && static_cast<double>(count - before) > kMaxPerSecond * elapsed.count();
-    if (too_often) process.rests_until = now + kRest;
+    if (too_often) {
+      process.rests_until = now + kRest;
+      tgids.push_back(tgid);
+    }
     for (Held& held : process.probes) {
       if (!TellsOfBirths(held.probe.kind)) continue;
       if (too_often && held.link != nullptr) shed.push_back(std::move(held.link));
@@ -78,7 +91,7 @@ size_t RuntimeProbes::Shed(const std::function<uint64_t(uint32_t tgid)>& passed,
     }
     if (process.rests_until <= now) process.rests_until = TimePoint();
   }
-  return shed.size();
+  return tgids;
 }
 
 }  // namespace wirespan::kernel

@@ -25,13 +25,14 @@ class RuntimeProbes {
 
   explicit RuntimeProbes(const tracer& object) : object_(object) {}
 
+  bool Has(uint32_t tgid);
   // In place of those that the process has. The error names the first that could not be attached; the others are.
   Result<void> Attach(uint32_t tgid, const std::vector<RuntimeProbe>& probes);
   // Waits until none of the process's probes runs any more: some milliseconds.
   void Detach(uint32_t tgid);
   // About once a second. `passed`: how often the process's probes of births have been passed so far. Lets go of those that were
-  // passed more than kMaxPerSecond since the last time, and takes them up again after kRest. Returns how many it let go of.
-  size_t Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now);
+  // passed more than kMaxPerSecond since the last time, and takes them up again after kRest. Returns whose it let go of.
+  std::vector<uint32_t> Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now);
 
  private:
   using Link = std::unique_ptr<bpf_link, LinkDeleter>;

@@ -129,6 +129,7 @@ class LoadedTracer final : public Tracer {
     runtime.type_offset = layout.type_offset;
     runtime.interpreter_address = layout.interpreter_address;
     runtime.context_type = layout.context_type;
+    runtime.epoch = layout.probes.empty() ? 0 : NextEpoch();
     if (bpf_map_update_elem(Fd(maps().runtimes), &tgid, &runtime, BPF_ANY) != 0) {
       return Error::FromErrno("tell the runtime of process " + std::to_string(tgid), errno, "raise max-targets");
     }
@@ -138,14 +139,19 @@ class LoadedTracer final : public Tracer {
     std::atomic_ref<uint32_t>(const_cast<uint32_t&>(object_->skeleton()->bss->runtime_generation)).fetch_add(1);
     return {};
   }
-  Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) override { return probes_.Attach(tgid, probes); }
+  Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) override {
+    return probes_.Attach(tgid, probes);
+  }
   void DetachProbes(uint32_t tgid) override { probes_.Detach(tgid); }
+  bool HasProbes(uint32_t tgid) override { return probes_.Has(tgid); }
   size_t ShedProbes() override {
     const auto births = [this](uint32_t tgid) {
       ws_runtime runtime{};
       return bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) == 0 ? uint64_t{runtime.births} : 0;
     };
-    return probes_.Shed(births, std::chrono::steady_clock::now());
+    const std::vector<uint32_t> shed = probes_.Shed(births, std::chrono::steady_clock::now());
+    for (const uint32_t tgid : shed) BeginEpoch(tgid);
+    return shed.size();
   }
 
   std::vector<uint32_t> Targets() const override {
@@ -239,6 +245,18 @@ class LoadedTracer final : public Tracer {
   }
 
  private:
+  uint32_t NextEpoch() {
+    const uint32_t next = epochs_.fetch_add(1, std::memory_order_relaxed) + 1;
+    return next == 0 ? NextEpoch() : next;
+  }
+  // What was told of the process's contexts so far is not believed any more: meanwhile others may have got their addresses.
+  void BeginEpoch(uint32_t tgid) {
+    ws_runtime runtime{};
+    if (bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) != 0) return;
+    runtime.epoch = NextEpoch();
+    bpf_map_update_elem(Fd(maps().runtimes), &tgid, &runtime, BPF_EXIST);
+  }
+
   static int Fd(const bpf_map* map) { return bpf_map__fd(map); }
 
   static bpf_prog_info ProgramInfo(const bpf_program* program) {
@@ -290,6 +308,7 @@ class LoadedTracer final : public Tracer {
   std::vector<Attempt> failed_;
   const Existing existing_;
   RuntimeProbes probes_;
+  std::atomic<uint32_t> epochs_{0};
   std::vector<std::unique_ptr<Ring>> rings_;
 };
 

@@ -77,6 +77,7 @@ class Tracer {
   // caller detaches them when the process ends or has another program: that waits for the kernel. Some milliseconds; any thread.
   virtual Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) = 0;
   virtual void DetachProbes(uint32_t tgid) = 0;
+  virtual bool HasProbes(uint32_t tgid) = 0;
   // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns of how many.
   virtual size_t ShedProbes() = 0;
   virtual std::vector<uint32_t> Targets() const = 0;

@@ -182,6 +182,10 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
                         agent->clock_,
                         agent->recorder_.get(),
                         agent->live_targets_,
+                        [self = agent.get()](uint32_t parent_tgid, uint32_t tgid) {
+                          // Its memory is its own: so are its probes.
+                          if (self->tracer_->HasProbes(parent_tgid)) self->runtimes_->Look(tgid);
+                        },
                         [self = agent.get()](uint32_t tgid) { self->OnExec(tgid); },
                         [self = agent.get()](uint32_t tgid) { self->runtimes_->Forget(tgid); },
                         [self = agent.get()](uint32_t from, std::span<const std::byte> record) {

@@ -99,8 +99,8 @@ class Agent {
   std::atomic<bool> met_in_mid_life_{false};
   std::atomic<uint64_t> probes_refused_{0};  // processes whose runtime has places for probes that could not be attached
   std::atomic<uint64_t> probes_shed_{0};     // probes let go for a while because they were passed too often
-  uint64_t losses_watched_ns_ = 0;  // events-0's
-  uint64_t losses_seen_ = 0;        // events-0's
+  uint64_t losses_watched_ns_ = 0;           // events-0's
+  uint64_t losses_seen_ = 0;                 // events-0's
   std::mutex roots_mutex_;
   std::unordered_set<uint32_t> roots_;  // processes selected by name, not by descent; guarded by roots_mutex_
   bool stopped_ = false;

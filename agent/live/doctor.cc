@@ -61,6 +61,8 @@ void PrintPrivileges(std::ostream& out) {
     out << name << (has ? "yes" : "NO") << " (" << capability.use << ")\n";
   }
   const Result<kernel::Tracefs> tracefs = kernel::Tracefs::Open();
+  const bool has_uprobes = ::access("/sys/bus/event_source/devices/uprobe/type", F_OK) == 0;
+  out << "uprobes           " << (has_uprobes ? "yes" : "NO") << " (for which request a goroutine or task was started)\n";
   out << "tracefs           " << (tracefs.ok() ? tracefs->where() : "no: " + tracefs.error().message()) << "\n";
 }
 

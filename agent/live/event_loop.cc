@@ -125,6 +125,7 @@ void EventLoop::OnProcess(std::span<const std::byte> record) {
   if (const auto* forked = std::get_if<ProcessForked>(&process_event_)) {
     parts_.processes.Forked(forked->parent_tgid, forked->tgid);
     parts_.live_targets.fetch_add(1, std::memory_order_relaxed);
+    parts_.on_fork(forked->parent_tgid, forked->tgid);
   } else if (const auto* execed = std::get_if<ProcessExeced>(&process_event_)) {
     parts_.processes.Execed(execed->tgid, execed->comm);
     parts_.on_exec(execed->tgid);

@@ -33,6 +33,7 @@ struct LoopParts {
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
+  std::function<void(uint32_t parent_tgid, uint32_t tgid)> on_fork;
   std::function<void(uint32_t tgid)> on_exec;
   std::function<void(uint32_t tgid)> on_exit;
   // A process record, which comes on one ring, is every shard's business: `from` hands it to the other loops.

@@ -175,6 +175,7 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   s.seen.handed_over = chunk.handed_over;
   s.seen.requester_known = chunk.requester_known;
   s.seen.requester_again = chunk.requester_again;
+  s.seen.ancestors = chunk.ancestors;
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
   if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;

@@ -1,13 +1,12 @@
-// The .wscap format, version 1: records back to back, each padded with zeros to a multiple of 8 bytes. A record begins with the
-// 16 bytes of ws_event_header (little-endian type, size without padding, time). Ring records stand as the kernel wrote them.
-// Beside them the agent writes, with numbers little-endian and texts as a 32-bit length and bytes:
-// | record          | where                              | what                                                                |
-// | CAPTURE_STARTED | first                              | "WSCAP\0\0\0", version, HZ, Unix minus boot time (ns), id key (16   |
-// |                 |                                    | bytes), host name, kernel, agent version, settings by name          |
-// | RING            | before records of another ring     | the ring of the records that follow; 0 until the first one          |
-// | PROCESS         | before the first event of a        | tgid, service name, its resource's attributes                       |
-// |                 | process, and after its exec        |                                                                     |
-// | TICK            | whenever a ring's shard was given  | the ring. Everything the ring's shard got before stands before it,  |
+// The .wscap format, version 2 (1: other data events): records back to back, each padded with zeros to a multiple of 8 bytes. A
+// record begins with the 16 bytes of ws_event_header (little-endian type, size without padding, time). Ring records stand as the
+// kernel wrote them. Beside them the agent writes, with numbers little-endian and texts as a 32-bit length and bytes: | record |
+// where                              | what                                                                | | CAPTURE_STARTED |
+// first                              | "WSCAP\0\0\0", version, HZ, Unix minus boot time (ns), id key (16   | |                 |
+// | bytes), host name, kernel, agent version, settings by name          | | RING            | before records of another ring |
+// the ring of the records that follow; 0 until the first one          | | PROCESS         | before the first event of a        |
+// tgid, service name, its resource's attributes                       | |                 | process, and after its exec        |
+// | | TICK            | whenever a ring's shard was given  | the ring. Everything the ring's shard got before stands before it, |
 // |                 | the time                           | and everything it got afterwards after it                           |
 // | LOSS_NOTED      | where the shard was told           | the ring: events may be missing (trace::LossNoted)                  |
 // | LOSSES          | last                               | counters by name, as they were at the end of the capture            |
@@ -32,7 +31,7 @@
 
 namespace wirespan::recording {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr size_t kMaxRecordBytes = 1U << 20U;
 inline constexpr size_t kMaxTextBytes = 64U << 10U;
 inline constexpr size_t kMaxListed = 4096;  // attributes of a process, counters

@@ -40,7 +40,11 @@ Result<void> RecordingReader::ReadHeader() {
     return Error(what + "format version " + std::to_string(header->version) + " is newer than this program's (" +
                  std::to_string(kVersion) + "); use a newer wirespan");
   }
-  if (!header || header->version != kVersion) return Error(what + "its first record is damaged");
+  if (header && header->version < kVersion) {
+    return Error(what + "format version " + std::to_string(header->version) + " is older than this program's (" +
+                 std::to_string(kVersion) + "); use the wirespan that made it (" + header->agent_version + ")");
+  }
+  if (!header) return Error(what + "its first record is damaged");
   header_ = *header;
   return {};
 }

@@ -107,6 +107,34 @@ bool ElfImage::ReadAddress(uint64_t address, std::span<std::byte> out) const {
   return false;
 }
 
+std::optional<uint64_t> ElfImage::Pointer(uint64_t address) const {
+  uint64_t value = 0;
+  if (!ReadAddress(address, std::as_writable_bytes(std::span(&value, 1)))) return std::nullopt;
+  if (value != 0) return value;
+  const ElfSection* section = Section(".rela.dyn");
+  if (section == nullptr || section->type != SHT_RELA) return std::nullopt;
+  constexpr size_t kBlock = 1024;
+  const size_t count = std::min<uint64_t>(section->size / sizeof(Elf64_Rela), kMaxRelocations);
+  std::vector<Elf64_Rela> block(std::min(kBlock, count));
+  for (size_t at = 0; at < count; at += block.size()) {
+    block.resize(std::min(kBlock, count - at));
+    if (!file_.Read(section->offset + at * sizeof(Elf64_Rela), std::as_writable_bytes(std::span(block)))) break;
+    for (const Elf64_Rela& relocation : block) {
+      if (relocation.r_offset != address) continue;
+      if (ELF64_R_TYPE(relocation.r_info) != R_X86_64_RELATIVE || relocation.r_addend <= 0) return std::nullopt;
+      return static_cast<uint64_t>(relocation.r_addend);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> ElfImage::OffsetOf(uint64_t address) const {
+  for (const ElfSegment& load : loads_) {
+    if (address >= load.address && address - load.address < load.file_size) return address - load.address + load.offset;
+  }
+  return std::nullopt;
+}
+
 std::vector<uint64_t> ElfImage::Symbols(uint32_t type, std::span<const std::string_view> names) const {
   std::vector<uint64_t> values(names.size());
   const auto table = std::find_if(sections_.begin(), sections_.end(), [&](const ElfSection& s) { return s.type == type; });

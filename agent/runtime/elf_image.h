@@ -49,6 +49,7 @@ class ElfImage {
   static constexpr size_t kMaxSegments = 256;
   static constexpr size_t kMaxNames = size_t{256} * 1024;       // of sections
   static constexpr size_t kMaxSymbols = size_t{1} << 20U;       // of one table; what lies beyond is not found
+  static constexpr size_t kMaxRelocations = size_t{4} << 20U;   // what lies beyond is not found
   static constexpr size_t kMaxSymbolNames = size_t{64} << 20U;  // of one table
 
   // Absent for what is no ELF file of that kind, or has headers that cannot be.
@@ -67,6 +68,11 @@ class ElfImage {
   std::optional<std::vector<std::byte>> Content(const ElfSection& section, size_t limit) const;
   // `out` from the address on, as the file has it (no relocation applied); false where it lies in no segment's file part.
   bool ReadAddress(uint64_t address, std::span<std::byte> out) const;
+  // The pointer that lies at the address once the file is loaded (less where it is loaded): as the file has it, or as a relative
+  // relocation of ".rela.dyn" makes it. Absent where it is neither, or null.
+  std::optional<uint64_t> Pointer(uint64_t address) const;
+  // The offset in the file of what is loaded at the address.
+  std::optional<uint64_t> OffsetOf(uint64_t address) const;
   // Values of the defined symbols in the table of `type` (SHT_DYNSYM or SHT_SYMTAB), one per name; 0: not found.
   std::vector<uint64_t> Symbols(uint32_t type, std::span<const std::string_view> names) const;
 

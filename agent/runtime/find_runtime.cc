@@ -53,12 +53,13 @@ std::optional<Mapping> ParseLine(std::string_view line) {
 bool IsPythonLibrary(std::string_view path) { return path.substr(path.rfind('/') + 1).starts_with("libpython"); }
 bool IsAnything(std::string_view /*path*/) { return true; }
 
-std::optional<kernel::RuntimeLayout> LayoutAt(const ElfImage& image, const std::vector<Mapping>& mappings, uint64_t inode) {
+std::optional<kernel::RuntimeLayout> LayoutAt(const ElfImage& image, const std::vector<Mapping>& mappings, uint64_t inode,
+                                              const std::string& file) {
   for (const Mapping& mapping : mappings) {
     if (mapping.inode != inode) continue;
     const std::optional<uint64_t> bias = BiasOf(image, mapping);
     if (!bias) continue;
-    return PythonLayout(image, *bias);
+    return PythonLayout(image, *bias, file);
   }
   return std::nullopt;
 }
@@ -115,7 +116,7 @@ FoundRuntime FindRuntime(const process::ProcFs& proc, uint32_t tgid) {
   // Of a Go that is not known it is still known that goroutines run on the threads, not threads of work.
   if (image->Section(".go.buildinfo") != nullptr) return {GoLayout(*image).value_or(kernel::RuntimeLayout{}), true};
   const std::string maps = proc.Read(tgid, "maps", kMaxMaps).value_or("");
-  if (ExportsInterpreter(*image)) return {LayoutAt(*image, ParseMappings(maps, IsAnything), program->inode), true};
+  if (ExportsInterpreter(*image)) return {LayoutAt(*image, ParseMappings(maps, IsAnything), program->inode, "exe"), true};
 
   const std::vector<Mapping> libraries = ParseMappings(maps, IsPythonLibrary);
   for (const Mapping& mapping : libraries) {
@@ -123,7 +124,7 @@ FoundRuntime FindRuntime(const process::ProcFs& proc, uint32_t tgid) {
     if (!library || library->inode != mapping.inode) continue;
     const std::optional<ElfImage> parsed = ElfImage::Open(FileBytes(library->fd.get()));
     if (!parsed || !ExportsInterpreter(*parsed)) continue;  // libpython3.so only forwards
-    return {LayoutAt(*parsed, libraries, library->inode), true};
+    return {LayoutAt(*parsed, libraries, library->inode, "root" + mapping.path), true};
   }
   return {};
 }

@@ -1,6 +1,6 @@
 // Functions of a Go executable by name, from the table that the runtime itself uses (".gopclntab", cmd/link/internal/ld/pcln.go,
-// runtime/symtab.go): stripping leaves it in place. Formats of Go 1.18 and 1.20. The file is hostile: bounded, total; a small window
-// of it is in memory at a time. Pure; any thread.
+// runtime/symtab.go): stripping leaves it in place. Formats of Go 1.18 and 1.20. The file is hostile: bounded, total; a small
+// window of it is in memory at a time. Pure; any thread.
 #pragma once
 
 #include <cstdint>

@@ -15,13 +15,6 @@ constexpr size_t kMaxCode = size_t{64} * 1024;
 constexpr std::array<std::string_view, 3> kNames = {"runtime.newproc.func1", "runtime.runqput",
                                                     "net/http.(*persistConn).roundTrip"};
 
-std::optional<uint64_t> FileOffsetOf(const ElfImage& image, uint64_t address) {
-  for (const ElfSegment& load : image.loads()) {
-    if (address >= load.address && address - load.address < load.file_size) return address - load.address + load.offset;
-  }
-  return std::nullopt;
-}
-
 std::vector<std::byte> CodeOf(const ElfImage& image, uint64_t text, const GoFunction& function) {
   std::vector<std::byte> code(std::min<size_t>(function.size, kMaxCode));
   if (!image.ReadAddress(text + function.offset, code)) code.clear();
@@ -37,7 +30,7 @@ bool StartsWith(std::span<const std::byte> code, std::initializer_list<uint8_t> 
 std::vector<RuntimeProbe> ProbesAt(const ElfImage& image, uint64_t text, std::span<const std::optional<GoFunction>> functions) {
   std::vector<RuntimeProbe> probes;
   const auto add = [&](RuntimeProbe::Kind kind, const GoFunction& function, std::optional<uint64_t> place) {
-    const std::optional<uint64_t> offset = place ? FileOffsetOf(image, text + function.offset + *place) : std::nullopt;
+    const std::optional<uint64_t> offset = place ? image.OffsetOf(text + function.offset + *place) : std::nullopt;
     if (offset) probes.push_back({kind, "exe", *offset});
   };
   if (functions[0] && functions[1]) {

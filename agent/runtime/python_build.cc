@@ -9,9 +9,9 @@
 namespace wirespan::runtime {
 namespace {
 
-enum Symbol : size_t { kRuntime, kContextType, kVersion, kNewRef, kGetInterpreter };
-constexpr std::array<std::string_view, 5> kSymbols = {"_PyRuntime", "PyContext_Type", "Py_Version", "Py_NewRef",
-                                                      "PyThreadState_GetInterpreter"};
+enum Symbol : size_t { kRuntime, kContextType, kVersion, kNewRef, kGetInterpreter, kCopyCurrent };
+constexpr std::array<std::string_view, 6> kSymbols = {
+    "_PyRuntime", "PyContext_Type", "Py_Version", "Py_NewRef", "PyThreadState_GetInterpreter", "PyContext_CopyCurrent"};
 
 // From the headers of each version, compiled (3.9.18, 3.10.13, 3.11.7, 3.12.1, 3.13.0) or added up (3.14: as in 3.13). What the
 // kernel half reads proves itself: a thread state names its thread, a context has the type PyContext_Type.
@@ -56,9 +56,21 @@ bool FollowDebugOffsets(const ElfImage& image, uint64_t runtime, uint32_t minor,
   return true;
 }
 
+// Where contexts are copied and freed. Both or none: without the second, an address that is used again would be taken for what
+// was there before. The second is a function of no name, but the type of contexts has it (PyTypeObject.tp_dealloc).
+std::vector<kernel::RuntimeProbe> ContextProbes(const ElfImage& image, uint64_t copy, uint64_t type, const std::string& file) {
+  constexpr uint64_t kDeallocate = 48;
+  const std::optional<uint64_t> free = copy == 0 ? std::nullopt : image.Pointer(type + kDeallocate);
+  const std::optional<uint64_t> copy_at = image.OffsetOf(copy);
+  const std::optional<uint64_t> free_at = free ? image.OffsetOf(*free) : std::nullopt;
+  if (!copy_at || !free_at) return {};
+  using Kind = kernel::RuntimeProbe::Kind;
+  return {{Kind::kContextFreed, file, *free_at, false}, {Kind::kContextCopied, file, *copy_at, true}};
+}
+
 }  // namespace
 
-std::optional<kernel::RuntimeLayout> PythonLayout(const ElfImage& image, uint64_t bias) {
+std::optional<kernel::RuntimeLayout> PythonLayout(const ElfImage& image, uint64_t bias, const std::string& file) {
   if (!image.is_x86_64()) return std::nullopt;  // elsewhere the thread pointer is not read
   const std::vector<uint64_t> symbols = image.Symbols(SHT_DYNSYM, kSymbols);
   if (symbols[kRuntime] == 0 || symbols[kContextType] == 0) return std::nullopt;
@@ -76,6 +88,7 @@ std::optional<kernel::RuntimeLayout> PythonLayout(const ElfImage& image, uint64_
   layout.type_offset = kType;
   layout.interpreter_address = bias + symbols[kRuntime] + offsets.interpreter;
   layout.context_type = bias + symbols[kContextType];
+  layout.probes = ContextProbes(image, symbols[kCopyCurrent], symbols[kContextType], file);
   return layout;
 }
 

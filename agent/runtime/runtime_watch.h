@@ -27,7 +27,8 @@ class RuntimeWatch {
   };
   // What is told, never under a lock.
   struct Told {
-    // Takes what was found, of the process itself and of its descendants alike; false where it could not. By any thread that looks.
+    // Takes what was found, of the process itself and of its descendants alike; false where it could not. By any thread that
+    // looks.
     std::function<bool(uint32_t tgid, const kernel::RuntimeLayout& layout)> found;
     // The program of a process that had been looked at is gone. By the thread.
     std::function<void(uint32_t tgid)> gone;

@@ -55,9 +55,10 @@ struct RequestSeen {
   bool stored_doubtful = false;    // when `stored` was noted the thread had read other exchanges that had done nothing yet
   bool stored_timer = false;       // `stored` may have been noted by a timer; without it: the connection was made by one
   bool stored_sandwiched = false;  // the same, but the thread read on in that turn
-  bool handed_over = false;  // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
+  bool handed_over = false;      // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
   bool requester_known = false;  // the goroutine that asked for the call is known: `stored` is what it works for, 0 nothing
   bool requester_again = false;  // it was started for that exchange, and has made a call before
+  Ancestors ancestors{};         // of the CPython context it was written in
 };
 
 // The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.

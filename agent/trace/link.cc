@@ -48,7 +48,7 @@ void LinkResolver::Free(uint32_t at) {
   Slot& slot = slots_[at];
   Close(at);
   if (slot.role == ConnectionRole::kClient) LeaveRing(at);
-  LeaveContext(at);
+  LeaveContexts(at);
   Unclaim(slot);
   Uncharge(slot);
   by_token_.Erase({slot.token, slot.index});

@@ -123,6 +123,12 @@ class LinkResolver {
     kGoroutine,      // the goroutine that asked for the call, that wrote it, or that made its connection
     kPythonContext,  // the context the call was written in: the answer of its exchange tells
   };
+  // A call in the list of the undecided calls of one context; its name there is slot * kContextLevels + level.
+  struct ContextPlace {
+    uint64_t runtime_id = 0;  // 0: in no list
+    uint64_t born_ns = 0;     // when the call's own context, or the one between, was copied from it; 0: it is the call's own
+    uint32_t previous = kNone, next = kNone;
+  };
   struct Slot {
     Token token = 0;
     uint32_t index = 0;
@@ -155,10 +161,10 @@ class LinkResolver {
     bool by_wake = false;   // and that from a completion wake
     bool indirect = false;  // and that as the sibling of the call whose response led to the answer
     Identity identity = Identity::kThread;
-    uint64_t runtime_id = 0;                                  // of whoever wrote the call, or read the request
-    bool requester_known = false, requester_again = false;    // as in RequestSeen
-    uint64_t strayed_ns = 0;                                  // goroutine's new connection: when one was last given to another
-    uint32_t context_previous = kNone, context_next = kNone;  // undecided calls of the same context
+    uint64_t runtime_id = 0;                                // of whoever wrote the call, or read the request
+    bool requester_known = false, requester_again = false;  // as in RequestSeen
+    uint64_t strayed_ns = 0;                                // goroutine's new connection: when one was last given to another
+    std::array<ContextPlace, kContextLevels> contexts{};    // that may tell of the call: its own first
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
     uint32_t tid = 0;                            // client: of the thread that wrote the request
@@ -256,8 +262,11 @@ class LinkResolver {
   bool IsByRuntime(uint32_t call) const;
   void AnswerOfRuntime(uint32_t exchange, const ResponseStarted& response, uint64_t now_ns);
   void LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t now_ns);
-  void JoinContext(uint32_t call);
-  void LeaveContext(uint32_t call);
+  ContextPlace& PlaceOf(uint32_t name) { return slots_[name / kContextLevels].contexts[name % kContextLevels]; }
+  void JoinContexts(uint32_t call, const RequestSeen& request);
+  void JoinContext(uint32_t call, uint32_t level, uint64_t runtime_id, uint64_t born_ns);
+  void LeaveContexts(uint32_t call);
+  void LeaveContext(uint32_t name);
   LinkStatus StatusOfRuntime(Slot& call, bool final, const Trust& trust);
   void Claim(Slot& call, uint32_t exchange);
   void Unclaim(Slot& call);
@@ -276,7 +285,7 @@ class LinkResolver {
   uint32_t reclaim_hand_ = 0;
   uint64_t losses_until_ns_ = 0;
   FlatTable<uint64_t, uint32_t, NumberHash> by_tgid_;
-  FlatTable<ContextKey, uint32_t, ContextKeyHash> contexts_;  // context -> its undecided call that came last
+  FlatTable<ContextKey, uint32_t, ContextKeyHash> contexts_;  // context -> its undecided call that came last, by name
   AnswerHistory answers_;
   std::vector<Ref> linked_;
   ResolverCounters counters_;

@@ -37,14 +37,15 @@ bool LinkResolver::OpenCallOfRuntime(uint32_t at, const RequestSeen& request, ui
   // Outside event loops a thread works for one exchange at a time, and says so itself.
   if (!IsPythonContext(slot.runtime_id) || !request.loop_thread) return false;
   slot.identity = Identity::kPythonContext;
-  JoinContext(at);
+  JoinContexts(at, request);
   return true;
 }
 
-// Where probes tell who asked for the call, that is all there is to it. Else: a pool that dials for a request may give the connection to another, where the first got one that became free meanwhile. That
-// begins with a connection used again, and goes on with those that are given away: so a new connection is its maker's only if
-// nothing like that is seen from the beginning of the maker's exchange on, to the verdict: the call on the connection that became
-// free may be written after the one on the connection that was given away.
+// Where probes tell who asked for the call, that is all there is to it. Else: a pool that dials for a request may give the
+// connection to another, where the first got one that became free meanwhile. That begins with a connection used again, and goes
+// on with those that are given away: so a new connection is its maker's only if nothing like that is seen from the beginning of
+// the maker's exchange on, to the verdict: the call on the connection that became free may be written after the one on the
+// connection that was given away.
 void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, uint64_t now_ns) {
   Slot& slot = slots_[at];
   Process& process = processes_[slot.process];
@@ -79,28 +80,45 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
   Note(slot, TrustMeter::Sign::kLink, now_ns);
 }
 
-void LinkResolver::JoinContext(uint32_t at) {
-  Slot& slot = slots_[at];
-  auto [last, added] = contexts_.Insert({slot.runtime_id, slot.process}, at);
-  if (added) return;
-  slot.context_next = *last;
-  slots_[*last].context_previous = at;
-  *last = at;
+// A context that a call's own was copied from tells of the call like its own, if the copy was made for the exchange in question.
+void LinkResolver::JoinContexts(uint32_t at, const RequestSeen& request) {
+  JoinContext(at, 0, request.thread.runtime_id, 0);
+  for (uint32_t i = 0; i < kAncestors; ++i) {
+    const Ancestor& ancestor = request.ancestors[i];
+    if (IsPythonContext(ancestor.runtime_id) && ancestor.born_ns != 0)
+      JoinContext(at, i + 1, ancestor.runtime_id, ancestor.born_ns);
+  }
 }
 
-void LinkResolver::LeaveContext(uint32_t at) {
-  Slot& slot = slots_[at];
-  if (slot.identity != Identity::kPythonContext) return;
-  const ContextKey key{slot.runtime_id, slot.process};
+void LinkResolver::JoinContext(uint32_t at, uint32_t level, uint64_t runtime_id, uint64_t born_ns) {
+  const uint32_t name = at * kContextLevels + level;
+  ContextPlace& place = PlaceOf(name);
+  place = {.runtime_id = runtime_id, .born_ns = born_ns};
+  auto [last, added] = contexts_.Insert({runtime_id, slots_[at].process}, name);
+  if (added) return;
+  place.next = *last;
+  PlaceOf(*last).previous = name;
+  *last = name;
+}
+
+void LinkResolver::LeaveContexts(uint32_t at) {
+  if (slots_[at].identity != Identity::kPythonContext) return;
+  for (uint32_t level = 0; level < kContextLevels; ++level) LeaveContext(at * kContextLevels + level);
+}
+
+void LinkResolver::LeaveContext(uint32_t name) {
+  ContextPlace& place = PlaceOf(name);
+  if (place.runtime_id == 0) return;
+  const ContextKey key{place.runtime_id, slots_[name / kContextLevels].process};
   uint32_t* last = contexts_.Find(key);
-  if (slot.context_next != kNone) slots_[slot.context_next].context_previous = slot.context_previous;
-  if (slot.context_previous != kNone) {
-    slots_[slot.context_previous].context_next = slot.context_next;
-  } else if (last != nullptr && *last == at) {
-    *last = slot.context_next;
-    if (slot.context_next == kNone) contexts_.Erase(key);
+  if (place.next != kNone) PlaceOf(place.next).previous = place.previous;
+  if (place.previous != kNone) {
+    PlaceOf(place.previous).next = place.next;
+  } else if (last != nullptr && *last == name) {
+    *last = place.next;
+    if (place.next == kNone) contexts_.Erase(key);
   }
-  slot.context_previous = slot.context_next = kNone;
+  place = {};
 }
 
 // ---- The answer ----
@@ -120,18 +138,23 @@ void LinkResolver::AnswerOfRuntime(uint32_t exchange, const ResponseStarted& res
   if (IsGoroutine(runtime_id)) slot.runtime_id = runtime_id;
 }
 
-// The calls of the context since the request was read are the exchange's; older ones are nobody's any more.
+// The calls of the context since the request was read are the exchange's, and those of contexts that were copied from it since
+// then; older ones are nobody's any more.
 void LinkResolver::LinkContext(uint32_t exchange, uint64_t runtime_id, uint64_t now_ns) {
+  const uint64_t opened_ns = slots_[exchange].opened_ns;
   const uint32_t* last = contexts_.Find({runtime_id, slots_[exchange].process});
   uint32_t next = last == nullptr ? kNone : *last;
   while (next != kNone) {
-    const uint32_t at = next;
+    const uint32_t at = next / kContextLevels;
+    const ContextPlace place = PlaceOf(next);
     Slot& call = slots_[at];
-    next = call.context_next;
-    LeaveContext(at);
-    if (call.opened_ns <= slots_[exchange].opened_ns || call.ambiguous || call.settled) continue;
+    LeaveContext(next);
+    next = place.next;
+    const uint64_t began_ns = place.born_ns != 0 ? place.born_ns : call.opened_ns;
+    if (began_ns <= opened_ns || call.opened_ns <= opened_ns || call.ambiguous || call.settled || call.late) continue;
     call.late = true;
-    Say(call, LinkStep::kRuntime, slots_[exchange].token, "Python context");
+    Say(call, LinkStep::kRuntime, slots_[exchange].token, place.born_ns != 0 ? "copied Python context" : "Python context");
+    LeaveContexts(at);
     Claim(call, exchange);
     Note(call, TrustMeter::Sign::kLink, now_ns);
     linked_.push_back(RefOf(at));

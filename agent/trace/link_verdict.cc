@@ -105,7 +105,7 @@ Ref LinkResolver::ParentSoFar(uint32_t at) {
 void LinkResolver::Settle(uint32_t at) {
   Slot& call = slots_[at];
   LeaveRing(at);
-  LeaveContext(at);
+  LeaveContexts(at);
   Unclaim(call);
   call.settled = true;
 }

@@ -8,14 +8,19 @@
 #include <memory>
 
 #include "agent/base/flat_table.h"
+#include "agent/kernel/event.h"
 
 namespace wirespan::trace {
 
-// ThreadStamp::runtime_id: the top bit tells a CPython context (its address) from a goroutine (its number); 0 is unknown.
+// ThreadStamp::runtime_id: the top bit tells a CPython context (its number or address) from a goroutine (its number); 0 is
+// unknown.
 inline constexpr uint64_t kPythonContextBit = uint64_t{1} << 63U;
 inline constexpr uint64_t kUnnamedGoroutine = kPythonContextBit - 1;  // of a Go whose goroutines' numbers are not read
 inline bool IsGoroutine(uint64_t runtime_id) { return runtime_id != 0 && (runtime_id & kPythonContextBit) == 0; }
 inline bool IsPythonContext(uint64_t runtime_id) { return (runtime_id & kPythonContextBit) != 0; }
+
+// The contexts by whose answers a call may be told: the one it was written in, and those that this one was copied from.
+inline constexpr uint32_t kContextLevels = 1 + kAncestors;
 
 struct ContextKey {
   uint64_t runtime_id = 0;

@@ -8,6 +8,23 @@
 	    */
 #define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
 
+/* A call that begins in a context whose origin is known says it; all else leaves it empty. */
+static __always_inline void fill_ancestors(struct ws_data_event *event, struct operation *operation,
+					   struct connection *connection)
+{
+	struct ws_goroutine key = {.id = operation->runtime_parent, .tgid = event->thread.tgid};
+	struct ancestry *ancestry;
+
+	__builtin_memset(event->ancestors, 0, sizeof(event->ancestors));
+	if (!(operation->data_flags & WS_DATA_FIRST_OF_TURN) || connection->role != WS_ROLE_CLIENT ||
+	    operation->direction != WS_SEND || is_goroutine(operation->runtime_id) ||
+	    !(operation->runtime_id & WS_RUNTIME_NUMBER_BIT))
+		return;
+	ancestry = bpf_map_lookup_elem(&contexts, &key);
+	if (ancestry && ancestry->number == operation->runtime_id)
+		__builtin_memcpy(event->ancestors, ancestry->ancestors, sizeof(event->ancestors));
+}
+
 static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread,
 				       struct connection *connection, struct sock *sk, __u32 captured)
 {
@@ -39,6 +56,7 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	}
 	event->queue_wait_jiffies = operation->queue_wait_jiffies;
 	event->call_ns = operation->call_ns;
+	fill_ancestors(event, operation, connection);
 }
 
 /* Who began, told by the first bytes: only for connections whose role is not known (older than the agent, no listener

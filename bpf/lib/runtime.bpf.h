@@ -101,23 +101,48 @@ __weak __noinline int find_python_thread(void)
 
 /* The context of a thread is the running task's while the event loop runs that task. It is one only if its type is the
  * interpreter's own; the thread state only if it still names this thread. */
-static __always_inline void read_python_context(struct thread_state *thread, struct ws_runtime *runtime)
+static __always_inline __u64 python_context(struct thread_state *thread, struct ws_runtime *runtime)
 {
 	__u64 base = thread_pointer();
 	__u64 context;
 
 	if (!base)
-		return;
+		return 0;
 	if (!thread->runtime_anchor || user_word(thread->runtime_anchor + runtime->thread_id_offset) != base) {
 		if (thread->runtime_misses++ % WALK_AGAIN_CALLS)
-			return;
+			return 0;
 		find_python_thread();
 		if (!thread->runtime_anchor)
-			return;
+			return 0;
 	}
 	thread->runtime_misses = 0;
 	context = user_word(thread->runtime_anchor + runtime->context_offset);
 	if (context && user_word(context + runtime->type_offset) == runtime->context_type)
+		return context;
+	return 0;
+}
+
+/* Where the context at that address comes from, NULL where nothing was told. */
+static __always_inline struct ancestry *ancestry_of(__u64 context, struct ws_runtime *runtime)
+{
+	struct ws_goroutine key = {.id = context, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+	struct ancestry *ancestry;
+
+	if (!context || !runtime->epoch)
+		return NULL;
+	ancestry = bpf_map_lookup_elem(&contexts, &key);
+	return ancestry && ancestry->epoch == runtime->epoch ? ancestry : NULL;
+}
+
+static __always_inline void read_python_identity(struct thread_state *thread, struct ws_runtime *runtime)
+{
+	__u64 context = python_context(thread, runtime);
+	struct ancestry *ancestry = ancestry_of(context, runtime);
+
+	thread->operation.runtime_parent = context;
+	if (ancestry)
+		thread->operation.runtime_id = ancestry->number;
+	else if (context)
 		thread->operation.runtime_id = context | WS_RUNTIME_CONTEXT_BIT;
 }
 
@@ -140,7 +165,7 @@ static __noinline __attribute__((unused)) int read_identity(struct thread_state 
 	else if (runtime->kind == WS_RUNTIME_GO)
 		read_goroutine(thread, runtime);
 	else if (runtime->kind == WS_RUNTIME_PYTHON)
-		read_python_context(thread, runtime);
+		read_python_identity(thread, runtime);
 	return 0;
 }
 
@@ -157,8 +182,8 @@ static __always_inline void forget_goroutine(struct connection *connection, __u6
 }
 
 /* A goroutine that reads a request serves its connection: net/http has one for each. Its helper that watches for the
- * end of an idle connection may read the first byte, but the rest is read by the one that serves. Of a client connection
- * the one that read last is kept, or that connected. */
+ * end of an idle connection may read the first byte, but the rest is read by the one that serves. Of a client
+ * connection the one that read last is kept, or that connected. */
 static __always_inline void note_reader(struct thread_state *thread, struct connection *connection, __u64 sock)
 {
 	struct ws_goroutine key = {.id = thread->operation.runtime_id,

@@ -14,7 +14,6 @@ static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct th
 	stamp->active = operation->active;
 	stamp->last_call = operation->last_call;
 	stamp->runtime_id = operation->runtime_id;
-	stamp->runtime_parent = operation->runtime_parent;
 	stamp->cpu_ns = operation->cpu_ns;
 	stamp->exec_start_ns = operation->exec_start_ns;
 	stamp->run_delay_ns = operation->run_delay_ns;

@@ -59,9 +59,9 @@ struct operation {
 	__u32 is_new_turn;
 	__u32 activations; /* the thread's, at entry */
 	__u64 last_call;
-	__u64 runtime_id; /* who makes the call, 0 unknown */
-	__u64 runtime_parent;
-	__s64 timeout_ns; /* OPERATION_WAIT: -1 never, 0 at once */
+	__u64 runtime_id;     /* who makes the call, 0 unknown */
+	__u64 runtime_parent; /* a goroutine: who started it. A CPython context: its address */
+	__s64 timeout_ns;     /* OPERATION_WAIT: -1 never, 0 at once */
 };
 
 #define PAST_TURNS	  8
@@ -142,9 +142,17 @@ _Static_assert(__builtin_offsetof(struct connection, is_unix) == __builtin_offse
 /* Value of map `lineages`: the exchange that a goroutine was started for. */
 struct lineage {
 	__u64 token;
-	__u64 sock; /* struct sock * of that exchange's connection */
+	__u64 sock;  /* struct sock * of that exchange's connection */
 	__u32 calls; /* that it has asked for so far */
 	__u32 reserved;
+};
+
+/* Value of map `contexts`: where a CPython context comes from. */
+struct ancestry {
+	__u64 number; /* with WS_RUNTIME_CONTEXT_BIT and WS_RUNTIME_NUMBER_BIT: an address is used again and again */
+	__u32 epoch;  /* of struct ws_runtime */
+	__u32 reserved;
+	struct ws_ancestor ancestors[WS_ANCESTORS];
 };
 
 #define NO_DIRECTION 2

@@ -75,6 +75,15 @@ struct lineages_map {
 	__type(value, struct lineage);
 };
 
+/* CPython context, by its address -> where it comes from. Written when it is copied, deleted when it is freed, both by
+ * programs on the interpreter; oldest entries give way: their calls are told by the context alone. */
+struct contexts_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct ws_goroutine);
+	__type(value, struct ancestry);
+};
+
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -112,6 +121,7 @@ extern struct listeners_map listeners SEC(".maps");
 extern struct runtimes_map runtimes SEC(".maps");
 extern struct goroutines_map goroutines SEC(".maps");
 extern struct lineages_map lineages SEC(".maps");
+extern struct contexts_map contexts SEC(".maps");
 extern struct rings_map rings SEC(".maps");
 extern struct losses_map losses SEC(".maps");
 extern struct counts_map counts SEC(".maps");

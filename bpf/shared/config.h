@@ -48,6 +48,8 @@ struct ws_runtime {
 	__u64 interpreter_address; /* CPython: of the pointer to the main interpreter state */
 	__u64 context_type;	   /* CPython: address of PyContext_Type */
 	__u64 births;		   /* that probes were passed for; the kernel's own, user space writes 0 */
+	__u32 epoch; /* CPython: what was told of contexts in another one is not believed; 0: nothing is told */
+	__u32 reserved;
 };
 
 /* Key of map `goroutines`, the kernel's own. */
@@ -79,5 +81,5 @@ enum ws_iteration { WS_ITERATE_CONNECTIONS = 0, WS_ITERATE_LISTENERS = 1, WS_ITE
 
 WS_STATIC_ASSERT(sizeof(struct ws_config) == 24, "ws_config");
 WS_STATIC_ASSERT(sizeof(struct ws_target) == 8, "ws_target");
-WS_STATIC_ASSERT(sizeof(struct ws_runtime) == 64, "ws_runtime");
+WS_STATIC_ASSERT(sizeof(struct ws_runtime) == 72, "ws_runtime");
 WS_STATIC_ASSERT(sizeof(struct ws_policy) == 16, "ws_policy");

@@ -75,12 +75,12 @@ enum ws_data_flag {
 			  * `stored`: the connection was made after the deadline, for nothing */
 	WS_DATA_STORED_SANDWICHED =
 		1 << 16, /* `stored` was noted after that deadline, and the thread read on in the same turn */
-	WS_DATA_HANDED_OVER = 1 << 17,	/* since its last multiplexed wait the thread was woken at a futex, or read an
-					   eventfd or a pipe */
+	WS_DATA_HANDED_OVER = 1 << 17, /* since its last multiplexed wait the thread was woken at a futex, or read an
+					  eventfd or a pipe */
 	WS_DATA_REQUESTER = 1 << 18, /* the goroutine that asked for this call is known: `stored` is what it works for,
 					0 where that is nothing */
 	WS_DATA_REQUESTER_AGAIN = 1 << 19, /* it was started for that exchange, and has made a call before */
-	WS_DATA_QUEUED_REUSE = 1 << 12, /* a loop thread read the response of this very connection in this turn */
+	WS_DATA_QUEUED_REUSE = 1 << 12,	   /* a loop thread read the response of this very connection in this turn */
 };
 
 /* ws_connection_event.flags */
@@ -96,6 +96,7 @@ enum ws_connection_flag {
 
 /* Tells a CPython context from a goroutine: neither addresses of user memory nor goroutine ids reach so far. */
 #define WS_RUNTIME_CONTEXT_BIT (1ULL << 63)
+#define WS_RUNTIME_NUMBER_BIT  (1ULL << 62)
 /* A goroutine whose id cannot be read: of a Go that is not known. */
 #define WS_RUNTIME_UNNAMED (WS_RUNTIME_CONTEXT_BIT - 1)
 
@@ -109,19 +110,26 @@ struct ws_event_header {
 struct ws_thread_stamp {
 	__u32 tgid;
 	__u32 tid;
-	__u32 sequence;	      /* events and state changes of this thread so far; a hole is a lost event */
-	__u32 turn;	      /* raised by every end of turn: multiplexed wait, blocking futex of a loop thread */
-	__u64 active;	      /* token: the exchange or the call this thread works for */
-	__u64 last_call;      /* token of the call whose response this thread read last in this thread turn */
-	__u64 runtime_id;     /* goroutine id, or address of the CPython context | WS_RUNTIME_CONTEXT_BIT; 0: unknown */
-	__u64 runtime_parent; /* parent goroutine id; 0 where unknown */
-	__u64 cpu_ns;	      /* se.sum_exec_runtime: CPU time up to the scheduler's last update */
-	__u64 exec_start_ns;  /* se.exec_start: the scheduler clock at that update */
-	__u64 run_delay_ns;   /* sched_info.run_delay: time spent runnable but not running */
-	__u32 active_source;  /* enum ws_active_source */
+	__u32 sequence;	  /* events and state changes of this thread so far; a hole is a lost event */
+	__u32 turn;	  /* raised by every end of turn: multiplexed wait, blocking futex of a loop thread */
+	__u64 active;	  /* token: the exchange or the call this thread works for */
+	__u64 last_call;  /* token of the call whose response this thread read last in this thread turn */
+	__u64 runtime_id; /* goroutine id; CPython context: WS_RUNTIME_CONTEXT_BIT and its number, where that is known
+			     (WS_RUNTIME_NUMBER_BIT), or else its address; 0: unknown */
+	__u64 cpu_ns;	  /* se.sum_exec_runtime: CPU time up to the scheduler's last update */
+	__u64 exec_start_ns; /* se.exec_start: the scheduler clock at that update */
+	__u64 run_delay_ns;  /* sched_info.run_delay: time spent runnable but not running */
+	__u32 active_source; /* enum ws_active_source */
 	__u16 cpu;
 	__u16 activations; /* exchanges this thread has read since its turn began, saturating */
 };
+
+/* The context that another was copied from, and when. */
+struct ws_ancestor {
+	__u64 runtime_id; /* 0: none, or not known */
+	__u64 born_ns;	  /* CLOCK_BOOTTIME of the copy that leads down from it */
+};
+#define WS_ANCESTORS 3
 
 struct ws_data_event {
 	struct ws_event_header header;
@@ -148,6 +156,7 @@ struct ws_data_event {
 	__u32 queue_wait_jiffies; /* receive: jiffies between the last segment's arrival and this read */
 	__u32 call_ns; /* time inside the system call, capped at 2^32-1; header.time_ns is its start for sends, its end
 			  for receives */
+	struct ws_ancestor ancestors[WS_ANCESTORS]; /* of the context that began the call, the nearest first */
 };
 
 struct ws_address {
@@ -234,10 +243,10 @@ enum ws_count {
 };
 
 WS_STATIC_ASSERT(sizeof(struct ws_event_header) == 16, "ws_event_header");
-WS_STATIC_ASSERT(sizeof(struct ws_thread_stamp) == 80, "ws_thread_stamp");
-WS_STATIC_ASSERT(sizeof(struct ws_data_event) == 176, "ws_data_event");
+WS_STATIC_ASSERT(sizeof(struct ws_thread_stamp) == 72, "ws_thread_stamp");
+WS_STATIC_ASSERT(sizeof(struct ws_data_event) == 216, "ws_data_event");
 WS_STATIC_ASSERT(sizeof(struct ws_address) == 40, "ws_address");
 WS_STATIC_ASSERT(sizeof(struct ws_connection_event) == 224, "ws_connection_event");
 WS_STATIC_ASSERT(sizeof(struct ws_close_event) == 40, "ws_close_event");
 WS_STATIC_ASSERT(sizeof(struct ws_process_event) == 48, "ws_process_event");
-WS_STATIC_ASSERT(sizeof(struct ws_wake_event) == 120, "ws_wake_event");
+WS_STATIC_ASSERT(sizeof(struct ws_wake_event) == 112, "ws_wake_event");

@@ -24,7 +24,21 @@
 
 namespace {
 
-enum Step : uint32_t { kReceive, kSend, kWait, kEventfd, kConnect, kFutex, kAdd, kCopy, kClassify, kClose, kReceiveEnd, kStart, kRequest };
+enum Step : uint32_t {
+  kReceive,
+  kSend,
+  kWait,
+  kEventfd,
+  kConnect,
+  kFutex,
+  kAdd,
+  kCopy,
+  kClassify,
+  kClose,
+  kReceiveEnd,
+  kStart,
+  kRequest
+};
 
 struct SkeletonDeleter {
   void operator()(rules* skeleton) const { rules__destroy(skeleton); }

@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!image) return 0;
   if (const auto version = runtime::GoVersionText(*image); version && version->size() > 128) std::abort();
   (void)runtime::GoLayout(*image);
-  (void)runtime::PythonLayout(*image, 0x7f0000000000);
+  (void)runtime::PythonLayout(*image, 0x7f0000000000, "exe");
   for (const auto& mapping : mappings) (void)runtime::BiasOf(*image, mapping);
   return 0;
 }

@@ -247,6 +247,24 @@ def asyncio_contexts(workspace):
             check_equal(set(figures.evidence), {"task-context exact"}, f"{title}: evidence")
 
 
+@case(timeout=600)
+def asyncio_tasks(workspace):
+    """asyncio, calls in tasks that a task of the request gathers, on every interpreter there is, and in a child process: each is its
+    request's. Without the probes such a call is nobody's."""
+    backend = workspace.built("go_relay")
+    for version, command in interpreters().items():
+        if version > (3, 14):
+            continue
+        for mode in ("tasks", "forked"):
+            title = f"python {version[0]}.{version[1]} {mode}"
+            figures = measure(workspace, title, backend, [command, os.path.join(PROGRAMS, "aio_relay.py")], mode, 3, True, requests=300)
+            check_all_right(figures, title)
+            check_equal(set(figures.evidence), {"task-context exact"}, f"{title}: evidence")
+    figures = measure(workspace, "tasks, no probes", backend, [command, os.path.join(PROGRAMS, "aio_relay.py")], "tasks", 3, True, requests=300,
+                      arguments=WITHOUT_PROBES)
+    check_equal((figures.right, figures.wrong), (0, 0), "links without probes")
+
+
 @case(timeout=300)
 def aiohttp_contexts(workspace):
     """aiohttp, server and client: the same."""

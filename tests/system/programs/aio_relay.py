@@ -1,8 +1,10 @@
 """A service on asyncio that makes calls for each request: aio_relay.py BACKEND_PORT MODE CALLS; MODE: new (a connection for each call)
-or pooled. Copies the request's header X-Gt onto its calls, one after the other. Prints the port it listens on. With the standard
-library only, so that any interpreter runs it: one task per connection, as in aiohttp.
+or pooled, tasks (each in a task of its own, gathered by a task of its own) or forked (as tasks, in a child process). Copies the
+request's header X-Gt onto its calls, one after the other. Prints the port it listens on. With the standard library only, so that any interpreter runs it: one task per connection, as in aiohttp.
 """
 import asyncio
+import os
+import signal
 import sys
 
 PORT, MODE, CALLS = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -21,10 +23,14 @@ async def call(truth):
     writer.write(b"GET /work HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Gt: " % PORT + truth + b"\r\n\r\n")
     fields = await read_head(reader)
     await reader.readexactly(int(fields[b"content-length"]))
-    if MODE == "pooled":
+    if MODE != "new":
         IDLE.append((reader, writer))
     else:
         writer.close()
+
+
+async def call_all(truth):
+    await asyncio.gather(*(call(truth) for _ in range(CALLS)))
 
 
 async def serve(reader, writer):
@@ -32,8 +38,11 @@ async def serve(reader, writer):
     try:
         while True:
             fields = await read_head(reader)
-            for _ in range(CALLS):
-                await call(fields[b"x-gt"])
+            if MODE in ("tasks", "forked"):
+                await asyncio.create_task(call_all(fields[b"x-gt"]))
+            else:
+                for _ in range(CALLS):
+                    await call(fields[b"x-gt"])
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -49,4 +58,8 @@ async def main():
     await server.serve_forever()
 
 
-asyncio.run(main())
+if MODE == "forked" and (child := os.fork()):
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    os.waitpid(child, 0)
+else:
+    asyncio.run(main())

@@ -30,7 +30,7 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EventMaker maker(42, WS_ROLE_CLIENT, 7);
   Record record = maker.Sent("hello", {.tid = 8, .captured = 3, .skipped = 1});
   record = Changed<ws_data_event>(record, [](ws_data_event& w) {
-    w.flags = 0x3ffff;
+    w.flags = 0xfffff;
     w.stored = 5;
     w.thread.active = 6;
     w.thread.active_source = WS_ACTIVE_CONNECT;
@@ -39,6 +39,7 @@ TEST(EventReader, DataChunkCarriesEveryField) {
     w.queue_wait_jiffies = 11;
     w.call_ns = 12;
     w.retransmits = 13;
+    w.ancestors[2] = {14, 15};
   });
   Event event;
   ASSERT_EQ(Read(record, event), EventFault::kNone);
@@ -62,7 +63,9 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EXPECT_TRUE(chunk.first_of_turn && chunk.fresh && chunk.stored_conflict && chunk.other_unresolved && chunk.timer_due &&
               chunk.loop_thread && chunk.position_raced && chunk.first_of_response && chunk.active_open && chunk.queued_reuse &&
               chunk.copy_fault && chunk.several_reads && chunk.stored_doubtful && chunk.stored_timer && chunk.stored_sandwiched &&
-              chunk.handed_over);
+              chunk.handed_over && chunk.requester_known && chunk.requester_again);
+  EXPECT_EQ(chunk.ancestors[2], (Ancestor{14, 15}));
+  EXPECT_EQ(chunk.ancestors[0], Ancestor{});
 }
 
 TEST(EventReader, MappedIpv4BecomesIpv4) {

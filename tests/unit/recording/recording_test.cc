@@ -279,6 +279,10 @@ TEST(Recording, WhatIsNoRecordingIsSaidSoInOneLine) {
   header.version = recording::kVersion + 1;
   recording::AppendCaptureHeader(header, 1, newer);
   EXPECT_NE(problem(newer).find("newer"), std::string::npos);
+  std::string older;
+  header.version = recording::kVersion - 1;
+  recording::AppendCaptureHeader(header, 1, older);
+  EXPECT_NE(problem(older).find("older"), std::string::npos);
   std::string damaged;
   recording::AppendCaptureHeader(Header(), 1, damaged);
   damaged += std::string("\xff\xff\xff\xff\x01\x00\x00\x00", 8) + std::string(32, 'x');

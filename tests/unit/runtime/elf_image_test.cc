@@ -61,7 +61,7 @@ void ReadAll(const std::string& file) {
   if (!image) return;
   (void)GoVersionText(*image);
   (void)GoLayout(*image);
-  (void)PythonLayout(*image, 0);
+  (void)PythonLayout(*image, 0, "exe");
   std::array<std::byte, 64> out{};
   (void)image->ReadAddress(ElfMaker::kBase, out);
 }
@@ -79,7 +79,7 @@ std::string Everything() {
 TEST(ElfImage, CutAnywhere) {
   const std::string file = Everything();
   ASSERT_TRUE(GoLayout(*Open(file)));
-  ASSERT_TRUE(PythonLayout(*Open(file), 0));
+  ASSERT_TRUE(PythonLayout(*Open(file), 0, "exe"));
   for (size_t size = 0; size < file.size(); ++size) ReadAll(file.substr(0, size));
 }
 

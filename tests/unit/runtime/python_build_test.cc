@@ -26,7 +26,7 @@ std::optional<kernel::RuntimeLayout> LayoutOf(const Build& build) {
   if (build.get_interpreter) symbols.emplace_back("PyThreadState_GetInterpreter", 0x7000);
   maker.AddSymbols(SHT_DYNSYM, symbols);
   const std::string file = maker.Make();
-  std::optional<kernel::RuntimeLayout> layout = PythonLayout(*ElfImage::Open(FileBytes(BytesOf(file))), kBias);
+  std::optional<kernel::RuntimeLayout> layout = PythonLayout(*ElfImage::Open(FileBytes(BytesOf(file))), kBias, "exe");
   if (layout) layout->interpreter_address -= kBias + runtime;
   return layout;
 }
@@ -87,7 +87,58 @@ TEST(PythonBuild, OtherProgramsAreNoInterpreters) {
   ElfMaker maker(ET_DYN);
   maker.AddSymbols(SHT_DYNSYM, {{"main", 0x1000}, {"_PyRuntime_Initialize", 0x2000}});
   const std::string file = maker.Make();
-  EXPECT_FALSE(PythonLayout(*ElfImage::Open(FileBytes(BytesOf(file))), 0));
+  EXPECT_FALSE(PythonLayout(*ElfImage::Open(FileBytes(BytesOf(file))), 0, "exe"));
+}
+
+// What PyContext_Type says of itself: where its deallocator is. Of a library that is loaded anywhere, a relocation says it.
+struct Interpreter {
+  uint16_t type = ET_DYN;
+  bool copies = true;     // PyContext_CopyCurrent is exported
+  bool relocated = true;  // the word is made at loading
+  uint64_t addend = 0;    // added to the deallocator's address
+  uint32_t kind = R_X86_64_RELATIVE;
+};
+
+std::vector<kernel::RuntimeProbe> ProbesOf(const Interpreter& interpreter) {
+  ElfMaker maker(interpreter.type);
+  const uint64_t base = interpreter.type == ET_EXEC ? ElfMaker::kBase : 0;
+  const uint64_t text = maker.AddSection(".text", std::string(256, '\x90'));
+  const uint64_t free = text + 128;
+  const uint64_t version = maker.AddSection(".rodata", ElfMaker::Words({0x030c01f0}));
+  std::vector<uint64_t> type(8);
+  if (!interpreter.relocated) type[6] = free + interpreter.addend;
+  const uint64_t type_at = maker.AddSection(".data", ElfMaker::Words(type));
+  const uint64_t runtime = maker.AddSection(".bss", ElfMaker::Words({0}));
+  if (interpreter.relocated) {
+    maker.AddSection(".rela.dyn",
+                     ElfMaker::Words({type_at, R_X86_64_RELATIVE, 1, type_at + 48, interpreter.kind, free + interpreter.addend}),
+                     SHT_RELA);
+  }
+  std::vector<std::pair<std::string, uint64_t>> symbols = {
+      {"_PyRuntime", runtime}, {"PyContext_Type", type_at}, {"Py_Version", version}};
+  if (interpreter.copies) symbols.emplace_back("PyContext_CopyCurrent", text + 16);
+  maker.AddSymbols(SHT_DYNSYM, symbols);
+  const std::string file = maker.Make();
+  const auto layout = PythonLayout(*ElfImage::Open(FileBytes(BytesOf(file))), kBias, "root/lib/libpython3.12.so");
+  if (!layout) return {{}, {}, {}};
+  std::vector<kernel::RuntimeProbe> probes = layout->probes;
+  for (kernel::RuntimeProbe& probe : probes) probe.offset -= text - base;
+  return probes;
+}
+
+TEST(PythonBuild, CopiesAndEndsOfContextsHavePlaces) {
+  using Kind = kernel::RuntimeProbe::Kind;
+  const std::vector<kernel::RuntimeProbe> expected = {{Kind::kContextFreed, "root/lib/libpython3.12.so", 128, false},
+                                                      {Kind::kContextCopied, "root/lib/libpython3.12.so", 16, true}};
+  EXPECT_EQ(ProbesOf({}), expected);
+  EXPECT_EQ(ProbesOf({.relocated = false}), expected);
+  EXPECT_EQ(ProbesOf({.type = ET_EXEC, .relocated = false}), expected);
+}
+
+TEST(PythonBuild, WithoutEitherPlaceThereIsNone) {
+  EXPECT_TRUE(ProbesOf({.copies = false}).empty());
+  EXPECT_TRUE(ProbesOf({.addend = 1'000'000}).empty()) << "beyond the file";
+  EXPECT_TRUE(ProbesOf({.kind = R_X86_64_64}).empty()) << "a symbol's, which is not looked up";
 }
 
 }  // namespace

@@ -43,6 +43,12 @@ class RuntimeLink : public testing::Test {
     seen.requester_known = true;
     seen.requester_again = again;
   }
+  // In a context that was copied from `parent` at that time, and that one from `grandparent`.
+  void CallsFrom(uint64_t context, Ancestor parent, WorldEnd& end, int request, Ancestor grandparent = {}) {
+    Calls(end, request, context);
+    std::get<RequestSeen>(world_.facts.back()).ancestors = {parent, grandparent};
+  }
+  uint64_t Now() const { return world_.now_ns; }
   void Returns(WorldEnd& end) { world_.ClientReads(thread_, end); }
   WorldEnd& Used() {
     WorldEnd& end = world_.NewEnd();
@@ -402,6 +408,55 @@ TEST_F(RuntimeLink, CallsOfContextsThatNeverAnswerAreForgotten) {
   const Outcome outcome = Assemble(world_, AssemblerConfig{.max_exchanges = 32, .max_held_spans = 16, .max_lingering = 16});
   EXPECT_EQ(outcome.Judge().spans, 300U);
   EXPECT_EQ(outcome.Judge().links, 0U);
+}
+
+// ---- Contexts that were copied: tasks of tasks ----
+
+constexpr uint64_t kCopy = (uint64_t{1} << 63U) | (uint64_t{1} << 62U) | 100;
+constexpr uint64_t kCopyOfCopy = kCopy + 1;
+
+TEST_F(RuntimeLink, CallsOfTasksThatWereStartedForTheExchangeAreIts) {
+  std::array<WorldEnd*, 2> in = {&world_.NewEnd(), &world_.NewEnd()};
+  std::array<WorldEnd*, 2> out = {&Used(), &Used()};
+  const std::array<uint64_t, 2> context = {kContextA, kContextB};
+  std::array<int, 2> root{};
+  for (int i = 0; i < 2; ++i) Reads(*in[i], root[i] = world_.NewRequest(), 0);
+  world_.Wait(thread_);
+  const Ancestor born{kContextA, Now()};
+  world_.Wait(thread_);
+  CallsFrom(kCopy, born, *out[0], Call(root[0]));
+  CallsFrom(kCopyOfCopy, {kCopy, Now()}, *out[1], Call(root[0]), born);
+  world_.Wait(thread_);
+  for (WorldEnd* end : out) Returns(*end);
+  world_.Wait(thread_);
+  for (int i = 1; i >= 0; --i) Answers(*in[i], context[i]);
+  const Outcome outcome = Assemble(world_);
+  for (const char* call : {"c2", "c3"}) {
+    EXPECT_EQ(outcome.ParentOf(call), "s0") << call;
+    EXPECT_EQ(EvidenceOf(outcome, call), LinkEvidence::kTaskContext);
+    EXPECT_EQ(ConfidenceOf(outcome, call), LinkConfidence::kExact);
+  }
+}
+
+// The task of an earlier request of the connection goes on while the next one is served.
+TEST_F(RuntimeLink, CallOfATaskOfAnEarlierExchangeIsNotTheNextOnes) {
+  WorldEnd& in = world_.NewEnd();
+  WorldEnd& out = Used();
+  const int first = world_.NewRequest();
+  Reads(in, first, 0);
+  world_.Wait(thread_);
+  const Ancestor born{kContextA, Now()};
+  world_.Wait(thread_);
+  Answers(in, kContextA);
+  world_.Wait(thread_);
+  Reads(in, world_.NewRequest(), 0);
+  world_.Wait(thread_);
+  CallsFrom(kCopy, born, out, Call(first));
+  world_.Wait(thread_);
+  Returns(out);
+  world_.Wait(thread_);
+  Answers(in, kContextA);
+  EXPECT_EQ(Assemble(world_).ParentOf("c2"), "");
 }
 
 // ---- Who asked for the call is known ----

@@ -130,16 +130,16 @@ def python(program, *arguments):
 add("gunicorn-sync", gunicorn("sync", "new"), recall=0.99)
 add("gunicorn-gthread", gunicorn("gthread", "new"), recall=0.99, lab_name="threads", quick=True)
 add("gunicorn-gthread-pool", gunicorn("gthread", "pool"), recall=0.99, lab_name="threads")
-ASYNCIO = "tasks take turns on one thread, in the order of the loop's own queue; needs CPython's context pointer"
-UVLOOP = "libuv's own queues between read and task, and another turn order; with the context pointer off nothing is sure"
+ASYNCIO = "tasks take turns on one thread, in the order of the loop's own queue; needs CPython's contexts and probes of their copies"
+UVLOOP = "libuv's own queues between read and task, and another turn order; without the contexts nothing is sure"
 for kind in ("two", "gather", "sleep", "task"):
     add(f"aiohttp-{kind}", python("aio.py", kind, "keep", "asyncio"), recall=0.95, why=ASYNCIO, quick=kind == "two",
         lab_name="aiohttp-two" if kind == "sleep" else None)
 add("aiohttp-new", python("aio.py", "two", "new", "asyncio"), recall=0.95, why=ASYNCIO, lab_name="aiohttp-two")
-add("aiohttp-uvloop", python("aio.py", "two", "keep", "uvloop"), why=UVLOOP)
+add("aiohttp-uvloop", python("aio.py", "two", "keep", "uvloop"), recall=0.95, why=UVLOOP)
 add("uvicorn-httpx", python("asgi.py", "keep", "asyncio"), recall=0.95, why=ASYNCIO)
 add("uvicorn-httpx-new", python("asgi.py", "new", "asyncio"), recall=0.95, why=ASYNCIO, lab_name="uvicorn-httpx")
-add("uvicorn-uvloop", python("asgi.py", "keep", "uvloop"), why=UVLOOP)
+add("uvicorn-uvloop", python("asgi.py", "keep", "uvloop"), recall=0.95, why=UVLOOP)
 
 
 # --- Node
@@ -174,8 +174,8 @@ def go(version, mode):
     return lambda workspace, backend: Service.announced(workspace, "go", [installed("go", f"service-{version}"), str(backend), mode])
 
 
-GO_POOL = "a pooled connection's writing goroutine was begun by whoever dialled it; only thread evidence is left"
-GO_SLEEP = "the goroutine wakes on any thread; with pooled connections its identity does not reach the writing goroutine"
+GO_POOL = "a pooled connection's writing goroutine was begun by whoever dialled it; needs a probe of net/http's hand-over"
+GO_SLEEP = "the goroutine wakes on any thread, and another one writes; needs the same probe"
 for version in ("newest", "1.24-stripped", "1.22"):
     add(f"go-{version}-new", go(version, "new"), recall=0.95, lab_name="go-new", quick=version == "newest")
     add(f"go-{version}-pool", go(version, "pool"), recall=0.95, lab_name="go-pool", why=GO_POOL)
