@@ -12,10 +12,10 @@
 // | kCandidate           | perhaps a frame that Resync found          | enough plausible frames behind it; kInvalid          |
 // | kPoisoned            | unknown: the position overflowed           | never                                                |
 //
-// What a loss costs. A gap inside a frame's payload costs only what it swallowed: the frame's end is known. Of DATA that is nothing;
-// of a header block it is the rest of the block and the dynamic table (HpackTable says what stays provable). A gap that reaches
-// beyond the frame loses the framing: the direction needs Resync, its table is unknown, and so are settings that may have passed.
-// Streams go on: what is told of them later says body_length_unknown. The other direction is not touched.
+// What a loss costs. A gap inside a frame's payload costs only what it swallowed: the frame's end is known. Of DATA that is
+// nothing; of a header block it is the rest of the block and the dynamic table (HpackTable says what stays provable). A gap that
+// reaches beyond the frame loses the framing: the direction needs Resync, its table is unknown, and so are settings that may have
+// passed. Streams go on: what is told of them later says body_length_unknown. The other direction is not touched.
 //
 // One connection's messages depend on the order in which the two directions are given only where one resets a stream or changes
 // a setting that the other obeys.
@@ -24,6 +24,8 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "decoders/decoder.h"
@@ -32,11 +34,13 @@
 #include "decoders/http2/hpack.h"
 #include "decoders/http2/message.h"
 #include "decoders/http2/message_pool.h"
+#include "decoders/http2/resync.h"
 
 namespace wirespan::decoders::http2 {
 
-inline constexpr size_t kMaxBlockBytes = size_t{64} * 1024;  // of a header block, as sent; what is beyond counts as not seen
-inline constexpr size_t kMaxUnacknowledged = 16;             // SETTINGS frames that await their acknowledgement
+inline constexpr size_t kMaxBlockBytes = size_t{64} * 1024;     // of a header block, as sent; what is beyond counts as not seen
+inline constexpr size_t kMaxUnacknowledged = 16;                // SETTINGS frames that await their acknowledgement
+inline constexpr size_t kMaxIdleBlockBytes = size_t{4} * 1024;  // of a block in several pieces, kept between blocks
 
 // Positions and lengths end here instead of wrapping round; a direction whose gaps lead here is kPoisoned.
 inline constexpr uint64_t kMaxPosition = uint64_t{1} << 63U;
@@ -51,9 +55,9 @@ class Decoder {
   // Instead, before the first byte:
   // The connection is older than what will be seen of it: both directions need Resync, both tables are unknown.
   void StartInMiddle();
-  // It began as HTTP/1.1 and was upgraded (h2c, RFC 7540 3.2): the request was stream 1, and the bytes are those behind the 101 and
-  // behind the request. `http2_settings`: the value of the request's HTTP2-Settings field; what is not base64url of
-  // settings counts as unknown settings.
+  // It began as HTTP/1.1 and was upgraded (h2c, RFC 7540 3.2): the request was stream 1, and the bytes are those behind the 101
+  // and behind the request. `http2_settings`: the value of the request's HTTP2-Settings field; what is not base64url of settings
+  // counts as unknown settings.
   void StartUpgraded(std::string_view http2_settings);
 
   // The contract of decoders/decoder.h. ParseStep::frees_other is never set; kStop is never said.
@@ -83,88 +87,95 @@ class Decoder {
  private:
   enum class State : uint8_t { kPreface, kFirstHeader, kHeader, kPayload, kLost, kCandidate, kPoisoned };
 
-  // What this end announced of itself, which the other direction obeys (RFC 9113 6.5).
+  // What this end announced of itself, which the other obeys (RFC 9113 6.5).
   struct Settings {
-    std::array<uint32_t, kMaxUnacknowledged> table_sizes;  // HEADER_TABLE_SIZE after each SETTINGS frame not acknowledged yet
+    std::array<uint32_t, kMaxUnacknowledged> table_sizes{};  // HEADER_TABLE_SIZE after each SETTINGS frame not acknowledged yet
     size_t unacknowledged = 0;
-    size_t early_acknowledgements = 0;  // seen before the SETTINGS that they acknowledge
+    size_t early_acknowledgements = 0;  // told before the SETTINGS that they acknowledge
     uint32_t table_size = kDefaultTableSize;
-    uint32_t max_frame_size = kMaxFrameSize;  // the largest ever announced; until the first SETTINGS was seen, anything
-    bool first_seen = false;
-    bool table_size_known = true;
+    uint32_t max_frame_size = kDefaultMaxFrameSize;  // the largest ever announced
+    bool seen = false;                               // a SETTINGS frame
+    bool lost = false;  // SETTINGS or acknowledgements may have been missed: nothing is known for good
   };
 
   struct Side {
     uint64_t position = 0;
     uint64_t frame_start = 0;
     uint64_t block_start = 0;  // of the first frame of the header block in progress
-    uint64_t losses = 0;       // how often frames were lost
+    uint64_t losses = 0;       // how often frames were lost; the beginning counts where it was not seen
     FrameHeader frame;
-    std::array<std::byte, kFrameHeaderBytes> gathered;  // of a frame header, of a payload's fixed part, or of one setting
-    uint8_t gathered_count = 0;
-    uint8_t prefix = 0;       // bytes of the payload before its content (RFC 9113 6.1, 6.2, 6.6), still to come
-    uint32_t left = 0;        // of the payload
-    uint32_t padding = 0;     // at the end of `left`
-    bool cut = false;         // part of the payload's content was not seen
-    bool prefix_cut = false;  // part of the prefix was not seen: where the padding begins is not known
-    bool in_block = false;    // CONTINUATION must follow (RFC 9113 6.10)
-    bool block_cut = false;   // the rest of the block was not seen
+    std::array<std::byte, kFrameHeaderBytes>
+        gathered{};              // of a frame header, of a payload's prefix or fixed part, or of one setting
+    uint8_t gathered_count = 0;  // kPreface: how much of it matched
+    uint8_t prefix = 0;          // bytes of the payload before its content (RFC 9113 6.1, 6.2, 6.6), still to come
+    uint32_t left = 0;           // of the payload
+    uint32_t padding = 0;        // at the end of `left`
+    bool cut = false;            // part of the payload's content was not seen
+    bool prefix_cut = false;     // the same of the prefix
+    bool padding_unknown = false;
+    bool in_block = false;   // CONTINUATION must follow (RFC 9113 6.10)
+    bool block_cut = false;  // the rest of the block was not seen
     bool block_ends_stream = false;
     bool block_is_promise = false;
     bool is_server = false;
     State state = State::kPreface;
     uint32_t block_stream = 0;
     uint32_t promised_id = 0;
-    uint32_t highest_id = 0;  // of the streams the client opened in this direction; 0: not known
-    uint32_t table_size_sent = kDefaultTableSize;
-    std::string block;  // of several pieces
+    uint32_t highest_id = 0;  // of the streams the client opened; 0: not known
+    std::string block;        // that did not come in one piece
     HpackDecoder hpack;
     HalfStreams streams;
     Settings settings;
     std::string_view reason{};  // of kLost and kPoisoned; a constant
+
+    uint64_t frame_end() const { return frame_start + kFrameHeaderBytes + frame.length; }
   };
 
   const Side& side(Direction dir) const { return sides_[Index(dir)]; }
   Side& side(Direction dir) { return sides_[Index(dir)]; }
   Side& other(const Side& s) { return sides_[s.is_server ? 0 : 1]; }
+  const Side& other(const Side& s) const { return sides_[s.is_server ? 0 : 1]; }
   static Direction DirectionOf(const Side& s) { return s.is_server ? Direction::kServerToClient : Direction::kClientToServer; }
 
-  // One state's share of `bytes` (never empty): how much it consumed; 0 where the state is kLost then. decoder.cc
-  size_t InPreface(Side& s, std::span<const std::byte> bytes);
+  // One state's share of `bytes` (never empty): moves `position` by what it returns.
+  size_t InPreface(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
   size_t InHeader(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
-  ParseStep InCandidate(Side& s, std::span<const std::byte> bytes);
   size_t InPayload(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
-  // False: the header cannot stand here; the direction is lost.
-  bool BeginFrame(Side& s);
+  void BeginFrame(Side& s, std::vector<Message>& out);
   std::string_view Objection(const Side& s) const;
-  void TakePrefix(Side& s, std::span<const std::byte>& bytes);
-  bool EndPrefix(Side& s);
-  void TakeContent(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
+  // Both take their part off `bytes`.
+  void TakePrefix(Side& s, std::span<const std::byte>& bytes, std::vector<Message>& out);
+  void TakeContent(Side& s, std::span<const std::byte>& bytes, std::vector<Message>& out);
   void EndFrame(Side& s, std::vector<Message>& out);
+  // The framing is lost: the block in progress ends as kGap, the table and the settings are unknown.
   void Lose(Side& s, std::string_view reason, std::vector<Message>& out);
+  static void Forget(Side& s, Side& opposite, std::string_view reason);
+  uint32_t MaxFrameSize(const Side& s) const;
+
+  // gaps.cc
+  void TakeGap(Side& s, uint32_t size, std::vector<Message>& out);
+  static void CutPrefix(Side& s, uint32_t hidden);
+  bool MoveOver(Side& s, uint64_t size, std::vector<Message>& out);
 
   // settings.cc
-  void TakeSettings(Side& s, std::span<const std::byte> bytes);
+  static void TakeSettings(Side& s, std::span<const std::byte> bytes);
   void EndSettings(Side& s);
-  void TakeSetting(Side& s, std::span<const std::byte> entry);
-  void ForgetSettings(Side& s);
+  static void TakeSetting(Settings& settings, std::span<const std::byte> entry);
 
-  // streams.cc: blocks and ends to messages.
+  // streams.cc: blocks, ends and resets to messages.
   void TakeBlock(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
-  void EndBlock(Side& s, std::span<const std::byte> block, std::vector<Message>& out);
-  void Classify(Side& s, Message& message);
-  void NoteHead(Side& s, Message& message);
-  void TakeData(Side& s, std::span<const std::byte> bytes);
+  void EndBlock(Side& s, std::span<const std::byte> block, uint64_t end, Incomplete why, std::vector<Message>& out);
+  static void Classify(Side& s, Message& message);
+  static void NoteBlock(Side& s, Message& message);
+  static void TakeData(Side& s, std::span<const std::byte> bytes);
   void EndData(Side& s, std::vector<Message>& out);
   void EndReset(Side& s, std::vector<Message>& out);
   void EndGoAway(Side& s, std::vector<Message>& out);
-  void EndHalf(Side& s, Message& message);
-  void CloseHalf(Side& s, const HalfStream& half, std::vector<Message>& out);
-  void DropBlock(Side& s, Incomplete why, std::vector<Message>& out);
-  Message NewMessage(const Side& s, MessageKind kind);
-
-  // gaps.cc
-  void TakeGap(Side& s, uint64_t size, std::vector<Message>& out);
+  // Into `message` what was counted of the half-stream of its id, which ends with it.
+  static void EndHalf(Side& s, Message& message);
+  void CloseHalf(Side& s, uint32_t id, std::vector<Message>& out);
+  void CutBlock(Side& s, Incomplete why, std::vector<Message>& out);
+  Message NewMessage(const Side& s, MessageKind kind, uint32_t stream_id);
 
   MessagePool* pool_;
   std::array<Side, 2> sides_;

@@ -1,5 +1,5 @@
-// FieldList: the fields of one header block, owned and bounded. Filled by HpackDecoder, kept in Message. Two allocations, none once
-// the object is warm.
+// FieldList: the fields of one header block, owned and bounded. Filled by HpackDecoder, kept in Message. Two allocations, none
+// once the object is warm.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace wirespan::decoders::http2 {
 
-inline constexpr size_t kMaxFields = 256;                   // of a block that are kept; further ones set FieldList::truncated
-inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;  // of names and values that are kept of a block
-inline constexpr size_t kMaxNameBytes = 512;                // kept of a name, here and in the dynamic table
+inline constexpr size_t kMaxFields = 256;                    // of a block that are kept; further ones set FieldList::truncated
+inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;   // of names and values that are kept of a block
+inline constexpr size_t kMaxNameBytes = 512;                 // kept of a name, here and in the dynamic table
 inline constexpr size_t kMaxValueBytes = size_t{16} * 1024;  // kept of a value, here and in the dynamic table
 
 struct Field {
@@ -20,7 +20,7 @@ struct Field {
   uint32_t name_length = 0;
   uint32_t value = 0;
   uint32_t value_length = 0;
-  bool name_known = true;   // false: an entry of the dynamic table that was inserted where it could not be seen; the name is empty
+  bool name_known = true;  // false: an entry of the dynamic table that was inserted where it could not be seen; the name is empty
   bool value_known = true;  // false: the same of the value
   bool sensitive = false;   // "never indexed" (RFC 7541 6.2.3): the sender thinks it a secret
   bool truncated = false;   // name or value is the beginning of a longer one

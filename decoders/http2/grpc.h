@@ -1,6 +1,6 @@
-// Counting the messages of a gRPC stream (gRPC over HTTP/2, "Length-Prefixed-Message": one byte of flags, four of length, then the
-// message), in one direction. The prefixes may be split anywhere over DATA frames, and what is behind them need not have been seen.
-// Pure; owned by a half-stream of the decoder.
+// Counting the messages of a gRPC stream (gRPC over HTTP/2, "Length-Prefixed-Message": one byte of flags, four of length, then
+// the message), in one direction. The prefixes may be split anywhere over DATA frames, and what is behind them need not have been
+// seen. Pure; owned by a half-stream of the decoder.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ struct GrpcCounts {
 
 class GrpcWalker {
  public:
-  explicit GrpcWalker(GrpcKind kind = GrpcKind::kNone) : kind_(kind) { lost_ = kind == GrpcKind::kGrpcWebText; }
+  GrpcWalker() = default;
+  explicit GrpcWalker(GrpcKind kind) : kind_(kind), lost_(kind == GrpcKind::kGrpcWebText) {}
 
   // The next bytes of DATA; the next `size` bytes of DATA that were not seen. O(1) per byte at worst.
   void Feed(std::span<const std::byte> bytes);
@@ -45,7 +46,7 @@ class GrpcWalker {
   uint32_t length_ = 0;  // gathered from the prefix
   uint8_t flags_ = 0;
   uint8_t prefix_bytes_ = 0;  // gathered, at most 4: the fifth ends the prefix
-  GrpcKind kind_;
+  GrpcKind kind_ = GrpcKind::kNone;
   bool lost_ = false;
 };
 

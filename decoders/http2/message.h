@@ -1,5 +1,5 @@
-// What the decoder says of a stream: one header block, its end, its reset (RFC 9113). Requests and responses are put together from
-// these by stream id: keep the head and Absorb what follows in its direction. Bodies are never stored.
+// What the decoder says of a stream: one header block, its end, its reset (RFC 9113). Requests and responses are put together
+// from these by stream id: keep the head and Absorb what follows in its direction. Bodies are never stored.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace wirespan::decoders::http2 {
 
 enum class MessageKind : uint8_t {
   kRequestHead,
-  kResponseHead,  // final (RFC 9110 15), or of unknown status: then `status` is 0, and a later kResponseHead of the stream replaces it
+  kResponseHead,  // final (RFC 9110 15), or of unknown status: then `status` is 0, and a later kResponseHead of the stream
+                  // replaces it
   kInterim,       // 1xx: the final one follows
   kTrailers,      // ends its direction of the stream
   kUnknownBlock,  // a block that ends its direction, head or trailers: seen after a loss, its first name unknown
@@ -33,8 +34,8 @@ struct Message {
   bool body_length_unknown = false;  // `body_length` and `grpc` count only part: a loss, or the stream began before
   bool is_grpc = false;              // `grpc` is of a body that its content-type announced as gRPC's
   // kGap: part of the block, or what came before the end, was not seen; the fields are the beginning of the block. kClosed: the
-  // direction was closed, or the stream reset, before the stream's end. kAmbiguous: a block that readers must refuse (RFC 9113 8.1.1,
-  // 8.3; RFC 7541): no span is made of it.
+  // direction was closed, or the stream reset, before the stream's end. kAmbiguous: a block that readers must refuse (RFC
+  // 9113 8.1.1, 8.3; RFC 7541): no span is made of it.
   Incomplete incomplete = Incomplete::kNo;
   uint16_t status = 0;  // kResponseHead, kInterim: 0 where not known
   uint32_t stream_id = 0;
@@ -62,7 +63,8 @@ struct Message {
   std::string_view Trailer(std::string_view name) const;
 
   // Makes this head one with a later message of the same stream and direction (kTrailers, kUnknownBlock, kEnd, kReset): its
-  // end, body, trailers, and what is missing. Swaps buffers: `later` may be given back to the pool, its content is not to be used.
+  // end, body, trailers, and what is missing. Swaps buffers: `later` may be given back to the pool, its content is not to be
+  // used.
   void Absorb(Message& later);
   // Back to the empty message; keeps the buffers.
   void Clear();
