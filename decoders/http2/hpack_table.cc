@@ -44,6 +44,7 @@ void HpackTable::Insert(std::string_view name, size_t name_size, bool name_known
                      .truncated = name.size() < name_size || value.size() < value_size};
   Store(entry, name, value);
   least_sum_ += entry.least_size;
+  unknown_names_ += name_known ? 0U : 1U;
   Evict();
   const size_t cap = bound_is_exact_ ? kMaxTableBytes : kMaxUnboundedBytes;
   while (least_sum_ > cap) {
@@ -70,6 +71,7 @@ void HpackTable::Lose(bool updates_seen) {
   bytes_.clear();
   first_ = 0;
   least_sum_ = 0;
+  unknown_names_ = 0;
   has_unknown_ = true;
   if (!updates_seen) {
     bound_ = std::max(bound_, limit_known_ ? limit_ : kMaxPlausibleTableBytes);
@@ -80,6 +82,7 @@ void HpackTable::Lose(bool updates_seen) {
 
 void HpackTable::DropOldest() {
   least_sum_ -= entries_[first_].least_size;
+  unknown_names_ -= entries_[first_].name_known ? 0U : 1U;
   ++first_;
   if (first_ < entries_.size()) return;
   entries_.clear();

@@ -71,7 +71,7 @@ class HpackTable {
   void Lose(bool updates_seen);
 
   // Nothing in it is unknown.
-  bool IsExact() const { return !has_unknown_; }
+  bool IsExact() const { return !has_unknown_ && unknown_names_ == 0; }
   size_t KnownEntries() const { return entries_.size() - first_; }
   // Stored bytes, for tests of the bound.
   size_t Capacity() const { return bytes_.capacity() + entries_.capacity() * sizeof(Stored); }
@@ -95,6 +95,7 @@ class HpackTable {
   std::string bytes_;  // of the entries, oldest first
   std::vector<Stored> entries_;
   size_t first_ = 0;                    // of entries_: those before are evicted
+  size_t unknown_names_ = 0;            // among the known entries
   uint64_t least_sum_ = 0;              // of the known entries' least sizes
   uint64_t bound_ = kDefaultTableSize;  // upper bound of the table's size; exact where bound_is_exact_
   uint64_t limit_ = kDefaultTableSize;
