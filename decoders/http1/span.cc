@@ -1,196 +1,56 @@
 #include "decoders/http1/span.h"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 
-#include "decoders/http1/characters.h"
-#include "decoders/http1/forwarded.h"
-#include "decoders/http1/target.h"
+#include "decoders/http_span.h"
 
 namespace wirespan::decoders::http1 {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKnownMethods = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                                            "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
-constexpr std::string_view kOtherMethod = "_OTHER";
-
-void DescribeMethod(const Message* request, AttributeSink& sink, Description& out) {
-  out.name = "HTTP";
-  if (request == nullptr || request->method().empty()) return;
-  const std::string_view method = request->method();
-  if (std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end()) {
-    out.name = method;
-    sink.String(semconv::kHttpRequestMethod, method);
-    return;
-  }
-  sink.String(semconv::kHttpRequestMethod, kOtherMethod);
-  sink.String(semconv::kHttpRequestMethodOriginal, method);
-}
-
-std::string_view Scheme(const Target& target, const Forwarded& forwarded, const ExchangeContext& context) {
-  if (!forwarded.scheme.empty()) return forwarded.scheme;
-  if (EqualsIgnoringCase(target.scheme, "https")) return "https";
-  if (EqualsIgnoringCase(target.scheme, "http")) return "http";
-  return context.is_encrypted ? "https" : "http";
-}
-
-uint16_t DefaultPort(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
-
-void GiveServer(std::string_view address, uint16_t port, AttributeSink& sink) {
-  if (address.empty()) return;
-  sink.String(semconv::kServerAddress, address);
-  if (port != 0) sink.Int(semconv::kServerPort, port);
-}
-
-// Values may be folded over lines (RFC 9112 5.2): the folds become spaces.
-void GiveUserAgent(std::string_view value, AttributeSink& sink) {
-  if (value.empty()) return;
-  if (value.find_first_of("\r\n") == std::string_view::npos) return sink.String(semconv::kUserAgentOriginal, value);
-  BoundedText unfolded;
-  for (const char c : value.substr(0, 1024)) unfolded.Append(c == '\r' || c == '\n' ? ' ' : c);
-  sink.String(semconv::kUserAgentOriginal, unfolded.view());
-}
-
-// True: something was cut.
-bool DescribeServer(const Message& request, const Target& target, const ExchangeContext& context, AttributeSink& sink) {
-  const Forwarded forwarded = ReadForwarded(request);
-  bool cut = false;
-  if (!target.path.empty()) sink.String(semconv::kUrlPath, target.path);
-  if (target.has_query) {
-    BoundedText query;
-    AppendRedactedQuery(target.query, context.keep_query_values, query);
-    sink.String(semconv::kUrlQuery, query.view());
-    cut = query.cut();
-  }
-  sink.String(semconv::kUrlScheme, Scheme(target, forwarded, context));
-  // RFC 9112 3.2.2: an absolute-form target replaces the Host field.
-  std::optional<Authority> host = forwarded.host;
-  if (!host) host = target.authority ? target.authority : ParseAuthority(request.Header("host"));
-  if (host) {
-    GiveServer(host->host, host->port, sink);
-  } else {
-    GiveServer(context.local_address, context.local_port, sink);
-  }
-  const std::string_view client = forwarded.client.empty() ? context.peer_address : forwarded.client;
-  if (!client.empty()) sink.String(semconv::kClientAddress, client);
-  GiveUserAgent(request.Header("user-agent"), sink);
-  return cut;
-}
-
-void AppendHost(const Authority& host, BoundedText& url) {
-  if (host.has_userinfo) url.Append("REDACTED:REDACTED@");
-  if (host.is_ipv6) url.Append('[');
-  url.Append(host.host);
-  if (host.is_ipv6) url.Append(']');
-  if (host.port == 0) return;
-  url.Append(':');
-  url.AppendNumber(host.port);
-}
-
-bool DescribeClient(const Message& request, const Target& target, const ExchangeContext& context, AttributeSink& sink) {
-  const std::string_view scheme = Scheme(target, Forwarded{}, context);
-  std::optional<Authority> host = target.authority;
-  const bool has_own_host = target.form == TargetForm::kAbsolute || target.form == TargetForm::kAuthority;
-  if (!has_own_host) host = ParseAuthority(request.Header("host"));
-  bool given = host.has_value();
-  if (!host && !has_own_host && !context.peer_address.empty()) {
-    host = Authority{context.peer_address, context.peer_port, context.peer_address.find(':') != std::string_view::npos, false};
-    given = context.peer_port != 0;  // the path of a unix socket is no host of a URL
-  }
-  if (!host) return false;
-  bool cut = false;
-  if (given && target.form != TargetForm::kAuthority) {
-    BoundedText url;
-    url.Append(scheme);
-    url.Append("://");
-    AppendHost(*host, url);
-    if (target.form != TargetForm::kAsterisk) {
-      if (!target.path.starts_with('/')) url.Append('/');
-      url.Append(target.path);
-    }
-    if (target.has_query) {
-      url.Append('?');
-      AppendRedactedQuery(target.query, context.keep_query_values, url);
-    }
-    sink.String(semconv::kUrlFull, url.view());
-    cut = url.cut();
-  }
-  // A client that names no port uses the scheme's; without a proxy that is the one it connected to.
-  uint16_t port = host->port;
-  if (port == 0 && !has_own_host) port = context.peer_port;
-  if (port == 0 && given) port = DefaultPort(scheme);
-  GiveServer(host->host, port, sink);
-  return cut;
-}
-
-void DescribeVersion(const Message* request, const Message* response, AttributeSink& sink) {
+const Message* TellerOfVersion(const Message* request, const Message* response) {
   const bool by_request = request != nullptr && request->has_start_line;
-  const Message& message = by_request ? *request : response != nullptr ? *response : *request;
-  if (!message.has_start_line) return;
-  const std::array<char, 3> version = {'1', '.', static_cast<char>('0' + message.minor_version % 10)};
-  sink.String(semconv::kNetworkProtocolVersion, std::string_view(version.data(), version.size()));
+  const Message* message = by_request || response == nullptr ? request : response;
+  return message != nullptr && message->has_start_line ? message : nullptr;
 }
 
-void DescribeBody(const Message* message, bool may_have_body, const AttributeName& name, AttributeSink& sink) {
-  if (message == nullptr || !message->complete() || message->body_length_unknown || !may_have_body) return;
+std::optional<uint64_t> BodySize(const Message* message, bool may_have_body) {
+  if (message == nullptr || !message->complete() || message->body_length_unknown || !may_have_body) return std::nullopt;
   const bool has_body = message->has_content_length || message->chunked || message->body_length > 0;
-  if (has_body) sink.Int(name, static_cast<int64_t>(message->body_length));
+  return has_body ? std::optional<uint64_t>(message->body_length) : std::nullopt;
 }
 
-// What is missing of the exchange, as the messages or their caller know it; empty: nothing.
-std::string_view Missing(const Message* request, const Message* response, ExchangeEnd end) {
-  if (end != ExchangeEnd::kComplete) return Name(end);
-  if (request == nullptr || request->incomplete == Incomplete::kGap) return Name(ExchangeEnd::kRequestNotSeen);
-  if (response == nullptr || response->incomplete == Incomplete::kGap) return Name(ExchangeEnd::kResponseNotSeen);
-  if (response->incomplete == Incomplete::kClosed) return Name(ExchangeEnd::kResponseCut);
-  return request->incomplete == Incomplete::kClosed ? "request_cut" : "";
-}
-
-// Whether what is missing is a failure of the exchange, and not of the watching.
-bool IsFailure(std::string_view missing) {
-  return missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
-         missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited);
-}
-
-void DescribeOutcome(uint16_t status, std::string_view missing, SpanSide side, AttributeSink& sink, Description& out) {
-  const uint16_t first_error = side == SpanSide::kServer ? 500 : 400;
-  if (status != 0) sink.Int(semconv::kHttpResponseStatusCode, status);
-  if (status >= first_error) {
-    std::array<char, 5> digits;
-    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), status);
-    out.error_type.assign(digits.data(), end);
-  } else if (IsFailure(missing)) {
-    out.error_type = missing;
-  }
-  if (!out.error_type.empty()) {
-    out.status = SpanStatus::kError;
-    sink.String(semconv::kErrorType, out.error_type);
-  }
-  if (!missing.empty()) sink.String(semconv::kWirespanIncomplete, missing);
-}
+http::Part PartOf(const Message* message) { return message != nullptr ? http::Part{true, message->incomplete} : http::Part{}; }
 
 }  // namespace
 
 void Describe(const Message* request, const Message* response, const ExchangeContext& context, AttributeSink& sink,
               Description& out) {
-  out.Clear();
-  DescribeMethod(request, sink, out);
-  bool cut = (request != nullptr && request->truncated) || (response != nullptr && response->truncated);
-  if (request != nullptr && !request->target().empty()) {
-    const Target target = ParseTarget(request->target(), request->method() == "CONNECT");
-    const bool is_server = context.side == SpanSide::kServer;
-    const bool own_cut =
-        is_server ? DescribeServer(*request, target, context, sink) : DescribeClient(*request, target, context, sink);
-    cut = cut || own_cut;
+  http::Exchange exchange;
+  if (request != nullptr) {
+    exchange.method = request->method();
+    exchange.target = request->target();
+    exchange.target_is_authority = exchange.method == "CONNECT";
+    exchange.host = request->Header("host");
   }
-  const uint16_t status = response != nullptr ? response->status : uint16_t{0};
-  DescribeOutcome(status, Missing(request, response, context.end), context.side, sink, out);
-  if (request != nullptr || response != nullptr) DescribeVersion(request, response, sink);
-  const bool head = request != nullptr && request->method() == "HEAD";
-  DescribeBody(request, true, semconv::kHttpRequestBodySize, sink);
-  DescribeBody(response, !head && status != 204 && status != 304, semconv::kHttpResponseBodySize, sink);
-  if (cut) sink.Bool(semconv::kWirespanTruncated, true);
+  if (request != nullptr && context.side == SpanSide::kServer) {
+    exchange.user_agent = request->Header("user-agent");
+    exchange.forwarded = {.forwarded = request->Header("forwarded"),
+                          .x_forwarded_for = request->Header("x-forwarded-for"),
+                          .x_forwarded_host = request->Header("x-forwarded-host"),
+                          .x_forwarded_proto = request->Header("x-forwarded-proto")};
+  }
+  exchange.truncated = (request != nullptr && request->truncated) || (response != nullptr && response->truncated);
+  exchange.status = response != nullptr ? response->status : uint16_t{0};
+  exchange.missing = http::Missing(PartOf(request), PartOf(response), context.end);
+  exchange.failure = http::FailureOf(exchange.missing);
+  std::array<char, 3> version = {'1', '.', '0'};
+  if (const Message* teller = TellerOfVersion(request, response); teller != nullptr) {
+    version[2] = static_cast<char>('0' + teller->minor_version % 10);
+    exchange.version = std::string_view(version.data(), version.size());
+  }
+  exchange.request_body = BodySize(request, true);
+  exchange.response_body = BodySize(response, exchange.method != "HEAD" && exchange.status != 204 && exchange.status != 304);
+  http::Describe(exchange, context, sink, out);
 }
 
 }  // namespace wirespan::decoders::http1

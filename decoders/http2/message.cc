@@ -36,7 +36,10 @@ std::string_view Message::Trailer(std::string_view name) const {
 void Message::Absorb(Message& later) {
   end = later.end;
   end_stream = end_stream || later.end_stream;
-  if (later.kind == MessageKind::kReset) error_code = later.error_code;
+  if (later.is_reset) {
+    is_reset = true;
+    error_code = later.error_code;
+  }
   body_length = later.body_length;
   body_length_unknown = body_length_unknown || later.body_length_unknown;
   if (later.is_grpc) {

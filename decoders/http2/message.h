@@ -32,6 +32,7 @@ struct Message {
   bool is_request = true;
   bool end_stream = false;           // nothing follows in this direction of the stream
   bool body_length_unknown = false;  // `body_length` and `grpc` count only part: a loss, or the stream began before
+  bool is_reset = false;             // RST_STREAM: of a kReset, and of what absorbed one or was ended by one
   bool is_grpc = false;              // `grpc` is of a body that its content-type announced as gRPC's
   // kGap: part of the block, or what came before the end, was not seen; the fields are the beginning of the block. kClosed: the
   // direction was closed, or the stream reset, before the stream's end. kAmbiguous: a block that readers must refuse (RFC
@@ -41,7 +42,7 @@ struct Message {
   uint32_t stream_id = 0;
   uint32_t promised_id = 0;     // kPushPromise
   uint32_t last_stream_id = 0;  // kGoAway
-  uint32_t error_code = 0;      // kReset, kGoAway (RFC 9113 7)
+  uint32_t error_code = 0;      // is_reset, kGoAway (RFC 9113 7)
   uint64_t start = 0;           // position of the first byte of the first frame
   uint64_t head_end = 0;        // position after the block; 0 where there is none, or part of it was not seen
   uint64_t end = 0;             // position after the last byte of the last frame

@@ -155,6 +155,7 @@ void Decoder::CloseHalf(Side& s, uint32_t id, std::vector<Message>& out) {
 void Decoder::EndReset(Side& s, std::vector<Message>& out) {
   CloseHalf(other(s), s.frame.stream_id, out);
   Message message = NewMessage(s, MessageKind::kReset, s.frame.stream_id);
+  message.is_reset = true;
   if (s.gathered_count < 4) {
     message.incomplete = Incomplete::kGap;
   } else {

@@ -5,10 +5,9 @@
 #include <optional>
 #include <string_view>
 
-#include "decoders/http1/message.h"
-#include "decoders/http1/target.h"
+#include "decoders/http_target.h"
 
-namespace wirespan::decoders::http1 {
+namespace wirespan::decoders::http {
 
 struct Forwarded {
   std::string_view client;  // a numeric address, without port and brackets; empty: not said, or hidden
@@ -16,7 +15,15 @@ struct Forwarded {
   std::string_view scheme;  // "http", "https" or empty
 };
 
-// The first (the farthest) hop's word.
-Forwarded ReadForwarded(const Message& request);
+// The values of the request's first fields of these names; empty where absent.
+struct ForwardedFields {
+  std::string_view forwarded;
+  std::string_view x_forwarded_for;
+  std::string_view x_forwarded_host;
+  std::string_view x_forwarded_proto;
+};
 
-}  // namespace wirespan::decoders::http1
+// The first (the farthest) hop's word.
+Forwarded ReadForwarded(const ForwardedFields& fields);
+
+}  // namespace wirespan::decoders::http

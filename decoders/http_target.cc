@@ -1,12 +1,12 @@
-#include "decoders/http1/target.h"
+#include "decoders/http_target.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
-#include "decoders/http1/characters.h"
+#include "decoders/http_characters.h"
 
-namespace wirespan::decoders::http1 {
+namespace wirespan::decoders::http {
 namespace {
 
 constexpr size_t kMaxHostBytes = 255;
@@ -206,4 +206,4 @@ bool IsIpv6(std::string_view text) {
   return compressed ? groups < 8 : groups == 8;
 }
 
-}  // namespace wirespan::decoders::http1
+}  // namespace wirespan::decoders::http

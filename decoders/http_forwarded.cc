@@ -1,8 +1,8 @@
-#include "decoders/http1/forwarded.h"
+#include "decoders/http_forwarded.h"
 
-#include "decoders/http1/characters.h"
+#include "decoders/http_characters.h"
 
-namespace wirespan::decoders::http1 {
+namespace wirespan::decoders::http {
 namespace {
 
 constexpr size_t kMaxReadBytes = 1024;  // of a field value
@@ -67,13 +67,13 @@ void ReadElement(std::string_view element, Forwarded& out) {
 
 }  // namespace
 
-Forwarded ReadForwarded(const Message& request) {
+Forwarded ReadForwarded(const ForwardedFields& fields) {
   Forwarded forwarded;
-  ReadElement(FirstElement(request.Header("forwarded")), forwarded);
-  if (forwarded.client.empty()) forwarded.client = NumericAddress(FirstElement(request.Header("x-forwarded-for")));
-  if (!forwarded.host) forwarded.host = Host(FirstElement(request.Header("x-forwarded-host")));
-  if (forwarded.scheme.empty()) forwarded.scheme = Scheme(FirstElement(request.Header("x-forwarded-proto")));
+  ReadElement(FirstElement(fields.forwarded), forwarded);
+  if (forwarded.client.empty()) forwarded.client = NumericAddress(FirstElement(fields.x_forwarded_for));
+  if (!forwarded.host) forwarded.host = Host(FirstElement(fields.x_forwarded_host));
+  if (forwarded.scheme.empty()) forwarded.scheme = Scheme(FirstElement(fields.x_forwarded_proto));
   return forwarded;
 }
 
-}  // namespace wirespan::decoders::http1
+}  // namespace wirespan::decoders::http
