@@ -1,6 +1,7 @@
 #include "decoders/http2/resync.h"
 
 #include <algorithm>
+#include <array>
 
 #include "decoders/http2/frame.h"
 #include "decoders/http2/hpack_integer.h"
@@ -24,10 +25,23 @@ bool SkipString(Bytes& rest) {
   return true;
 }
 
-// A header whose last bytes are not there yet.
-bool CanBecomePlausible(Bytes bytes, uint32_t max_frame_size) {
-  if (!bytes.empty() && static_cast<uint8_t>(bytes[0]) > max_frame_size >> 16U) return false;
-  return bytes.size() < 4 || static_cast<uint8_t>(bytes[3]) <= static_cast<uint8_t>(FrameType::kPriorityUpdate);
+// A header whose last bytes are not there yet: whether any bytes in their place make it plausible. The last one of the stream's
+// number is always missing, and only its being zero, odd or even matters; flags of all types are below kFlagsEnd.
+bool CanBecomePlausible(Bytes bytes, Direction dir, uint32_t max_frame_size) {
+  constexpr unsigned kFlagsEnd = 0x40;
+  if (static_cast<uint8_t>(bytes[0]) > max_frame_size >> 16U) return false;
+  if (bytes.size() < 4) return true;
+  std::array<std::byte, kFrameHeaderBytes> header{};
+  std::copy(bytes.begin(), bytes.end(), header.begin());
+  const bool has_flags = bytes.size() > 4;
+  for (unsigned flags = 0; flags < (has_flags ? 1 : kFlagsEnd); ++flags) {
+    if (!has_flags) header[4] = static_cast<std::byte>(flags);
+    for (unsigned last = 0; last < 3; ++last) {
+      header[kFrameHeaderBytes - 1] = static_cast<std::byte>(last);
+      if (IsPlausible(ReadFrameHeader(header), dir, max_frame_size)) return true;
+    }
+  }
+  return false;
 }
 
 // The block in a HEADERS frame's payload; empty: there is none.
@@ -83,7 +97,7 @@ Chain ChainAt(Bytes bytes, Direction dir, uint32_t max_frame_size) {
     if (at + kFrameHeaderBytes > kMaxCandidateBytes) return Chain::kBroken;
     if (at >= bytes.size()) return Chain::kOpen;
     const Bytes rest = bytes.subspan(at);
-    if (rest.size() < kFrameHeaderBytes) return CanBecomePlausible(rest, max_frame_size) ? Chain::kOpen : Chain::kBroken;
+    if (rest.size() < kFrameHeaderBytes) return CanBecomePlausible(rest, dir, max_frame_size) ? Chain::kOpen : Chain::kBroken;
     const FrameHeader header = ReadFrameHeader(rest);
     if (!IsPlausible(header, dir, max_frame_size)) return Chain::kBroken;
     if (count == 1 && header.type == FrameType::kContinuation) return Chain::kBroken;
