@@ -60,6 +60,7 @@ class Wire {
   // The messages of that kind.
   std::vector<const Message*> Of(MessageKind kind) const;
   decoders::http2::Decoder& decoder() { return decoder_; }
+  uint64_t Position(Direction dir) const { return decoder_.Position(dir) + rest_[Index(dir)].size(); }  // of all that was given
   size_t steps() const { return steps_; }  // calls of Decode so far: for tests of progress
 
  private:
