@@ -47,6 +47,7 @@ void Decoder::TakeGap(Side& s, uint32_t size, std::vector<Message>& out) {
   HalfStream* half = s.frame.type == FrameType::kData ? s.streams.Find(s.frame.stream_id) : nullptr;
   if (half != nullptr) {
     half->body_length += hidden;
+    half->last_end = s.position;
     half->grpc.Gap(hidden);
     if (s.padding_unknown) {
       half->body_exact = false;

@@ -22,7 +22,7 @@ struct HalfStream {
   bool body_exact = true;       // no padding was hidden by a gap
   uint64_t losses = 0;          // of the direction when the head was seen: since then nothing was lost where they are the same
   uint64_t body_length = 0;
-  uint64_t last_end = 0;  // position after the last frame of it
+  uint64_t last_end = 0;  // position after the last byte of it
   GrpcWalker grpc;
 };
 

@@ -112,6 +112,7 @@ void Decoder::TakeData(Side& s, std::span<const std::byte> bytes) {
   HalfStream* half = s.streams.Find(s.frame.stream_id);
   if (half == nullptr) return;
   half->body_length += bytes.size();
+  half->last_end = s.position;
   if (half->losses != s.losses) half->grpc.Lose();
   if (half->grpc.kind() != GrpcKind::kNone) half->grpc.Feed(bytes);
 }
