@@ -1,5 +1,6 @@
 #include "decoders/http2/huffman.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -101,26 +102,41 @@ Symbol Read(uint32_t window) {
 }  // namespace
 
 std::optional<size_t> DecodeHuffman(std::span<const std::byte> bytes, size_t max_kept, std::string& out) {
-  uint64_t buffer = 0;  // the next bits, left-aligned
+  const size_t before = out.size();
+  out.resize(before + std::min(max_kept, bytes.size() * 8 / kMinBits));
+  char* const begin = out.data() + before;
+  const size_t room = out.size() - before;
+  uint64_t buffer = 0;  // the next bits, left-aligned, zeros behind them
   unsigned count = 0;   // how many of them there are
   size_t at = 0;
   size_t length = 0;
+  const auto put = [&](uint16_t symbol) {
+    if (length < room) begin[length] = static_cast<char>(symbol);
+    ++length;
+  };
   while (true) {
     for (; count <= 56 && at < bytes.size(); ++at, count += 8)
       buffer |= uint64_t{static_cast<uint8_t>(bytes[at])} << (56U - count);
+    while (count >= kFastBits) {
+      const FastEntry fast = kFast[buffer >> (64U - kFastBits)];
+      if (fast.bits == 0) break;
+      put(fast.symbol);
+      buffer <<= fast.bits;
+      count -= fast.bits;
+    }
+    if (count < kMaxBits && at < bytes.size()) continue;
     // Padding is the beginning of EOS: ones. Filled up with ones, what is left reads as EOS, longer than what there is.
     const uint64_t filled = count < 64 ? buffer | (~uint64_t{0} >> count) : buffer;
     const Symbol next = Read(static_cast<uint32_t>(filled >> 32U));
-    if (next.bits > count) {
-      const bool is_padding = next.symbol == kEos && count < 8;
-      return is_padding ? std::optional<size_t>(length) : std::nullopt;
-    }
-    if (next.symbol == kEos) return std::nullopt;
+    const bool is_padding = next.bits > count && next.symbol == kEos && count < 8;
+    if (is_padding) break;
+    if (next.bits > count || next.symbol == kEos) return std::nullopt;
+    put(next.symbol);
     buffer <<= next.bits;
     count -= next.bits;
-    if (length < max_kept) out += static_cast<char>(next.symbol);
-    ++length;
   }
+  out.resize(before + std::min(length, room));
+  return length;
 }
 
 }  // namespace wirespan::decoders::http2

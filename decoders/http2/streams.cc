@@ -78,14 +78,10 @@ void Decoder::Classify(Side& s, Message& message) {
     message.kind = head;
     // A second final head, or a request on a stream that is no new one, is malformed.
     if ((had_head && !wants_head) || is_old) message.incomplete = Incomplete::kAmbiguous;
-  } else if (look == BlockLook::kTrailers) {
+  } else if (look == BlockLook::kTrailers || (had_head && !wants_head) || (is_old && message.end_stream)) {
     message.kind = MessageKind::kTrailers;
-  } else if (had_head && !wants_head) {
-    message.kind = MessageKind::kTrailers;
-  } else if (is_new || !message.end_stream || (all_seen && !had_head && !is_old)) {
+  } else if (is_new || !message.end_stream || (all_seen && !had_head)) {
     message.kind = head;
-  } else if (is_old) {
-    message.kind = MessageKind::kTrailers;
   }
   if (!s.is_server) s.highest_id = std::max(s.highest_id, message.stream_id);
   if (message.kind == MessageKind::kResponseHead) ReadStatus(message);
