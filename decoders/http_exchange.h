@@ -25,8 +25,9 @@ struct HttpExchange {
   std::optional<uint64_t> request_body;  // bytes, of bodies that were and were counted
   std::optional<uint64_t> response_body;
   std::string_view missing;  // why it is not whole: `wirespan.incomplete`
-  std::string_view failure;  // the error type of what is missing, where it is not MissingOf's; a status that is an error goes before
-  bool truncated = false;    // a stored part of the messages was cut
+  std::string_view
+      failure;  // the error type of what is missing, where it is not MissingOf's; a status that is an error goes before
+  bool truncated = false;  // a stored part of the messages was cut
 };
 
 // Sets `out.name`, `out.status`, `out.error_type` and gives the attributes to `sink`, each name at most once.
