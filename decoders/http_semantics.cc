@@ -59,7 +59,8 @@ std::string_view MissingOf(Incomplete request, Incomplete response, ExchangeEnd 
 
 std::string_view FailureOf(std::string_view missing) {
   const bool fails = missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
-                     missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited);
+                     missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited) ||
+                     missing == Name(ExchangeEnd::kNotProcessed);
   return fails ? missing : std::string_view{};
 }
 

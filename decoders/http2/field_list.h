@@ -32,6 +32,8 @@ struct FieldList {
   bool truncated = false;    // fields are missing at a limit, or one of them is truncated
   bool has_unknown = false;  // the name or value of a field is not known
 
+  auto begin() const { return fields.begin(); }
+  auto end() const { return fields.end(); }
   std::string_view Name(const Field& f) const { return std::string_view(text).substr(f.name, f.name_length); }
   std::string_view Value(const Field& f) const { return std::string_view(text).substr(f.value, f.value_length); }
   // The first field known to have that name (names are lower-case, RFC 9113 8.2); null: none, or none that is known to be it.

@@ -59,6 +59,9 @@ struct Message {
   std::string_view authority() const { return fields.Get(":authority"); }
   std::string_view path() const { return fields.Get(":path"); }
   std::string_view protocol() const { return fields.Get(":protocol"); }
+  // Of a field of `fields`.
+  std::string_view Name(const Field& field) const { return fields.Name(field); }
+  std::string_view Value(const Field& field) const { return fields.Value(field); }
   // Of the block; empty where absent or not known.
   std::string_view Header(std::string_view name) const { return fields.Get(name); }
   // Of the trailers, else of the block: in "trailers-only" responses of gRPC they are one.
