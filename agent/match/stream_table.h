@@ -1,6 +1,6 @@
-// StreamTable: the open exchanges of one connection by stream id, for protocols that multiplex. A sorted array: ids ascend, so that
-// adding is appending, finding is a binary search among few, and every walk goes in the order of the ids. Not bounded here: what
-// adds to it takes exchanges from a bounded ExchangePool. One thread.
+// StreamTable: the open exchanges of one connection by stream id, for protocols that multiplex. A sorted array: ids ascend, so
+// that adding is appending, finding is a binary search among few, and every walk goes in the order of the ids. Not bounded here:
+// what adds to it takes exchanges from a bounded ExchangePool. One thread.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,8 @@ class StreamTable {
     std::unique_ptr<Open> open;
   };
   typename std::vector<Entry>::iterator Place(uint32_t id) {
-    return std::lower_bound(entries_.begin(), entries_.end(), id, [](const Entry& entry, uint32_t wanted) { return entry.id < wanted; });
+    return std::lower_bound(entries_.begin(), entries_.end(), id,
+                            [](const Entry& entry, uint32_t wanted) { return entry.id < wanted; });
   }
 
   std::vector<Entry> entries_;

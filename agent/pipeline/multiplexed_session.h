@@ -1,12 +1,13 @@
-// MultiplexedSession: a connection's session for one entry of decoders/registry.h whose messages carry a stream's number and whose
-// framing says its own lengths (HTTP/2). Beside ProtocolSession, for protocols that answer in order. Shard's thread.
+// MultiplexedSession: a connection's session for one entry of decoders/registry.h whose messages carry a stream's number and
+// whose framing says its own lengths (HTTP/2). Beside ProtocolSession, for protocols that answer in order. Shard's thread.
 //
-// Exchanges are paired by their stream alone, whatever the order in which the two directions are told. A response that is told before
-// its request waits for it: requests come in the order of their ids, so that it waits in vain as soon as a later one was seen.
+// Exchanges are paired by their stream alone, whatever the order in which the two directions are told. A response that is told
+// before its request waits for it: requests come in the order of their ids, so that it waits in vain as soon as a later one was
+// seen.
 //
-// A direction that lost its place looks for it by itself (finds_its_place): the connection gives all its bytes and gaps, and takes no
-// turn for a beginning. What was open meanwhile is in doubt: an end may have gone by unseen. A part in doubt that does not end is
-// said to be not seen, never to be cut.
+// A direction that lost its place looks for it by itself (finds_its_place): the connection gives all its bytes and gaps, and
+// takes no turn for a beginning. What was open meanwhile is in doubt: an end may have gone by unseen. A part in doubt that does
+// not end is said to be not seen, never to be cut.
 //
 // Beside the contract of decoders/decoder.h the decoder must offer StartInMiddle, Synced, Poisoned, OpenStart and the type
 // MessagePool; the message what decoders/http2/message.h has, its kinds above all.
@@ -168,7 +169,7 @@ class MultiplexedSession final : public stream::Session {
   Noted noted_;  // of the message being taken
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
-  uint32_t highest_request_ = 0;                          // id
+  uint32_t highest_request_ = 0;                               // id
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)
   bool begun_ = false;
   bool had_request_ = false;

@@ -369,7 +369,8 @@ bool MultiplexedSession<Protocol>::TakeReset(Message& message, Open& open) {
   return is_taken;
 }
 
-// Requests beyond what the server says it has processed never will be (RFC 9113 6.8); of those under way the caller waits for more.
+// Requests beyond what the server says it has processed never will be (RFC 9113 6.8); of those under way the caller waits for
+// more.
 template <typename Protocol>
 void MultiplexedSession<Protocol>::TakeGoAway(const Message& message) {
   if (message.incomplete != decoders::Incomplete::kNo) return;
@@ -399,7 +400,8 @@ typename MultiplexedSession<Protocol>::Open* MultiplexedSession<Protocol>::Add(u
   return &open;
 }
 
-// Gives up the oldest that may never end: a response whose request does not come, else an exchange in doubt. False: there is none.
+// Gives up the oldest that may never end: a response whose request does not come, else an exchange in doubt. False: there is
+// none.
 template <typename Protocol>
 bool MultiplexedSession<Protocol>::MakeRoom() {
   for (size_t at = 0; at < table_.size(); ++at) {

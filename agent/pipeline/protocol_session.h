@@ -131,7 +131,7 @@ class ProtocolSession final : public stream::Session {
   Decoder decoder_;
   typename Memory::Matcher matcher_;
   Side sides_[2];
-  Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
+  Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
   bool had_request_ = false;
   bool head_was_cut_ = false;
   bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over

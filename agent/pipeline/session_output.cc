@@ -42,8 +42,7 @@ void SessionOutput::NoteSeen(const DataChunk& chunk, uint64_t position, trace::R
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(position);
   if (!begins_call || connection_->address.family == AddressFamily::kUnix) return;
-  seen.sequences =
-      span::MakeSequenceKey(services_->config->id_key, connection_->role, chunk.position, chunk.reverse_position);
+  seen.sequences = span::MakeSequenceKey(services_->config->id_key, connection_->role, chunk.position, chunk.reverse_position);
 }
 
 trace::JoinKey SessionOutput::JoinKeyOf(uint64_t position) const {

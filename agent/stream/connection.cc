@@ -347,7 +347,9 @@ void Connection::Tick(StreamContext& context) {
 }
 
 void Connection::Rest(StreamContext& context) {
-  if (state_ != State::kActive || PlacesItself() || HasOpen() || is_waiting() || context.now_ns - last_event_ns < context.limits.rest_ns) return;
+  if (state_ != State::kActive || PlacesItself() || HasOpen() || is_waiting() ||
+      context.now_ns - last_event_ns < context.limits.rest_ns)
+    return;
   bool in_step = true;
   for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
     in_step = in_step && step(dir) == Step::kInStep;

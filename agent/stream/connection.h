@@ -16,9 +16,9 @@
 // - Responses: the first byte of the turn that answers that request: same token, not earlier than the request.
 // On a connection that pipelines, a turn proves nothing: it is switched off, and its open exchanges are counted.
 //
-// A session that finds its place by itself (stream::Session::finds_its_place) is given every byte and gap of both directions: both
-// are in step from its opening on, chunks wait only for holes before them, and it never rests. Where the server speaks first, its
-// bytes may open it.
+// A session that finds its place by itself (stream::Session::finds_its_place) is given every byte and gap of both directions:
+// both are in step from its opening on, chunks wait only for holes before them, and it never rests. Where the server speaks
+// first, its bytes may open it.
 //
 // What the turn's budget cuts off costs no step: a message whose framing a gap took is adrift (stream::Session), and absorbs what
 // follows until something proves that it ended: its own last bytes; for a request, the answer to it; for a response, the turn of

@@ -77,8 +77,8 @@ class Session {
   virtual bool InStep(decoders::Direction dir) const = 0;
   // A gap cut a head on this connection: it needs a larger budget.
   virtual bool head_was_cut() const = 0;
-  // It looks for its place by itself in all the bytes and gaps of either direction: no turn is taken for a beginning, kBroken means
-  // that it does not believe in the protocol any more, and the tables it keeps between messages forbid that it rests.
+  // It looks for its place by itself in all the bytes and gaps of either direction: no turn is taken for a beginning, kBroken
+  // means that it does not believe in the protocol any more, and the tables it keeps between messages forbid that it rests.
   virtual bool finds_its_place() const { return false; }
   virtual decoders::ProtocolId protocol() const = 0;
 };

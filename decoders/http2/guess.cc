@@ -57,6 +57,17 @@ Likeness OfFirstSettings(Bytes bytes) {
   return is_whole ? Likeness::kCertain : Likeness::kTooShort;
 }
 
+// One whole head and no more: what a call of a program brings that asks once in a while.
+bool IsOneHead(Direction dir, Bytes bytes) {
+  if (bytes.size() <= kFrameHeaderBytes) return false;
+  const FrameHeader header = ReadFrameHeader(bytes);
+  const bool is_head = header.type == FrameType::kHeaders && header.Has(kEndHeaders);
+  const size_t prefix = header.Has(kHasPriority) ? 5 : 0;
+  if (!is_head || header.Has(kPadded)) return false;
+  if (bytes.size() != kFrameHeaderBytes + header.length || header.length <= prefix) return false;
+  return LooksLikeHead(bytes.subspan(kFrameHeaderBytes + prefix), dir == Direction::kClientToServer);
+}
+
 }  // namespace
 
 Likeness LikenessOf(Direction dir, Bytes bytes) {
@@ -72,7 +83,7 @@ Likeness LikenessOf(Direction dir, Bytes bytes) {
     case Chain::kBroken:
       return Likeness::kNo;
     case Chain::kOpen:
-      return Likeness::kTooShort;
+      return IsOneHead(dir, bytes) ? Likeness::kPossible : Likeness::kTooShort;
     case Chain::kBelieved:
       return Likeness::kPossible;
   }
