@@ -159,6 +159,7 @@ TEST(Http2Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
     for (const GoldenCase& golden : ReadCases(entry.path())) {
       ++count;
       ASSERT_FALSE(golden.script.empty()) << golden.name;
+      ExpectNoOtherClaims<decoders::Http2>(golden.script, golden.name);
       EXPECT_EQ(RunWhole(golden.script, golden.start), golden.expected) << golden.name;
       ExpectSameAtEverySplit(golden.script, golden.name, golden.start);
     }
