@@ -139,6 +139,7 @@ class MultiplexedSession final : public stream::Session {
   bool TakeMessage(Message& message, bool is_own, ExchangeEnd cut);
   bool TakeRequest(Message& message, uint32_t id);
   void BeginExchange(Open& open, const Message& head, uint32_t id);
+  bool SeveralBegin() const;
   bool TakeResponse(Message& message, ExchangeEnd cut);
   bool TakeLater(Message& message, bool is_own, ExchangeEnd cut);
   bool TakeReset(Message& message, Open& open);

@@ -254,7 +254,17 @@ void MultiplexedSession<Protocol>::BeginExchange(Open& open, const Message& head
   if (open.ambiguous) return;
   // A push is nobody's call: what its thread had done before says nothing of it.
   static const trace::RequestSeen kNothingSeen;
+  // Of calls that share a connection at one time the kernel's mark may be another's: that makes no link.
+  noted_.seen.stored_conflict |= table_.size() > 1 || SeveralBegin();
   output_.TellRequest(IsPushed(id) ? kNothingSeen : noted_.seen, facts, open.extra);
+}
+
+// Several requests came with the bytes being decoded.
+template <typename Protocol>
+bool MultiplexedSession<Protocol>::SeveralBegin() const {
+  size_t count = 0;
+  for (const Message& message : memory_->decoded) count += message.kind == Kind::kRequestHead ? 1 : 0;
+  return count > 1;
 }
 
 // Responses to requests before `id` that wait for them wait in vain.

@@ -109,6 +109,8 @@ TEST(Multiplexed, StreamsInterleave) {
     ASSERT_EQ(w.h.facts.requests.size(), 3U);
     EXPECT_EQ(w.h.facts.responses.size(), role == WS_ROLE_SERVER ? 1U : 0U);
     EXPECT_FALSE(w.h.facts.requests[0].join == w.h.facts.requests[1].join);
+    EXPECT_FALSE(w.h.facts.requests[0].stored_conflict);
+    EXPECT_TRUE(w.h.facts.requests[1].stored_conflict) << "which of the calls under way the kernel's mark is for is not known";
     w.ExpectNothingLost();
   }
 }
