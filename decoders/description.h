@@ -33,6 +33,7 @@ enum class ExchangeEnd : uint8_t {
   kResponseCut,      // the response ended before its framing said so
   kProcessExited,    // the process ended with the exchange open
   kAgentStopped,     // the agent stopped with the exchange open
+  kNotProcessed,     // the server said that it did not, and will not, look at the request (GOAWAY)
 };
 std::string_view Name(ExchangeEnd end);
 

@@ -34,6 +34,7 @@ bool EndsWithLastByte(ExchangeEnd end) {
     case ExchangeEnd::kResponseCut:
     case ExchangeEnd::kProcessExited:
     case ExchangeEnd::kAgentStopped:
+    case ExchangeEnd::kNotProcessed:
       return false;
   }
   return false;
