@@ -1,5 +1,7 @@
 #include "decoders/http_exchange.h"
 
+#include <array>
+
 #include "decoders/http_characters.h"
 #include "decoders/http_semantics.h"
 #include "decoders/http_target.h"
@@ -21,9 +23,13 @@ uint16_t DefaultPort(std::string_view scheme) { return scheme == "https" ? 443 :
 
 // True: something was cut.
 bool DescribeServer(const HttpExchange& exchange, const Target& target, const ExchangeContext& context, AttributeSink& sink) {
-  const Forwarded forwarded = ReadForwarded(exchange.forwarded);
   if (!target.path.empty()) sink.String(semconv::kUrlPath, target.path);
   const bool cut = GiveQuery(target, context, sink);
+  // From one client that asks for paths and not through a proxy, all else is what these say.
+  const std::array<std::string_view, 3> inputs = {exchange.host, exchange.user_agent, exchange.scheme};
+  const bool is_usual = target.form == TargetForm::kOrigin && !exchange.forwarded.any();
+  if (is_usual && sink.Repeat(inputs)) return cut;
+  const Forwarded forwarded = ReadForwarded(exchange.forwarded);
   sink.String(semconv::kUrlScheme, Scheme(exchange, target, forwarded, context));
   // RFC 9112 3.2.2: an absolute-form target replaces the Host field.
   std::optional<Authority> host = forwarded.host;
@@ -36,6 +42,7 @@ bool DescribeServer(const HttpExchange& exchange, const Target& target, const Ex
   const std::string_view client = forwarded.client.empty() ? context.peer_address : forwarded.client;
   if (!client.empty()) sink.String(semconv::kClientAddress, client);
   GiveUserAgent(exchange.user_agent, sink);
+  if (is_usual) sink.Remember();
   return cut;
 }
 

@@ -5,6 +5,7 @@ namespace wirespan::pipeline {
 void SessionOutput::Reset(const stream::ConnectionFacts& facts) {
   connection_ = &facts;
   profile_.Clear();
+  repeated_.Clear();
 }
 
 void SessionOutput::NoteFirst(const DataChunk& chunk, match::MessageFacts& facts) {
@@ -82,6 +83,7 @@ void SessionOutput::TellResponse(const DataChunk& chunk, Token token) {
 const span::ConnectionProfile& SessionOutput::Profile() {
   if (profile_.role() == ConnectionRole::kUnknown || profile_has_opening_ != connection_->opening_seen) {
     profile_.Set(connection_->address, connection_->unix_path, connection_->role);
+    repeated_.Clear();
     profile_has_opening_ = connection_->opening_seen;
   }
   return profile_;

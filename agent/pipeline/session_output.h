@@ -78,6 +78,7 @@ class SessionOutput {
                           .resource = services_->resources->Of(open.extra.tgid),
                           .incoming = open.extra.has_incoming ? &open.extra.incoming : nullptr,
                           .ended_ns = ended_ns,
+                          .repeated = &repeated_,
                           .pipelined = open.overlapped};
     metrics::Measurement measurement;
     if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
@@ -101,7 +102,8 @@ class SessionOutput {
   const ShardServices* services_;
   const stream::ConnectionFacts* connection_ = nullptr;
   span::ConnectionProfile profile_;
-  bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
+  span::RepeatedAttributes repeated_;  // of profile_
+  bool profile_has_opening_ = false;   // profile_ was made with the connection's addresses
 };
 
 }  // namespace wirespan::pipeline
