@@ -18,6 +18,9 @@ enum class Measured : uint8_t {
   kServerAddress,
   kServerPort,
   kStatusCode,
+  kRpcSystem,
+  kRpcMethod,
+  kRpcStatus,
   kIncomplete
 };
 
@@ -45,10 +48,10 @@ inline constexpr AttributeName kUrlQuery{"url.query"};
 inline constexpr AttributeName kUrlScheme{"url.scheme", Measured::kScheme};
 inline constexpr AttributeName kUserAgentOriginal{"user_agent.original"};
 // RPC (docs/rpc/rpc-spans.md, docs/rpc/grpc.md, release candidate)
-inline constexpr AttributeName kRpcSystemName{"rpc.system.name"};
-inline constexpr AttributeName kRpcMethod{"rpc.method"};
+inline constexpr AttributeName kRpcSystemName{"rpc.system.name", Measured::kRpcSystem};
+inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kRpcMethod};
 inline constexpr AttributeName kRpcMethodOriginal{"rpc.method_original"};
-inline constexpr AttributeName kRpcStatusCode{"rpc.status_code"};
+inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kRpcStatus};
 // General
 inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
 inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};

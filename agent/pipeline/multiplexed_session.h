@@ -139,7 +139,6 @@ class MultiplexedSession final : public stream::Session {
   bool TakeMessage(Message& message, bool is_own, ExchangeEnd cut);
   bool TakeRequest(Message& message, uint32_t id);
   void BeginExchange(Open& open, const Message& head, uint32_t id);
-  bool SeveralBegin() const;
   bool TakeResponse(Message& message, ExchangeEnd cut);
   bool TakeLater(Message& message, bool is_own, ExchangeEnd cut);
   bool TakeReset(Message& message, Open& open);
@@ -155,6 +154,8 @@ class MultiplexedSession final : public stream::Session {
     const size_t at = decoders::Index(dir);
     return open.extra.losses[at] != sides_[at].losses;
   }
+  // Streams may be open that table_ does not hold, for as long as the connection lives: when such a one ends is not seen.
+  bool MayHide() const { return hides_ || sides_[decoders::Index(Direction::kClientToServer)].losses > 0; }
   void FinishIfOver(uint32_t id, Open& open, ExchangeEnd cut);
   void FinishUnended(uint32_t id, ExchangeEnd end, uint64_t now_ns);
   ExchangeEnd EndOf(const Open& open, ExchangeEnd cut) const;
@@ -173,6 +174,7 @@ class MultiplexedSession final : public stream::Session {
   uint32_t highest_request_ = 0;                               // id
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)
   bool begun_ = false;
+  bool hides_ = false;  // a stream was seen that is not held
   bool had_request_ = false;
 };
 

@@ -17,7 +17,7 @@ void MultiplexedSession<Protocol>::Restart() {
   last_token_ = 0;
   next_index_ = highest_request_ = 0;
   processed_ = {UINT32_MAX, UINT32_MAX};
-  begun_ = false;
+  begun_ = hides_ = false;
 }
 
 // The client's first bytes tell whether the connection is seen from its beginning. Where the server's are decoded first, its
@@ -210,6 +210,7 @@ bool MultiplexedSession<Protocol>::TakeRequest(Message& message, uint32_t id) {
     return false;
   }
   if (id == 0 || (!is_told && !ambiguous)) {
+    hides_ = true;
     losses().Add(Loss::kRequestCut);
     return false;
   }
@@ -219,6 +220,7 @@ bool MultiplexedSession<Protocol>::TakeRequest(Message& message, uint32_t id) {
   if (open != nullptr) {
     --memory_->early_responses;
   } else if (open = Add(id); open == nullptr) {
+    hides_ = true;
     losses().Add(Loss::kExchangesFull);
     return false;
   }
@@ -252,19 +254,10 @@ void MultiplexedSession<Protocol>::BeginExchange(Open& open, const Message& head
   open.extra.has_incoming =
       span::ParseTraceContext(head, *output_.services().contexts, open.extra.incoming) == span::ContextReject::kNone;
   if (open.ambiguous) return;
-  // A push is nobody's call: what its thread had done before says nothing of it.
-  static const trace::RequestSeen kNothingSeen;
-  // Of calls that share a connection at one time the kernel's mark may be another's: that makes no link.
-  noted_.seen.stored_conflict |= table_.size() > 1 || SeveralBegin();
-  output_.TellRequest(IsPushed(id) ? kNothingSeen : noted_.seen, facts, open.extra);
-}
-
-// Several requests came with the bytes being decoded.
-template <typename Protocol>
-bool MultiplexedSession<Protocol>::SeveralBegin() const {
-  size_t count = 0;
-  for (const Message& message : memory_->decoded) count += message.kind == Kind::kRequestHead ? 1 : 0;
-  return count > 1;
+  if (IsPushed(id)) noted_.seen = {};  // nobody's call: what its thread had done before says nothing of it
+  noted_.seen.multiplexed = true;
+  noted_.seen.shares = table_.size() > 1 || MayHide();
+  output_.TellRequest(noted_.seen, facts, open.extra);
 }
 
 // Responses to requests before `id` that wait for them wait in vain.
@@ -423,6 +416,7 @@ bool MultiplexedSession<Protocol>::MakeRoom() {
   for (size_t at = 0; at < table_.size(); ++at) {
     const Open& open = table_.At(at);
     if (!InDoubt(open, Direction::kClientToServer) && !InDoubt(open, Direction::kServerToClient)) continue;
+    hides_ = true;
     FinishUnended(table_.IdAt(at), ExchangeEnd::kResponseNotSeen, noted_.facts.last_byte_ns);
     return true;
   }
@@ -479,6 +473,7 @@ template <typename Protocol>
 void MultiplexedSession<Protocol>::Finish(uint32_t id, ExchangeEnd end, uint64_t ended_ns) {
   Open& open = *table_.Find(id);
   open.exchange.end = end;
+  open.extra.shared = open.overlapped || MayHide();
   output_.Finish(open, ended_ns);
   GiveBack(id);
 }

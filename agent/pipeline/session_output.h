@@ -19,11 +19,12 @@ struct ExchangeExtra {
   bool response_began = false;                                      // bytes of a response were seen, but not its head
   decoders::ExchangeEnd cut = decoders::ExchangeEnd::kResponseCut;  // then: why it ended
   uint32_t tgid = 0;
+  bool shared = false;  // trace::SpanFinished's
 
   void Clear() {
     join = {};
     incoming.trace_id = {}, incoming.parent_span_id = {}, incoming.flags = 0, incoming.trace_state.clear();
-    has_incoming = response_began = false;
+    has_incoming = response_began = shared = false;
     cut = decoders::ExchangeEnd::kResponseCut;
     tgid = 0;
   }
@@ -95,6 +96,7 @@ class SessionOutput {
     fact.join = open.extra.join;
     fact.last_tid = open.exchange.response_facts.last.tid;
     fact.last_turn = open.exchange.response_facts.last.turn;
+    fact.shared = open.extra.shared;
     services_->measurements->Record(measurement);
     return true;
   }

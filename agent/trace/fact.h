@@ -56,6 +56,9 @@ struct RequestSeen {
   bool stored_timer = false;       // `stored` may have been noted by a timer; without it: the connection was made by one
   bool stored_sandwiched = false;  // the same, but the thread read on in that turn
   bool handed_over = false;  // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
+  // Its connection carries several at once (HTTP/2): reads and writes there are not of one request alone.
+  bool multiplexed = false;
+  bool shares = false;  // and others were open when it began, or may have been: the kernel's marks may be another's
 };
 
 // The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.
@@ -81,6 +84,7 @@ struct SpanFinished {
   JoinKey join;
   uint32_t last_tid = 0;  // thread that moved the last byte of the response, and its turn then
   uint32_t last_turn = 0;
+  bool shared = false;  // others were open on its multiplexed connection at some time, or may have been
   exporters::Span span;
 };
 

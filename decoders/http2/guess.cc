@@ -42,12 +42,15 @@ Likeness OfPreface(Bytes bytes) {
   return size >= kCertainPreface ? Likeness::kCertain : Likeness::kTooShort;
 }
 
-// A server's preface (RFC 9113 3.4): kNo where the first frame is not that.
+// A server's preface (RFC 9113 3.4): kNo where the first frame is not that. An empty one has only its nine bytes to say so.
 Likeness OfFirstSettings(Bytes bytes) {
   const FrameHeader header = ReadFrameHeader(bytes);
-  const bool is_settings =
-      header.type == FrameType::kSettings && header.flags == 0 && header.length > 0 && header.length <= kMaxFirstSettings;
+  const bool is_settings = header.type == FrameType::kSettings && header.flags == 0 && header.length <= kMaxFirstSettings;
   if (!is_settings || !IsPlausible(header, Direction::kServerToClient, kDefaultMaxFrameSize)) return Likeness::kNo;
+  if (header.length == 0) {
+    return ChainAt(bytes, Direction::kServerToClient, kDefaultMaxFrameSize) == Chain::kBroken ? Likeness::kNo
+                                                                                              : Likeness::kPossible;
+  }
   bytes = bytes.subspan(kFrameHeaderBytes);
   const bool is_whole = bytes.size() >= header.length;
   bytes = bytes.first(std::min<size_t>(bytes.size(), header.length));

@@ -28,7 +28,10 @@ TEST(Http2Guess, TheFirstSettingsOfAServerAreCertain) {
   const std::string frame = Frame(FrameType::kSettings, 0, 0, Setting(3, 128) + Setting(4, 65536) + Setting(5, 16777215));
   for (size_t size = 1; size < frame.size(); ++size) EXPECT_EQ(Server(frame.substr(0, size)), Likeness::kTooShort) << size;
   EXPECT_EQ(Server(frame), Likeness::kCertain);
-  EXPECT_EQ(Server(ServerStart()), Likeness::kTooShort);  // empty: nine bytes say little
+  EXPECT_EQ(Server(ServerStart()), Likeness::kPossible) << "an empty one is nine bytes that say little";
+  EXPECT_EQ(Server(ServerStart() + Frame(FrameType::kSettings, 1, 0, "")), Likeness::kPossible);
+  EXPECT_EQ(Server(ServerStart() + "HTTP/1.1 200 OK\r\n"), Likeness::kNo);
+  EXPECT_EQ(Server(Frame(FrameType::kSettings, 0, 3, "")), Likeness::kNo) << "of a stream";
   EXPECT_NE(Server(Frame(FrameType::kSettings, 0, 0, Setting(2, 7))), Likeness::kCertain);
   EXPECT_NE(Server(Frame(FrameType::kSettings, 0, 0, Setting(77, 7))), Likeness::kCertain);
 }

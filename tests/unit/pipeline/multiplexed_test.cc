@@ -109,8 +109,10 @@ TEST(Multiplexed, StreamsInterleave) {
     ASSERT_EQ(w.h.facts.requests.size(), 3U);
     EXPECT_EQ(w.h.facts.responses.size(), role == WS_ROLE_SERVER ? 1U : 0U);
     EXPECT_FALSE(w.h.facts.requests[0].join == w.h.facts.requests[1].join);
-    EXPECT_FALSE(w.h.facts.requests[0].stored_conflict);
-    EXPECT_TRUE(w.h.facts.requests[1].stored_conflict) << "which of the calls under way the kernel's mark is for is not known";
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(w.h.facts.requests[i].multiplexed);
+      EXPECT_EQ(w.h.facts.requests[i].shares, i > 0) << "which of those under way the kernel's mark is for is not known";
+    }
     w.ExpectNothingLost();
   }
 }
@@ -286,6 +288,9 @@ TEST(Multiplexed, GrpcUnaryAndStreaming) {
   w.Request(Data(3, message, true));
   w.Response(Data(3, message, false) + trailers(3, "0"));
   w.spans();
+  EXPECT_EQ(w.h.measurements.count, 2U);
+  EXPECT_EQ(w.h.measurements.rpc_count, 2U) << "measured as calls";
+  EXPECT_EQ(w.h.measurements.http_count, 0U) << "and not as requests";
   ASSERT_EQ(w.h.facts.finished.size(), 2U);
   const exporters::Span& get = w.h.facts.finished[0].span;
   EXPECT_EQ(get.name, "shop.Cart/Get");
