@@ -21,6 +21,10 @@ struct ForwardedFields {
   std::string_view x_forwarded_for;
   std::string_view x_forwarded_host;
   std::string_view x_forwarded_proto;
+
+  bool any() const {
+    return !forwarded.empty() || !x_forwarded_for.empty() || !x_forwarded_host.empty() || !x_forwarded_proto.empty();
+  }
 };
 // The first (the farthest) hop's word.
 Forwarded ReadForwarded(const ForwardedFields& fields);

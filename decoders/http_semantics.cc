@@ -7,29 +7,19 @@
 namespace wirespan::decoders {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKnownMethods = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                                            "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
+constexpr std::array<std::string_view, 10> kKnownMethods = {"GET",   "POST",    "PUT",   "HEAD",  "DELETE",
+                                                            "PATCH", "OPTIONS", "TRACE", "QUERY", "CONNECT"};
 constexpr std::string_view kOtherMethod = "_OTHER";
 constexpr size_t kMaxFoldedBytes = 1024;
-
-// Whether what is missing is a failure of the exchange, and not of the watching.
-bool IsFailure(std::string_view missing) {
-  return missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
-         missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited);
-}
 
 }  // namespace
 
 void GiveMethod(std::string_view method, AttributeSink& sink, Description& out) {
-  out.name = "HTTP";
+  const bool is_known = std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end();
+  out.name = is_known ? method : "HTTP";
   if (method.empty()) return;
-  if (std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end()) {
-    out.name = method;
-    sink.String(semconv::kHttpRequestMethod, method);
-    return;
-  }
-  sink.String(semconv::kHttpRequestMethod, kOtherMethod);
-  sink.String(semconv::kHttpRequestMethodOriginal, method);
+  sink.String(semconv::kHttpRequestMethod, is_known ? method : kOtherMethod);
+  if (!is_known) sink.String(semconv::kHttpRequestMethodOriginal, method);
 }
 
 void GiveServer(std::string_view address, uint16_t port, AttributeSink& sink) {
@@ -63,23 +53,32 @@ std::string_view MissingOf(Incomplete request, Incomplete response, ExchangeEnd 
   return request == Incomplete::kClosed ? "request_cut" : "";
 }
 
+std::string_view FailureOf(std::string_view missing) {
+  const bool fails = missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
+                     missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited) ||
+                     missing == Name(ExchangeEnd::kNotProcessed);
+  return fails ? missing : std::string_view{};
+}
+
+void GiveError(AttributeSink& sink, Description& out) {
+  if (out.error_type.empty()) return;
+  out.status = SpanStatus::kError;
+  sink.String(semconv::kErrorType, out.error_type);
+}
+
 void GiveOutcome(uint16_t status, std::string_view failure, std::string_view missing, SpanSide side, AttributeSink& sink,
                  Description& out) {
-  const uint16_t first_error = side == SpanSide::kServer ? 500 : 400;
   if (status != 0) sink.Int(semconv::kHttpResponseStatusCode, status);
   if (!failure.empty()) {
     out.error_type = failure;
-  } else if (status >= first_error) {
+  } else if (IsErrorStatus(status, side)) {
     std::array<char, 5> digits;
     const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), status);
     out.error_type.assign(digits.data(), end);
-  } else if (IsFailure(missing)) {
-    out.error_type = missing;
+  } else {
+    out.error_type = FailureOf(missing);
   }
-  if (!out.error_type.empty()) {
-    out.status = SpanStatus::kError;
-    sink.String(semconv::kErrorType, out.error_type);
-  }
+  GiveError(sink, out);
   if (!missing.empty()) sink.String(semconv::kWirespanIncomplete, missing);
 }
 

@@ -26,6 +26,13 @@ bool GiveQuery(const Target& target, const ExchangeContext& context, AttributeSi
 // What is missing of the exchange, as its messages or their caller know it; empty: nothing. A message that was not seen is kGap.
 std::string_view MissingOf(Incomplete request, Incomplete response, ExchangeEnd end);
 
+// `missing` where that is a failure of the exchange, and not of the watching; else empty.
+std::string_view FailureOf(std::string_view missing);
+// A server blames itself for 5xx, a client also for 4xx.
+constexpr bool IsErrorStatus(uint16_t status, SpanSide side) { return status >= (side == SpanSide::kServer ? 500 : 400); }
+
+// `out.error_type`, where there is one, as an attribute and a status.
+void GiveError(AttributeSink& sink, Description& out);
 // Status code (0: none), error.type, wirespan.incomplete. `failure`: what the protocol itself calls the exchange's failure; it
 // goes before the status.
 void GiveOutcome(uint16_t status, std::string_view failure, std::string_view missing, SpanSide side, AttributeSink& sink,

@@ -14,16 +14,26 @@
 #include "decoders/http1/decoder.h"
 #include "decoders/http1/guess.h"
 #include "decoders/http1/span.h"
+#include "decoders/http2/decoder.h"
+#include "decoders/http2/guess.h"
+#include "decoders/http2/span.h"
 
 namespace wirespan::decoders {
 
+// How the messages of a protocol find their exchange.
+enum class Pairing : uint8_t {
+  kInOrder,   // the oldest request is answered first
+  kByStream,  // by a number that both carry, in any order; the framing says its own lengths
+};
+
 // What an entry of the list has: the name used on command lines, in metrics and configuration; the decoder; how its first bytes
-// look; what a span of it says.
+// look; what a span of it says; which session it takes.
 struct Http1 {
   static constexpr std::string_view kName = "http1";
   using Decoder = http1::Decoder;
   static constexpr auto kLikeness = &http1::LikenessOf;
   static constexpr auto kDescribe = &http1::Describe;
+  static constexpr Pairing kPairing = Pairing::kInOrder;
 };
 
 struct FastCgi {
@@ -31,6 +41,15 @@ struct FastCgi {
   using Decoder = fastcgi::Decoder;
   static constexpr auto kLikeness = &fastcgi::LikenessOf;
   static constexpr auto kDescribe = &fastcgi::Describe;
+  static constexpr Pairing kPairing = Pairing::kInOrder;
+};
+
+struct Http2 {
+  static constexpr std::string_view kName = "http2";
+  using Decoder = http2::Decoder;
+  static constexpr auto kLikeness = &http2::LikenessOf;
+  static constexpr auto kDescribe = &http2::Describe;
+  static constexpr Pairing kPairing = Pairing::kByStream;
 };
 
 template <typename... P>
@@ -39,7 +58,7 @@ struct ProtocolList {
   using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
 };
 
-using Protocols = ProtocolList<Http1, FastCgi>;
+using Protocols = ProtocolList<Http1, FastCgi, Http2>;
 using AnyDecoder = Protocols::AnyDecoder;
 
 // Calls `visit(P{})` for each protocol, in the list's order.

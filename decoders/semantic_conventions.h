@@ -18,6 +18,9 @@ enum class Measured : uint8_t {
   kServerAddress,
   kServerPort,
   kStatusCode,
+  kRpcSystem,
+  kRpcMethod,
+  kRpcStatus,
   kIncomplete
 };
 
@@ -44,6 +47,11 @@ inline constexpr AttributeName kUrlPath{"url.path"};
 inline constexpr AttributeName kUrlQuery{"url.query"};
 inline constexpr AttributeName kUrlScheme{"url.scheme", Measured::kScheme};
 inline constexpr AttributeName kUserAgentOriginal{"user_agent.original"};
+// RPC (docs/rpc/rpc-spans.md, docs/rpc/grpc.md, release candidate)
+inline constexpr AttributeName kRpcSystemName{"rpc.system.name", Measured::kRpcSystem};
+inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kRpcMethod};
+inline constexpr AttributeName kRpcMethodOriginal{"rpc.method_original"};
+inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kRpcStatus};
 // General
 inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
 inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};
@@ -68,6 +76,12 @@ inline constexpr AttributeName kWirespanSmoothedRtt{"wirespan.srtt_us"};
 inline constexpr AttributeName kWirespanQueueWait{"wirespan.receive_queue_wait_ms"};
 inline constexpr AttributeName kWirespanIncomplete{"wirespan.incomplete", Measured::kIncomplete};
 inline constexpr AttributeName kWirespanTruncated{"wirespan.truncated"};
+inline constexpr AttributeName kWirespanRpcRequestMessages{"wirespan.rpc.request.messages"};
+inline constexpr AttributeName kWirespanRpcRequestBytes{"wirespan.rpc.request.bytes"};
+inline constexpr AttributeName kWirespanRpcResponseMessages{"wirespan.rpc.response.messages"};
+inline constexpr AttributeName kWirespanRpcResponseBytes{"wirespan.rpc.response.bytes"};
+inline constexpr AttributeName kWirespanRpcTimeout{"wirespan.rpc.timeout_ns"};
+inline constexpr AttributeName kWirespanRpcStatusDetails{"wirespan.rpc.status_details"};
 inline constexpr AttributeName kWirespanLinkEvidence{"wirespan.link.evidence"};
 inline constexpr AttributeName kWirespanLinkConfidence{"wirespan.link.confidence"};
 inline constexpr AttributeName kWirespanUnlinkedReason{"wirespan.unlinked.reason"};

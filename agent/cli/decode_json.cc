@@ -5,6 +5,7 @@ namespace {
 
 namespace fastcgi = decoders::fastcgi;
 namespace http1 = decoders::http1;
+namespace http2 = decoders::http2;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
 
@@ -28,6 +29,16 @@ Json Pairs(std::string_view text, const std::vector<http1::FieldRef>& fields) {
   for (const http1::FieldRef& field : fields) {
     pairs.push_back(
         {BytesToText(text.substr(field.name, field.name_length)), BytesToText(text.substr(field.value, field.value_length))});
+  }
+  return pairs;
+}
+
+// What came from an entry of the dynamic table that was not seen is null.
+Json Pairs(const http2::FieldList& list) {
+  const auto text = [](std::string_view bytes, bool is_known) { return is_known ? Json(BytesToText(bytes)) : Json(nullptr); };
+  Json pairs = Json::array();
+  for (const http2::Field& field : list) {
+    pairs.push_back(Json::array({text(list.Name(field), field.name_known), text(list.Value(field), field.value_known)}));
   }
   return pairs;
 }
@@ -105,5 +116,31 @@ Json FieldsOf(const fastcgi::Message& message) {
 
 bool IsRequest(const fastcgi::Message& message) { return message.is_request; }
 bool IsFinal(const fastcgi::Message& message) { return !message.is_request; }
+
+Json FieldsOf(const http2::Message& message) {
+  using http2::MessageKind;
+  Json fields = Json::object();
+  fields["kind"] = std::string(http2::Name(message.kind));
+  fields["stream_id"] = message.stream_id;
+  if (message.kind == MessageKind::kPushPromise) fields["promised_id"] = message.promised_id;
+  if (message.kind == MessageKind::kGoAway) fields["last_stream_id"] = message.last_stream_id;
+  if (message.kind == MessageKind::kReset || message.kind == MessageKind::kGoAway) fields["error_code"] = message.error_code;
+  if (message.status != 0) fields["status"] = message.status;
+  const bool has_block =
+      message.kind != MessageKind::kEnd && message.kind != MessageKind::kReset && message.kind != MessageKind::kGoAway;
+  if (has_block) fields["headers"] = Pairs(message.fields);
+  if (message.end_stream) {
+    fields["end_stream"] = true;
+    if (!message.body_length_unknown) fields["body_length"] = message.body_length;
+    if (message.is_grpc && message.grpc.exact) fields["grpc_messages"] = message.grpc.messages;
+  }
+  fields["truncated"] = message.fields.truncated;
+  return fields;
+}
+
+bool IsRequest(const http2::Message& message) {
+  return message.kind == http2::MessageKind::kRequestHead || message.kind == http2::MessageKind::kPushPromise;
+}
+bool IsFinal(const http2::Message& message) { return message.kind == http2::MessageKind::kResponseHead; }
 
 }  // namespace wirespan::cli

@@ -7,6 +7,7 @@
 
 #include "decoders/fastcgi/message.h"
 #include "decoders/http1/message.h"
+#include "decoders/http2/message.h"
 
 namespace wirespan::cli {
 
@@ -25,5 +26,10 @@ bool IsFinal(const decoders::http1::Message& message);
 Json FieldsOf(const decoders::fastcgi::Message& message);
 bool IsRequest(const decoders::fastcgi::Message& message);
 bool IsFinal(const decoders::fastcgi::Message& message);
+
+// One block, end or reset of a stream: messages are parts of it (decoders/http2/README.md).
+Json FieldsOf(const decoders::http2::Message& message);
+bool IsRequest(const decoders::http2::Message& message);
+bool IsFinal(const decoders::http2::Message& message);
 
 }  // namespace wirespan::cli

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,15 @@ class TimeMarks {
   std::deque<Mark> marks_;
 };
 
+// What was seen of a stream that is not over.
+template <typename Seen>
+struct StreamParts {
+  std::optional<Seen> request;
+  std::optional<Seen> response;
+  bool request_over = false;
+  bool response_over = false;
+};
+
 // Attributes as a JSON object.
 class JsonAttributes final : public decoders::AttributeSink {
  public:
@@ -73,6 +83,7 @@ class DecodeSession final : public Session {
 
  private:
   using Message = typename Protocol::Decoder::Message;
+  static constexpr bool kIsByStream = Protocol::kPairing == decoders::Pairing::kByStream;
   using ExchangeEnd = decoders::ExchangeEnd;
 
   struct Half {
@@ -99,6 +110,8 @@ class DecodeSession final : public Session {
   bool Search(Direction dir);
   void DropRest(Direction dir);
   void TakeMessages();
+  void TakePart(Seen seen);  // of a stream
+  void GiveUpStreams();
   void TakeRequest(Seen seen);
   void TakeResponse(Seen seen);
   void GiveUpBefore(uint64_t exchange);
@@ -111,8 +124,9 @@ class DecodeSession final : public Session {
   typename Protocol::Decoder decoder_;
   std::array<Half, 2> halves_;
   std::vector<Message> messages_;
-  std::deque<Seen> requests_;   // complete, not answered, oldest first
-  std::deque<Seen> responses_;  // that came before their request was whole
+  std::deque<Seen> requests_;                      // complete, not answered, oldest first
+  std::deque<Seen> responses_;                     // that came before their request was whole
+  std::map<uint32_t, StreamParts<Seen>> streams_;  // by id, of protocols that pair so
   uint64_t now_us_ = 0;
   bool lost_bytes_ = false;  // an answer may have gone by unseen
 };
@@ -238,7 +252,13 @@ void DecodeSession<Protocol>::Close(Direction dir, uint64_t time_us) {
   h.is_closed = true;
   RunAll(decoders::Opposite(dir));
   // No answer comes any more.
-  if (dir == Direction::kServerToClient || half(decoders::Opposite(dir)).is_closed) GiveUpBefore(UINT64_MAX);
+  if (dir == Direction::kServerToClient || half(decoders::Opposite(dir)).is_closed) {
+    if constexpr (kIsByStream) {
+      GiveUpStreams();
+    } else {
+      GiveUpBefore(UINT64_MAX);
+    }
+  }
 }
 
 // A message whose own bytes do not tell where it ends (http1::Decoder::Adrift).
@@ -300,9 +320,51 @@ void DecodeSession<Protocol>::TakeMessages() {
     const bool is_request = IsRequest(message);
     const bool counts = is_request || IsFinal(message);
     seen.message = std::move(message);
-    if (counts) is_request ? TakeRequest(std::move(seen)) : TakeResponse(std::move(seen));
+    if constexpr (kIsByStream) {
+      TakePart(std::move(seen));
+    } else if (counts) {
+      is_request ? TakeRequest(std::move(seen)) : TakeResponse(std::move(seen));
+    }
   }
   messages_.clear();
+}
+
+template <typename Protocol>
+void DecodeSession<Protocol>::TakePart(Seen seen) {
+  using Kind = decltype(Message::kind);
+  const Message& message = seen.message;
+  const Kind kind = message.kind;
+  if (kind == Kind::kInterim || kind == Kind::kGoAway) return;
+  const uint32_t id = kind == Kind::kPushPromise ? message.promised_id : message.stream_id;
+  StreamParts<Seen>& stream = streams_[id];
+  const bool is_closed = message.incomplete == decoders::Incomplete::kClosed;  // by the reset, or the close, that comes next
+  const bool is_request = message.is_request;
+  const bool is_head = IsRequest(message) || IsFinal(message);
+  const bool is_over = message.end_stream || kind == Kind::kPushPromise || kind == Kind::kEnd;
+  (is_request ? stream.request_over : stream.response_over) |= is_over;
+  if (kind == Kind::kReset) stream.request_over = stream.response_over = true;
+  std::optional<Seen>& part = is_request ? stream.request : stream.response;
+  if (part && !is_head) {
+    part->message.Absorb(seen.message);
+    part->end_us = seen.end_us;
+  } else if (is_head || !is_request) {
+    part = std::move(seen);
+  }
+  if (!stream.request_over || !stream.response_over || is_closed) return;
+  if (stream.request) WriteExchange(*stream.request, stream.response ? &*stream.response : nullptr, ExchangeEnd::kComplete);
+  streams_.erase(id);
+}
+
+// The streams that are open will not end.
+template <typename Protocol>
+void DecodeSession<Protocol>::GiveUpStreams() {
+  for (const auto& [id, stream] : streams_) {
+    if (!stream.request) continue;
+    const ExchangeEnd unanswered = lost_bytes_ ? ExchangeEnd::kResponseNotSeen : ExchangeEnd::kNoResponse;
+    WriteExchange(*stream.request, stream.response ? &*stream.response : nullptr,
+                  stream.response ? ExchangeEnd::kComplete : unanswered);
+  }
+  streams_.clear();
 }
 
 template <typename Protocol>

@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kMaxKeyStringBytes = 96;  // five strings with their lengths fit kMaxSeriesKeyBytes
 constexpr size_t kFixedKeyBytes = 1 + 1 + 2 + 2;
 static_assert(kFixedKeyBytes + 5 * (1 + kMaxKeyStringBytes) <= kMaxSeriesKeyBytes);
+constexpr char kOverflow = 1;  // of the first byte of a key
+constexpr char kRpc = 2;
 constexpr size_t kFirstSlots = 64;
 constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15U;
 
@@ -55,27 +57,30 @@ std::shared_ptr<const exporters::Resource> MakeOverflowResource() {
 
 }  // namespace
 
-// Layout: overflow (1), kind (1), status (2), port (2), then method, scheme, version, error type, address, each after its length.
+// Layout: what it is (1), kind (1), status (2), port (2), then method, scheme, version, error type, address, each after its
+// length. Of a call of an RPC system: status 0; the call's method, the system and the call's status in place of method, scheme
+// and version.
 std::string_view SeriesKey::Of(const Measurement& m) {
-  const auto status = static_cast<uint16_t>(std::clamp<int64_t>(m.status_code, 0, UINT16_MAX));
+  const bool is_rpc = !m.rpc_system.empty();
+  const auto status = is_rpc ? uint16_t{0} : static_cast<uint16_t>(std::clamp<int64_t>(m.status_code, 0, UINT16_MAX));
   const auto port = static_cast<uint16_t>(std::clamp<int64_t>(m.server_port, 0, UINT16_MAX));
   char* to = buffer_;
-  *to++ = 0;
+  *to++ = is_rpc ? kRpc : '\0';
   *to++ = static_cast<char>(m.kind);
   std::memcpy(to, &status, sizeof status);
   std::memcpy(to + sizeof status, &port, sizeof port);
   to += sizeof status + sizeof port;
-  to = PutString(to, m.request_method);
-  to = PutString(to, m.url_scheme);
-  to = PutString(to, m.protocol_version);
+  to = PutString(to, is_rpc ? m.rpc_method : m.request_method);
+  to = PutString(to, is_rpc ? m.rpc_system : m.url_scheme);
+  to = PutString(to, is_rpc ? m.rpc_status_code : m.protocol_version);
   to = PutString(to, m.error_type);
   to = PutString(to, m.server_address);
   return {buffer_, static_cast<size_t>(to - buffer_)};
 }
 
-std::string SeriesKey::Overflow(exporters::SpanKind kind) {
+std::string SeriesKey::Overflow(exporters::SpanKind kind, bool is_rpc) {
   std::string key(kFixedKeyBytes, '\0');
-  key[0] = 1;
+  key[0] = static_cast<char>(kOverflow | (is_rpc ? kRpc : 0));
   key[1] = static_cast<char>(kind);
   return key;
 }
@@ -87,14 +92,15 @@ SeriesKey::Parts SeriesKey::Parse(std::string_view key) {
   uint16_t port = 0;
   std::memcpy(&status, key.data() + 2, sizeof status);
   std::memcpy(&port, key.data() + 4, sizeof port);
-  out.overflow = key[0] != 0;
+  out.overflow = (key[0] & kOverflow) != 0;
+  out.is_rpc = (key[0] & kRpc) != 0;
   out.kind = static_cast<exporters::SpanKind>(key[1]);
   out.status_code = status;
   out.server_port = port;
   key.remove_prefix(kFixedKeyBytes);
-  out.request_method = TakeString(key);
-  out.url_scheme = TakeString(key);
-  out.protocol_version = TakeString(key);
+  (out.is_rpc ? out.rpc_method : out.request_method) = TakeString(key);
+  (out.is_rpc ? out.rpc_system : out.url_scheme) = TakeString(key);
+  (out.is_rpc ? out.rpc_status_code : out.protocol_version) = TakeString(key);
   out.error_type = TakeString(key);
   out.server_address = TakeString(key);
   return out;
@@ -164,7 +170,7 @@ void HttpDurations::Record(const Measurement& m) {
     series = &table_.Insert(resource, key);
   } else if (series == nullptr) {
     ++overflowed_;
-    const std::string overflow = SeriesKey::Overflow(m.kind);  // short enough to need no memory of its own
+    const std::string overflow = SeriesKey::Overflow(m.kind, !m.rpc_system.empty());  // short enough to need no memory of its own
     series = table_.Find(resource, overflow);
     if (series == nullptr) series = &table_.Insert(resource, overflow);
   }

@@ -1,6 +1,7 @@
-// HttpDurations: `http.server.request.duration` and `http.client.request.duration` of one shard, as what was added since the last
-// hand-over. Owned and used by one shard thread; Record allocates nothing once a series exists. MetricTotals (metric_totals.h)
-// takes the sums over.
+// HttpDurations: `http.server.request.duration`, `http.client.request.duration` and, of exchanges that are RPC calls, in their
+// place `rpc.server.call.duration`, `rpc.client.call.duration` of one shard, as what was added since the last hand-over. Owned
+// and used by one shard thread; Record allocates nothing once a series exists. MetricTotals (metric_totals.h) takes the sums
+// over.
 #pragma once
 
 #include <cstdint>
@@ -36,14 +37,16 @@ class SeriesKey {
   // The key of `m`, in a buffer that the next call reuses. Long strings are cut (at 96 bytes).
   std::string_view Of(const Measurement& m);
   // The key of the series that takes what no series has room for.
-  static std::string Overflow(exporters::SpanKind kind);
+  static std::string Overflow(exporters::SpanKind kind, bool is_rpc);
 
   struct Parts {
     bool overflow = false;
+    bool is_rpc = false;
     exporters::SpanKind kind = exporters::SpanKind::kServer;
     int64_t status_code = 0;
     int64_t server_port = 0;
     std::string_view request_method, url_scheme, protocol_version, error_type, server_address;
+    std::string_view rpc_system, rpc_method, rpc_status_code;  // with is_rpc, and the first three without
   };
   static Parts Parse(std::string_view key);
 

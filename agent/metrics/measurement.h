@@ -1,5 +1,5 @@
-// Measurement: what one finished exchange adds to the request-duration histograms. Filled while the span is built, consumed at
-// once by the same shard thread; the views live for that call.
+// Measurement: what one finished exchange adds to the histograms of durations: of RPC calls where it is one, else of HTTP
+// requests. Filled while the span is built, consumed at once by the same shard thread; the views live for that call.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,10 @@ struct Measurement {
   std::string_view server_address;  // client side only
   int64_t server_port = 0;          // client side only; 0: absent
   int64_t status_code = 0;          // 0: no response
+  // An RPC call's, in place of method, scheme, version and status code.
+  std::string_view rpc_system;  // as in rpc.system.name; empty: it is none
+  std::string_view rpc_method;
+  std::string_view rpc_status_code;  // "NOT_FOUND"
 };
 
 }  // namespace wirespan::metrics

@@ -1,6 +1,7 @@
 #include "agent/metrics/metric_totals.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -14,7 +15,7 @@ std::string Lower(std::string_view text) {
   return out;
 }
 
-// docs/http/http-metrics.md, in the order of the semantic conventions' tables.
+// docs/http/http-metrics.md, docs/rpc/rpc-metrics.md, in the order of the semantic conventions' tables.
 void AppendAttributes(const SeriesKey::Parts& parts, exporters::AttributeList& out) {
   if (parts.overflow) {
     out.Bool("otel.metric.overflow", true);
@@ -23,6 +24,9 @@ void AppendAttributes(const SeriesKey::Parts& parts, exporters::AttributeList& o
   const auto text = [&](std::string_view key, std::string_view value) {
     if (!value.empty()) out.String(key, value);
   };
+  text("rpc.system.name", parts.rpc_system);
+  text("rpc.method", parts.rpc_method);
+  text("rpc.status_code", parts.rpc_status_code);
   text("http.request.method", parts.request_method);
   text("url.scheme", parts.url_scheme);
   if (parts.status_code != 0) out.Int("http.response.status_code", parts.status_code);
@@ -33,10 +37,23 @@ void AppendAttributes(const SeriesKey::Parts& parts, exporters::AttributeList& o
   if (parts.server_port != 0) out.Int("server.port", parts.server_port);
 }
 
-exporters::Metric NewDurationMetric(bool client, exporters::Temporality temporality) {
+struct Instrument {
+  std::string_view name, description;
+};
+constexpr std::array<Instrument, 4> kInstruments = {{
+    {"http.server.request.duration", "Duration of HTTP server requests."},
+    {"http.client.request.duration", "Duration of HTTP client requests."},
+    {"rpc.server.call.duration", "Measures the duration of an incoming Remote Procedure Call (RPC)."},
+    {"rpc.client.call.duration", "Measures the duration of an outgoing Remote Procedure Call (RPC)."},
+}};
+size_t InstrumentOf(const SeriesKey::Parts& parts) {
+  return (parts.is_rpc ? size_t{2} : size_t{0}) + (parts.kind == exporters::SpanKind::kClient ? 1 : 0);
+}
+
+exporters::Metric NewDurationMetric(const Instrument& instrument, exporters::Temporality temporality) {
   exporters::Metric metric;
-  metric.name = client ? "http.client.request.duration" : "http.server.request.duration";
-  metric.description = client ? "Duration of HTTP client requests." : "Duration of HTTP server requests.";
+  metric.name = instrument.name;
+  metric.description = instrument.description;
   metric.unit = "s";
   metric.type = exporters::Metric::Type::kHistogram;
   metric.temporality = temporality;
@@ -94,7 +111,7 @@ void MetricTotals::Add(HttpDurations& shard) {
     } else if (mine == nullptr) {
       const auto parts = SeriesKey::Parse(series.key);
       if (!parts.overflow) overflowed_here_ += series.histogram.count;
-      const std::string overflow = SeriesKey::Overflow(parts.kind);
+      const std::string overflow = SeriesKey::Overflow(parts.kind, parts.is_rpc);
       mine = table_.Find(resource, overflow);
       if (mine == nullptr) mine = &table_.Insert(resource, overflow);
     }
@@ -148,21 +165,19 @@ void MetricTotals::Collect(uint64_t unix_now_ns, exporters::MetricBatch& out) {
 
 void MetricTotals::AppendDurations(uint64_t now, exporters::MetricBatch& out) {
   const bool delta = options_.temporality == exporters::Temporality::kDelta;
-  std::vector<std::pair<exporters::Metric, exporters::Metric>> metrics;  // server and client, by resource
-  for (size_t i = 0; i < resources_.size(); ++i) {
-    metrics.emplace_back(NewDurationMetric(false, options_.temporality), NewDurationMetric(true, options_.temporality));
-  }
+  std::vector<std::array<exporters::Metric, kInstruments.size()>> metrics(resources_.size());  // by resource
   for (const DurationSeries& series : table_.series()) {
     if (series.histogram.count == 0) continue;
     const uint64_t start = delta ? last_collection_unix_ns_ : resources_[series.resource].start_unix_ns;
-    auto& [server, client] = metrics[series.resource];
-    const bool is_client = SeriesKey::Parse(series.key).kind == exporters::SpanKind::kClient;
-    (is_client ? client : server).histograms.push_back(PointOf(series, start, now));
+    const size_t instrument = InstrumentOf(SeriesKey::Parse(series.key));
+    exporters::Metric& metric = metrics[series.resource][instrument];
+    if (metric.histograms.empty()) metric = NewDurationMetric(kInstruments[instrument], options_.temporality);
+    metric.histograms.push_back(PointOf(series, start, now));
   }
   for (size_t i = 0; i < resources_.size(); ++i) {
     exporters::ResourceMetrics resource{resources_[i].resource, {}};
-    for (exporters::Metric* metric : {&metrics[i].first, &metrics[i].second}) {
-      if (!metric->histograms.empty()) resource.metrics.push_back(std::move(*metric));
+    for (exporters::Metric& metric : metrics[i]) {
+      if (!metric.histograms.empty()) resource.metrics.push_back(std::move(metric));
     }
     if (!resource.metrics.empty()) out.resources.push_back(std::move(resource));
   }

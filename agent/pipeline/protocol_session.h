@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/match/matcher.h"
+#include "agent/pipeline/session_output.h"
 #include "agent/pipeline/shard_services.h"
 #include "agent/stream/session.h"
 #include "decoders/registry.h"
@@ -35,24 +36,6 @@ bool IsTold(const Message& message) {
   return false;
 }
 
-// What is kept with an open exchange beside its messages.
-struct ExchangeExtra {
-  trace::JoinKey join;
-  trace::IncomingContext incoming;
-  bool has_incoming = false;
-  bool response_began = false;                                      // bytes of a response were seen, but not its head
-  decoders::ExchangeEnd cut = decoders::ExchangeEnd::kResponseCut;  // then: why it ended
-  uint32_t tgid = 0;
-
-  void Clear() {
-    join = {};
-    incoming.trace_id = {}, incoming.parent_span_id = {}, incoming.flags = 0, incoming.trace_state.clear();
-    has_incoming = response_began = false;
-    cut = decoders::ExchangeEnd::kResponseCut;
-    tgid = 0;
-  }
-};
-
 template <typename Protocol>
 struct ProtocolMemory {
   using Decoder = typename Protocol::Decoder;
@@ -60,6 +43,7 @@ struct ProtocolMemory {
   using Matcher = match::Matcher<Message, ExchangeExtra>;
 
   explicit ProtocolMemory(size_t max_open) : exchanges(max_open) {}
+  size_t open_exchanges() const { return exchanges.open(); }
 
   typename Decoder::MessagePool messages;
   typename Matcher::Pool exchanges;
@@ -77,16 +61,15 @@ class ProtocolSession final : public stream::Session {
   using ExchangeEnd = decoders::ExchangeEnd;
 
   ProtocolSession(const ShardServices& services, Memory& memory)
-      : services_(&services),
+      : output_(services),
         memory_(&memory),
         decoder_(&memory.messages),
         matcher_(memory.exchanges, services.config->max_open_per_connection) {}
 
   // For the next connection. `facts` outlives the session's use.
   void Reset(const stream::ConnectionFacts& facts) {
-    facts_ = &facts;
+    output_.Reset(facts);
     had_request_ = head_was_cut_ = false;
-    profile_.Clear();
     last_started_ = 0;
     Restart();
   }
@@ -139,21 +122,16 @@ class ProtocolSession final : public stream::Session {
   void StartResponse(const DataChunk& chunk);
   void Finish(ExchangeEnd end, uint64_t ended_ns);
   ExchangeEnd EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const;
-  bool EmitSpan(Open& open, uint64_t ended_ns);
   void GiveBack(std::unique_ptr<Open> open);
-  trace::JoinKey JoinKeyOf(uint64_t position) const;
   void AdoptOpenResponse();
-  Losses& losses() { return *services_->losses; }
+  Losses& losses() { return output_.losses(); }
 
-  const ShardServices* services_;
+  SessionOutput output_;
   Memory* memory_;
   Decoder decoder_;
   typename Memory::Matcher matcher_;
-  const stream::ConnectionFacts* facts_ = nullptr;
-  span::ConnectionProfile profile_;
   Side sides_[2];
-  Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
-  bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
+  Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
   bool had_request_ = false;
   bool head_was_cut_ = false;
   bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over

@@ -144,42 +144,16 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   if (!from) from = stream.TimeAt(stream.end() - 1);  // its chunk was forgotten among many: the latest is not too early
   if (!from) return;
   const DataChunk& chunk = *from->chunk;
-  s.facts.first_byte_ns = s.facts.last_byte_ns = chunk.time_ns;
-  s.facts.token = chunk.exchange;
+  SessionOutput::NoteFirst(chunk, s.facts);
   s.next_index = chunk.exchange == s.last_token ? s.next_index + 1 : 0;
   s.last_token = chunk.exchange;
   s.facts.index = s.next_index;
-  s.facts.first = s.facts.last = chunk.thread;
-  s.facts.retransmits_first = s.facts.retransmits_last = chunk.retransmits;
-  s.facts.srtt_us = chunk.srtt_us;
-  s.facts.queue_wait_jiffies = chunk.queue_wait_jiffies;
-  s.facts.first_call_ns = chunk.call_ns;
   if (dir == Direction::kServerToClient) {
     s.expected = matcher_.Expects(s.facts.first_byte_ns);
     StartResponse(chunk);
     return;
   }
-  s.seen = {};
-  s.seen.stored = chunk.stored;
-  s.seen.active_open = chunk.active_open;
-  s.seen.fresh = chunk.fresh;
-  s.seen.stored_conflict = chunk.stored_conflict;
-  s.seen.other_unresolved = chunk.other_unresolved;
-  s.seen.timer_due = chunk.timer_due;
-  s.seen.loop_thread = chunk.loop_thread;
-  s.seen.queued_reuse = chunk.queued_reuse;
-  s.seen.several_reads = chunk.several_reads;
-  s.seen.stored_doubtful = chunk.stored_doubtful;
-  s.seen.stored_timer = chunk.stored_timer;
-  s.seen.stored_sandwiched = chunk.stored_sandwiched;
-  s.seen.handed_over = chunk.handed_over;
-  s.seen.requester_known = chunk.requester_known;
-  s.seen.requester_again = chunk.requester_again;
-  s.seen.ancestors = chunk.ancestors;
-  // The other direction's position is known of a call's first byte.
-  const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
-  if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;
-  s.seen.sequences = span::MakeSequenceKey(services_->config->id_key, facts_->role, chunk.position, chunk.reverse_position);
+  output_.NoteSeen(chunk, s.facts.position, s.seen);
 }
 
 template <typename Protocol>
@@ -189,40 +163,18 @@ void ProtocolSession<Protocol>::NoteLast(Side& s, uint64_t position, const strea
   const std::optional<stream::Provenance> from = stream.TimeAt(position);
   s.facts.last_byte_seen = from.has_value();
   if (!from) return;
-  const DataChunk& chunk = *from->chunk;
-  s.facts.last_byte_ns = chunk.time_ns;
-  s.facts.last = chunk.thread;
-  s.facts.retransmits_last = chunk.retransmits;
-  s.facts.srtt_us = chunk.srtt_us;
+  SessionOutput::NoteLast(*from->chunk, s.facts);
 }
 
 // The response's first byte on a server connection, once per exchange: interim responses count.
 template <typename Protocol>
 void ProtocolSession<Protocol>::StartResponse(const DataChunk& chunk) {
   const Open* open = matcher_.Oldest();
-  if (facts_->role != ConnectionRole::kServer || open == nullptr) return;
+  if (output_.connection().role != ConnectionRole::kServer || open == nullptr) return;
   const Token token = open->exchange.request_facts.token;
   if (token == last_started_ || chunk.time_ns < open->exchange.request_facts.first_byte_ns) return;
   last_started_ = token;
-  auto& fact = services_->facts->template Add<trace::ResponseStarted>();
-  fact.time_ns = chunk.time_ns;
-  fact.token = token;
-  fact.thread = chunk.thread;
-  fact.active_open = chunk.active_open;
-  fact.timer_due = chunk.timer_due;
-  fact.loop_thread = chunk.loop_thread;
-  fact.several_reads = chunk.several_reads;
-  fact.handed_over = chunk.handed_over;
-}
-
-template <typename Protocol>
-trace::JoinKey ProtocolSession<Protocol>::JoinKeyOf(uint64_t position) const {
-  const auto low = static_cast<uint32_t>(position);
-  if (!facts_->opening_seen) return {};
-  if (facts_->address.family == AddressFamily::kUnix) {
-    return span::MakeUnixJoinKey(services_->config->id_key, facts_->id, facts_->peer, facts_->role, low);
-  }
-  return span::MakeJoinKey(services_->config->id_key, facts_->address, facts_->role, low);
+  output_.TellResponse(chunk, token);
 }
 
 template <typename Protocol>
@@ -236,20 +188,10 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
     return;
   }
   open->extra.tgid = s.facts.first.tgid;
-  open->extra.join = JoinKeyOf(s.facts.position);
+  open->extra.join = output_.JoinKeyOf(s.facts.position);
   open->extra.has_incoming =
-      span::ParseTraceContext(head, *services_->contexts, open->extra.incoming) == span::ContextReject::kNone;
-  if (!is_told) return;
-  auto& fact = services_->facts->template Add<trace::RequestSeen>();
-  fact = s.seen;
-  fact.time_ns = s.facts.first_byte_ns;
-  fact.token = s.facts.token;
-  fact.index = s.facts.index;
-  fact.role = facts_->role;
-  fact.join = open->extra.join;
-  if (open->extra.has_incoming) fact.incoming = open->extra.incoming;
-  fact.tgid = open->extra.tgid;
-  fact.thread = s.facts.first;
+      span::ParseTraceContext(head, *output_.services().contexts, open->extra.incoming) == span::ContextReject::kNone;
+  if (is_told) output_.TellRequest(s.seen, s.facts, open->extra);
 }
 
 // True: the message was moved into its exchange.
@@ -325,47 +267,8 @@ template <typename Protocol>
 void ProtocolSession<Protocol>::Finish(ExchangeEnd end, uint64_t ended_ns) {
   std::unique_ptr<Open> open = matcher_.TakeOldest();
   open->exchange.end = end;
-  if (open->ambiguous) {
-    losses().Add(Loss::kAmbiguousMessage);
-  } else if (EmitSpan(*open, ended_ns)) {
-    ++losses().spans_emitted;
-    if (end != ExchangeEnd::kComplete) ++losses().spans_incomplete;
-  } else {
-    losses().Add(Loss::kUnknownRole);
-  }
+  output_.Finish(*open, ended_ns);
   GiveBack(std::move(open));
-}
-
-template <typename Protocol>
-bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
-  const match::MessageFacts& request = open.exchange.request_facts;
-  if (profile_.role() == ConnectionRole::kUnknown || profile_has_opening_ != facts_->opening_seen) {
-    profile_.Set(facts_->address, facts_->unix_path, facts_->role);
-    profile_has_opening_ = facts_->opening_seen;
-  }
-  trace::SpanFinished& fact = services_->facts->AddSpan();
-  span::SpanInput input{.connection = &profile_,
-                        .resource = services_->resources->Of(open.extra.tgid),
-                        .incoming = open.extra.has_incoming ? &open.extra.incoming : nullptr,
-                        .ended_ns = ended_ns,
-                        .pipelined = open.overlapped};
-  metrics::Measurement measurement;
-  if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
-    services_->facts->Withdraw();
-    return false;
-  }
-  const span::SpanTimes times = span::TimesOf(request, open.exchange.response_facts, open.exchange.end, ended_ns);
-  fact.time_ns = times.end_ns;
-  fact.start_ns = times.start_ns;
-  fact.token = request.token;
-  fact.index = request.index;
-  fact.role = facts_->role;
-  fact.tgid = open.extra.tgid;
-  fact.join = open.extra.join;
-  fact.last_tid = open.exchange.response_facts.last.tid;
-  fact.last_turn = open.exchange.response_facts.last.turn;
-  services_->measurements->Record(measurement);
-  return true;
 }
 
 template <typename Protocol>

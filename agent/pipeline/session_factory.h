@@ -4,12 +4,19 @@
 
 #include <memory>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
+#include "agent/pipeline/multiplexed_session.h"
 #include "agent/pipeline/protocol_session.h"
 #include "agent/stream/session.h"
 
 namespace wirespan::pipeline {
+
+// The session that a protocol's entry asks for.
+template <typename Protocol>
+using SessionOf = std::conditional_t<Protocol::kPairing == decoders::Pairing::kByStream, MultiplexedSession<Protocol>,
+                                     ProtocolSession<Protocol>>;
 
 class SessionFactory final : public stream::SessionSource {
  public:
@@ -35,13 +42,13 @@ class SessionFactory final : public stream::SessionSource {
       if (session == nullptr || session->protocol() != decoders::IdOf<P>()) return;
       auto& shelf = std::get<Shelf<P>>(shelves_);
       if (shelf.spares.size() >= kMaxSpares) return;
-      shelf.spares.emplace_back(static_cast<ProtocolSession<P>*>(session.release()));
+      shelf.spares.emplace_back(static_cast<SessionOf<P>*>(session.release()));
     });
   }
 
   size_t lent() const { return lent_; }
   size_t open_exchanges() const {
-    return std::apply([](const auto&... shelf) { return (shelf.memory->exchanges.open() + ... + size_t{0}); }, shelves_);
+    return std::apply([](const auto&... shelf) { return (shelf.memory->open_exchanges() + ... + size_t{0}); }, shelves_);
   }
 
  private:
@@ -49,21 +56,21 @@ class SessionFactory final : public stream::SessionSource {
 
   template <typename P>
   struct Shelf {
-    std::unique_ptr<ProtocolMemory<P>> memory;
-    std::vector<std::unique_ptr<ProtocolSession<P>>> spares;
+    std::unique_ptr<typename SessionOf<P>::Memory> memory;
+    std::vector<std::unique_ptr<SessionOf<P>>> spares;
   };
 
   template <typename... P>
   SessionFactory(const ShardServices& services, size_t max_open, decoders::ProtocolList<P...> /*list*/) : services_(&services) {
-    ((std::get<Shelf<P>>(shelves_).memory = std::make_unique<ProtocolMemory<P>>(max_open)), ...);
+    ((std::get<Shelf<P>>(shelves_).memory = std::make_unique<typename SessionOf<P>::Memory>(max_open)), ...);
   }
 
   template <typename P>
   std::unique_ptr<stream::Session> OpenOf(const stream::ConnectionFacts& facts) {
     auto& shelf = std::get<Shelf<P>>(shelves_);
-    std::unique_ptr<ProtocolSession<P>> session;
+    std::unique_ptr<SessionOf<P>> session;
     if (shelf.spares.empty()) {
-      session = std::make_unique<ProtocolSession<P>>(*services_, *shelf.memory);
+      session = std::make_unique<SessionOf<P>>(*services_, *shelf.memory);
     } else {
       session = std::move(shelf.spares.back());
       shelf.spares.pop_back();

@@ -34,6 +34,7 @@ bool EndsWithLastByte(ExchangeEnd end) {
     case ExchangeEnd::kResponseCut:
     case ExchangeEnd::kProcessExited:
     case ExchangeEnd::kAgentStopped:
+    case ExchangeEnd::kNotProcessed:
       return false;
   }
   return false;
@@ -186,6 +187,9 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   measurement.protocol_version = measured_.Of(Measured::kVersion, wire);
   measurement.error_type = measured_.Of(Measured::kErrorType, wire);
   measurement.status_code = measured_.status_code;
+  measurement.rpc_system = measured_.Of(Measured::kRpcSystem, wire);
+  measurement.rpc_method = measured_.Of(Measured::kRpcMethod, wire);
+  measurement.rpc_status_code = measured_.Of(Measured::kRpcStatus, wire);
   if (!is_server) {
     measurement.server_address = measured_.Of(Measured::kServerAddress, wire);
     measurement.server_port = measured_.server_port;

@@ -26,7 +26,7 @@ StreamSide Connection::SideOf(Direction dir) const {
 
 // A call that writes is told at its end: what it caused may be read by another thread, and told, before.
 bool Connection::ComesTooEarly(const DataChunk& chunk) const {
-  if (chunk.side != StreamSide::kReceive) return false;
+  if (chunk.side != StreamSide::kReceive || PlacesItself()) return false;
   return facts.role == ConnectionRole::kServer ? PrecedesAnswer(chunk) : PrecedesRequest(chunk);
 }
 
@@ -63,7 +63,7 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
   if (chunk.original_size == 0) return;
   facts.tgid = chunk.thread.tgid;
   if (!LearnRole(chunk)) return;
-  if (chunk.side == StreamSide::kSend && facts.role == ConnectionRole::kClient) {
+  if (chunk.side == StreamSide::kSend && facts.role == ConnectionRole::kClient && !PlacesItself()) {
     // What was read before this request was written answers something else.
     while (stream(StreamSide::kReceive).has_pending() && !HasOpen() && streams_[0].FirstPending().chunk.time_ns < chunk.time_ns &&
            state_ != State::kOff) {
@@ -80,7 +80,7 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
 
 // What a chunk waited for cannot come any more once the turn after its own is over: the connection has gone on without it.
 void Connection::ReleasePassed(const DataChunk& chunk, StreamContext& context) {
-  if (!is_waiting()) return;
+  if (!is_waiting() || PlacesItself()) return;
   const StreamSide requests = SideOf(Direction::kClientToServer);
   for (const StreamSide side : {requests, Opposite(requests)}) {
     const ByteStream& s = stream(side);
@@ -136,7 +136,7 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
   const Direction dir = DirectionOf(chunk.side);
   const bool in_use = state_ == State::kActive ? step(dir) == Step::kInStep : candidate_ && dir == Direction::kClientToServer;
   const bool has_hole = begin > stream.end() && in_use;
-  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend) ReleaseRead(chunk, context);
+  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend && !PlacesItself()) ReleaseRead(chunk, context);
   if (state_ == State::kOff) return;
   if (has_hole || (stream.has_pending() && begin > stream.end()) || ComesTooEarly(chunk)) {
     Hold(begin, chunk, context);
@@ -215,7 +215,9 @@ void Connection::Deliver(uint64_t begin, const DataChunk& chunk, StreamContext& 
     Open(protocol_, context);
     steps_[0] = steps_[1] = Step::kInStep;  // it rested at a boundary of both directions
   }
-  if (state_ != State::kOff && begin == stream.end() && BeginsTurn(chunk)) AtTurn(DirectionOf(chunk.side), chunk, context);
+  GuessByServer(chunk, context);
+  const bool at_turn = begin == stream.end() && BeginsTurn(chunk) && !PlacesItself();
+  if (state_ != State::kOff && at_turn) AtTurn(DirectionOf(chunk.side), chunk, context);
   if (state_ != State::kOff) Bytes(begin, chunk, context);
   stream.CloseChunk(*context.stores);
 }
@@ -345,7 +347,9 @@ void Connection::Tick(StreamContext& context) {
 }
 
 void Connection::Rest(StreamContext& context) {
-  if (state_ != State::kActive || HasOpen() || is_waiting() || context.now_ns - last_event_ns < context.limits.rest_ns) return;
+  if (state_ != State::kActive || PlacesItself() || HasOpen() || is_waiting() ||
+      context.now_ns - last_event_ns < context.limits.rest_ns)
+    return;
   bool in_step = true;
   for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) {
     in_step = in_step && step(dir) == Step::kInStep;

@@ -16,6 +16,10 @@
 // - Responses: the first byte of the turn that answers that request: same token, not earlier than the request.
 // On a connection that pipelines, a turn proves nothing: it is switched off, and its open exchanges are counted.
 //
+// A session that finds its place by itself (stream::Session::finds_its_place) is given every byte and gap of both directions:
+// both are in step from its opening on, chunks wait only for holes before them, and it never rests. Where the server speaks
+// first, its bytes may open it.
+//
 // What the turn's budget cuts off costs no step: a message whose framing a gap took is adrift (stream::Session), and absorbs what
 // follows until something proves that it ended: its own last bytes; for a request, the answer to it; for a response, the turn of
 // the next request, or of a response to one that was not seen; the close. The positions of the other direction tell whether all
@@ -37,7 +41,7 @@ struct StreamLimits {
   uint32_t guesses = 4;                        // turns that may be unlike every protocol before a connection is given up
   uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
   uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
-  uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for on a connection of which a head was cut
+  uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for where a head was cut, or all frames are needed
 };
 
 // What the connections of one shard share. Outlives them.
@@ -87,6 +91,7 @@ class Connection {
   StreamSide SideOf(decoders::Direction dir) const;
   ByteStream& stream(decoders::Direction dir) { return streams_[static_cast<size_t>(SideOf(dir))]; }
   Step& step(decoders::Direction dir) { return steps_[decoders::Index(dir)]; }
+  bool PlacesItself() const { return session_ != nullptr && session_->finds_its_place(); }
   bool HasOpen() const { return session_ != nullptr && session_->open_count() > 0; }
   // What it follows by position, or answers, was not told yet.
   bool ComesTooEarly(const DataChunk& chunk) const;
@@ -121,8 +126,10 @@ class Connection {
   void AtResponseTurn(const DataChunk& chunk, StreamContext& context);
   void StartAnew(const DataChunk& chunk, StreamContext& context);
   void Guess(StreamContext& context);
+  void GuessByServer(const DataChunk& chunk, StreamContext& context);
   void FailGuess(StreamContext& context);
   void Open(decoders::ProtocolId protocol, StreamContext& context);
+  void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
   void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided
   void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);
@@ -145,9 +152,10 @@ class Connection {
   bool candidate_ = false;        // kGuessing: the request direction's head begins at a turn
   bool first_turn_ = false;       // kGuessing: at the first turn of a connection whose opening was seen
   bool awaits_response_ = false;  // awaited_* are valid
+  bool heard_server_ = false;     // bytes of the server were told
   bool had_turn_ = false;         // a turn of requests was seen on this connection
   bool has_adrift_ = false;       // false: no message is adrift
-  bool asked_budget_ = false;     // for heads; once per connection
+  bool asked_budget_ = false;     // for heads or frames; once per connection
 };
 
 }  // namespace wirespan::stream

@@ -145,6 +145,18 @@ void Connection::Guess(StreamContext& context) {
   Decode(Direction::kClientToServer, context);
 }
 
+// A server whose protocol lets it speak first may be told before its client is.
+void Connection::GuessByServer(const DataChunk& chunk, StreamContext& context) {
+  if (DirectionOf(chunk.side) != Direction::kServerToClient || std::exchange(heard_server_, true)) return;
+  if (state_ != State::kGuessing || had_turn_ || !facts.opening_seen || facts.preexisting || chunk.skipped_size != 0) return;
+  const decoders::Guess guess = decoders::GuessProtocol({}, chunk.bytes);
+  if (guess.likeness != decoders::Likeness::kCertain) return;
+  std::unique_ptr<Session> session = context.sessions->Open(guess.protocol, facts);
+  if (!session->finds_its_place()) return context.sessions->Close(std::move(session));
+  step(Direction::kServerToClient) = Step::kInStep;
+  Adopt(guess.protocol, std::move(session), context);
+}
+
 void Connection::FailGuess(StreamContext& context) {
   candidate_ = false;
   stream(Direction::kClientToServer).DropHead();
@@ -152,11 +164,21 @@ void Connection::FailGuess(StreamContext& context) {
 }
 
 void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
+  Adopt(protocol, context.sessions->Open(protocol, facts), context);
+}
+
+void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context) {
   protocol_ = protocol;
-  session_ = context.sessions->Open(protocol, facts);
+  session_ = std::move(session);
   candidate_ = has_adrift_ = false;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
+  if (!PlacesItself()) return;
+  // What the server may have said before is gone.
+  if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
+  had_turn_ = true;
+  if (std::exchange(asked_budget_, true)) return;
+  context.policy->Budget(facts.id, context.limits.cut_head_budget);
 }
 
 void Connection::Decode(Direction dir, StreamContext& context) {
@@ -173,7 +195,7 @@ void Connection::Decode(Direction dir, StreamContext& context) {
     context.losses->Add(Loss::kStreamOverflow);
     LoseStep(dir, context);
   }
-  if (dir == Direction::kClientToServer) return;
+  if (dir == Direction::kClientToServer || PlacesItself()) return;
   // A request may have waited for an answer that cannot be decoded any more.
   DecodeHead(Direction::kClientToServer, context);
   if (state_ == State::kActive && step(Direction::kClientToServer) == Step::kLost && !HasOpen()) {
@@ -194,7 +216,9 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
       FollowAdrift();
       return;
     case FeedResult::kBroken:
-      LoseStep(dir, context);
+      if (!PlacesItself()) return LoseStep(dir, context);
+      session_->FinishOpen(ExchangeEnd::kResponseNotSeen, context.now_ns);
+      SwitchOff(Loss::kUnknownProtocol, context);
       return;
     case FeedResult::kAmbiguous:
       // The response to the one request before an ambiguous one is still right. With more, it is not known where the second
@@ -215,6 +239,7 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
 
 void Connection::LoseStep(Direction dir, StreamContext& context) {
   stream(dir).DropHead();
+  if (PlacesItself()) return session_->Lose(dir);
   step(dir) = Step::kWaiting;
   candidate_ = false;
   if (dir == Direction::kServerToClient) {

@@ -53,6 +53,8 @@ class Session {
   virtual void EndAdrift(decoders::Direction dir, bool is_whole) = 0;
   // The direction carries no more bytes; a response that this cuts short ended for the reason `cut`.
   virtual void End(decoders::Direction dir, const ByteStream& stream, decoders::ExchangeEnd cut) = 0;
+  // The direction's bytes were elsewhere than was believed. Only where finds_its_place().
+  virtual void Lose(decoders::Direction /*dir*/) {}
   // A new start in both directions at the streams' positions. No exchange may be open.
   virtual void Restart() = 0;
 
@@ -75,6 +77,9 @@ class Session {
   virtual bool InStep(decoders::Direction dir) const = 0;
   // A gap cut a head on this connection: it needs a larger budget.
   virtual bool head_was_cut() const = 0;
+  // It looks for its place by itself in all the bytes and gaps of either direction: no turn is taken for a beginning, kBroken
+  // means that it does not believe in the protocol any more, and the tables it keeps between messages forbid that it rests.
+  virtual bool finds_its_place() const { return false; }
   virtual decoders::ProtocolId protocol() const = 0;
 };
 

@@ -73,6 +73,7 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_
                        .join = finished->join,
                        .last_tid = finished->last_tid,
                        .last_turn = finished->last_turn,
+                       .shared = finished->shared,
                        .span = span};
     } else if (auto* wake = std::get_if<CompletionWake>(&fact)) {
       queue_.Push(shard, wake->time_ns).fact = *wake;

@@ -59,6 +59,9 @@ struct RequestSeen {
   bool requester_known = false;  // the goroutine that asked for the call is known: `stored` is what it works for, 0 nothing
   bool requester_again = false;  // it was started for that exchange, and has made a call before
   Ancestors ancestors{};         // of the CPython context it was written in
+  // Its connection carries several at once (HTTP/2): reads and writes there are not of one request alone.
+  bool multiplexed = false;
+  bool shares = false;  // and others were open when it began, or may have been: the kernel's marks may be another's
 };
 
 // The first byte of the response of `token` was written on a server connection: the moment of backward links, contradictions.
@@ -84,6 +87,7 @@ struct SpanFinished {
   JoinKey join;
   uint32_t last_tid = 0;  // thread that moved the last byte of the response, and its turn then
   uint32_t last_turn = 0;
+  bool shared = false;  // others were open on its multiplexed connection at some time, or may have been
   exporters::Span span;
 };
 

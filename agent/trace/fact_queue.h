@@ -23,6 +23,7 @@ struct FinishedFact {
   JoinKey join;
   uint32_t last_tid = 0;
   uint32_t last_turn = 0;
+  bool shared = false;
   uint32_t span = UINT32_MAX;
 };
 

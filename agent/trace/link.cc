@@ -153,6 +153,7 @@ Ref LinkResolver::Open(const RequestSeen& request, uint64_t now_ns) {
   if (request.index > 0 || sibling != nullptr) slot.ambiguous = true;
   if (sibling != nullptr) sibling->ambiguous = true;
   slot.runtime_id = request.thread.runtime_id;
+  if (request.multiplexed) NoteMultiplexed(at, request);
   if (slot.role == ConnectionRole::kServer) {
     OpenServer(at);
     NoteActivity(request.tgid, request.thread.tid, request.thread.turn, request.time_ns);
@@ -166,10 +167,13 @@ Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t now_ns) {
   const uint32_t* found = by_token_.Find({finished.token, finished.index});
   const uint32_t at = found != nullptr ? *found : Take(finished.token, finished.index, finished.role, finished.tgid);
   Slot& slot = slots_[at];
+  if (finished.shared) Share(slot);
   if (!slot.request_seen) slot.opened_ns = finished.start_ns;
   if (slot.role == ConnectionRole::kUnknown) slot.role = finished.role;
   slot.finished = true;
   if (slot.role == ConnectionRole::kClient) {
+    slot.read_tid = finished.last_tid;
+    slot.read_turn = finished.last_turn;
     NoteActivity(slot.tgid, finished.last_tid, finished.last_turn, finished.time_ns);
     if (slot.loop_thread && finished.last_tid != 0 && finished.last_tid != slot.tid)
       Note(slot, TrustMeter::Sign::kMigrated, now_ns);
@@ -182,9 +186,9 @@ Ref LinkResolver::Finish(const FinishedFact& finished, uint64_t now_ns) {
 void LinkResolver::OpenServer(uint32_t at) {
   Slot& slot = slots_[at];
   // A later turn of the connection: the exchange before has been answered, even if that was not seen.
-  auto [newest, added] = newest_.Insert(ConnectionOf(slot.token), RefOf(at));
-  if (!added) {
-    if (Alive(*newest) && slots_[newest->slot].token != slot.token) Close(newest->slot);
+  if (!slot.multiplexed) {
+    auto [newest, added] = newest_.Insert(ConnectionOf(slot.token), RefOf(at));
+    if (!added && Alive(*newest) && slots_[newest->slot].token != slot.token) Close(newest->slot);
     *newest = RefOf(at);
   }
   Process* process = ProcessOf(slot);

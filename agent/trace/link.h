@@ -137,9 +137,11 @@ class LinkResolver {
     uint32_t process = kNone;
     ConnectionRole role = ConnectionRole::kUnknown;
     bool live = false, request_seen = false, finished = false;
-    bool ambiguous = false;  // another request shares the token
-    bool closed = false;     // server: no call can come from it any more
-    bool listed = false;     // server: in its process's list of open exchanges
+    bool ambiguous = false;    // another request shares the token
+    bool multiplexed = false;  // its connection carries several at once
+    bool shared = false;       // and did so while it was open: neither its token nor what is read or written there is its own
+    bool closed = false;       // server: no call can come from it any more
+    bool listed = false;       // server: in its process's list of open exchanges
     // Server.
     uint32_t out = 0;     // calls under way that have it as candidate
     uint32_t claims = 0;  // undecided calls that name it
@@ -168,6 +170,7 @@ class LinkResolver {
     bool verified = false, contradicted = false, settled = false;
     bool other_unresolved = false, loop_thread = false;
     uint32_t tid = 0;                            // client: of the thread that wrote the request
+    uint32_t read_tid = 0, read_turn = 0;        // client, finished: who read the end of the response, in which turn
     bool sandwiched = false;                     // reads followed in its turn: no timer made it, where those have a phase
     bool late_reuse = false;                     // its connection was reused after the thread had read another request
     bool by_timed_answer = false;                // `late`, by an answer that a timer may have given
@@ -185,6 +188,8 @@ class LinkResolver {
     uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
     bool timers_call = false;  // Trust::timers_call, as judged last
+    bool multiplexes = false;  // it has made calls on a connection that carries several at once
+    bool shares = false;       // it has made or served several on one connection at once
     TrustMeter meter;
   };
   struct TimedTurn {
@@ -219,6 +224,16 @@ class LinkResolver {
 
   Slot* Find(Token token, uint32_t index = 0);
   uint32_t SlotOfCall(Token token);
+  // link_multiplexed.cc: connections that carry several at once.
+  uint32_t CallReadBy(const ThreadStamp& thread);
+  bool Multiplexes(uint32_t tgid);
+  bool IsMultiplexed(ConnectionId connection) const;
+  void NoteMultiplexed(uint32_t at, const RequestSeen& request);
+  void Share(Slot& slot);
+  bool OpenSharedCall(uint32_t at, const RequestSeen& request);
+  static UnlinkedReason SharedTurn(const Slot& slot) {
+    return slot.multiplexed ? UnlinkedReason::kMultiplexed : UnlinkedReason::kPipelined;
+  }
   uint32_t Take(Token token, uint32_t index, ConnectionRole role, uint32_t tgid);
   Process* ProcessOf(const Slot& slot) { return slot.process == kNone ? nullptr : &processes_[slot.process]; }
   void Attach(Slot& slot);
@@ -280,7 +295,7 @@ class LinkResolver {
   Pool<Slot> slots_;
   FlatTable<SlotKey, uint32_t, SlotKeyHash> by_token_;
   FlatTable<uint64_t, TimedTurn, NumberHash> timed_;  // tgid << 32 | tid -> calls of its turn that a timer may have made
-  FlatTable<uint64_t, Ref, NumberHash> newest_;       // server connection -> its newest exchange
+  FlatTable<uint64_t, Ref, NumberHash> newest_;       // server or multiplexed connection -> its newest exchange or call
   Pool<Process> processes_;
   uint32_t reclaim_hand_ = 0;
   uint64_t losses_until_ns_ = 0;

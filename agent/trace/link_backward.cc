@@ -8,11 +8,13 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   const uint32_t* found = by_token_.Find({response.token, 0});
   const uint32_t exchange = found == nullptr ? kNone : *found;
   if (exchange == kNone) ++counters_.answers_unknown;
-  const bool ambiguous = exchange != kNone && slots_[exchange].ambiguous;
+  // Bytes of an answer that shares its connection may be written in another's turn, and by another's thread.
+  const bool ambiguous = exchange != kNone && (slots_[exchange].ambiguous || slots_[exchange].shared);
+  const bool multiplexed = exchange != kNone && slots_[exchange].multiplexed;
   const bool of_nothing = response.thread.active == 0 && response.thread.last_call == 0;
-  if (exchange != kNone && response.loop_thread && response.timer_due && of_nothing && !response.handed_over)
+  if (exchange != kNone && !multiplexed && response.loop_thread && response.timer_due && of_nothing && !response.handed_over)
     Note(slots_[exchange], TrustMeter::Sign::kTimerAnswer, now_ns);
-  const uint32_t at = SlotOfCall(response.thread.last_call);
+  const uint32_t at = CallReadBy(response.thread);
   if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous &&
       !IsByRuntime(at)) {
     Slot& call = slots_[at];
@@ -41,7 +43,7 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
     }
   }
   if (exchange == kNone) return;
-  if (!ambiguous) AnswerOfRuntime(exchange, response, now_ns);
+  if (!slots_[exchange].ambiguous) AnswerOfRuntime(exchange, response, now_ns);
   if (!ambiguous) LinkWoken(exchange, response.thread.tid, now_ns);
   if (slots_[exchange].answered_ns == 0) slots_[exchange].answered_ns = response.time_ns;
   Close(exchange);
@@ -68,7 +70,7 @@ bool LinkResolver::AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t
   slots_[first.slot].indirect = true;
   for (uint32_t at = call; at != first.slot; at = slots_[at].after.slot) {
     Slot& slot = slots_[at];
-    if (slot.late || slot.contradicted || slot.settled || slot.ambiguous || slot.process == kNone) continue;
+    if (slot.late || slot.contradicted || slot.settled || slot.ambiguous || slot.shared || slot.process == kNone) continue;
     LeaveRing(at);
     slot.forward = token;
     slot.candidate = Candidate::kTimer;
@@ -128,7 +130,9 @@ void LinkResolver::LinkBack(uint32_t call, uint32_t exchange, bool timer_due, bo
 void LinkResolver::LinkOneBack(uint32_t at, uint32_t exchange, bool timer_due, bool by_wake, uint64_t now_ns) {
   Slot& call = slots_[at];
   const Slot& parent = slots_[exchange];
-  if (call.late || call.verified || call.contradicted || call.ambiguous || call.process == kNone || IsByRuntime(at)) return;
+  if (call.late || call.verified || call.contradicted || call.ambiguous || call.shared || call.process == kNone ||
+      IsByRuntime(at))
+    return;
   if (call.opened_ns <= parent.opened_ns) {
     ++counters_.violations;
     Note(call, TrustMeter::Sign::kViolation, now_ns);

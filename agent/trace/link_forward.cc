@@ -10,6 +10,7 @@ LinkResolver::Context LinkResolver::ContextOfToken(Token token) {
   const Slot* slot = Find(token);
   if (slot != nullptr && slot->role == ConnectionRole::kClient) {
     const uint32_t call = SlotOfCall(token);
+    if (slot->multiplexed) return {.kind = Context::Kind::kUnknown};  // what was read there may have been another's
     return call == kNone ? Context{.kind = Context::Kind::kUnknown} : Context{.kind = Context::Kind::kCall, .call = call};
   }
   return {.kind = Context::Kind::kExchange, .exchange = token};
@@ -40,11 +41,12 @@ LinkResolver::Context LinkResolver::ContextOf(const ThreadStamp& thread, bool lo
   if (thread.active == 0) return {};
   const Context named = ContextOfToken(thread.active);
   if (thread.active_source != ActiveSource::kResponse) return named;
-  const uint32_t call = SlotOfCall(thread.last_call);
+  const uint32_t call = CallReadBy(thread);
   const bool names_call = thread.active == thread.last_call || named.kind != Context::Kind::kExchange;
   if (call == kNone) {
-    // Outside event loops nothing of what makes a candidate doubtful happens.
-    return names_call || loop_thread ? Context{.kind = Context::Kind::kUnknown} : named;
+    // Outside event loops nothing of what makes a candidate doubtful happens, but for connections that are shared.
+    const bool doubtful = names_call || loop_thread || Multiplexes(thread.tgid);
+    return doubtful ? Context{.kind = Context::Kind::kUnknown} : named;
   }
   const Slot& slot = slots_[call];
   if (names_call || slot.contradicted || slot.candidate == Candidate::kNone || slot.forward != thread.active) {
@@ -68,9 +70,11 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
     return proven ? context : ContextOfToken(request.stored);
   }
   if (context.kind == Context::Kind::kNone) reason = UnlinkedReason::kNoContext;
-  if (context.kind == Context::Kind::kUnknown) reason = UnlinkedReason::kContextUnknown;
+  if (context.kind == Context::Kind::kUnknown)
+    reason = Multiplexes(request.thread.tgid) ? UnlinkedReason::kMultiplexed : UnlinkedReason::kContextUnknown;
   if (closed) {
-    reason = UnlinkedReason::kParentClosed;
+    // Any stream's answer looks like the end of them all.
+    reason = IsMultiplexed(ConnectionOf(context.exchange)) ? UnlinkedReason::kMultiplexed : UnlinkedReason::kParentClosed;
     return {};
   }
   return context;
@@ -91,12 +95,16 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;
   slot.order = process->next_order;
-  if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns)) return;
+  if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns) || OpenSharedCall(at, request)) return;
   bool proven = false;
   const Context context = ContextOfRequest(request, slot.reason, proven);
   if (journal_ != nullptr) SayContext(slot, request, context);
   const bool to_exchange = context.kind == Context::Kind::kExchange;
-  if (context.kind == Context::Kind::kCall) slot.after = RefOf(context.call);
+  if (context.kind == Context::Kind::kCall) {
+    slot.after = RefOf(context.call);
+    // Unless the answer tells; where connections are shared it often cannot.
+    if (process->shares && process->open > 0) slot.reason = UnlinkedReason::kMultiplexed;
+  }
   if (IsTimers(request)) Note(slot, TrustMeter::Sign::kTimerCall, now_ns);
   slot.late_reuse = request.queued_reuse && request.thread.active_source == ActiveSource::kRead;
   const Candidate reuse =
@@ -113,7 +121,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   const bool sure = !unnoted && !timer && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
   if (!sure) return;
   if (request.thread.active_source == ActiveSource::kResponse) {
-    if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);
+    if (const uint32_t earlier = CallReadBy(request.thread); earlier != kNone) slot.earlier = RefOf(earlier);
   }
   const bool sibling = context.kind == Context::Kind::kCall || (context.doubtful && slot.candidate != Candidate::kNone);
   // Outside event loops a worker may have gone on with another exchange's work: only while violations are rare. In a loop that
@@ -168,8 +176,13 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
                                     bool proven) {
   Slot& slot = slots_[at];
   Slot* parent = Find(context.exchange);
-  if (parent != nullptr && parent->ambiguous) {
-    slot.reason = UnlinkedReason::kPipelined;
+  if (parent != nullptr && (parent->ambiguous || parent->shared)) {
+    slot.reason = SharedTurn(*parent);
+    Say(slot, LinkStep::kNoContext, context.exchange, trace::Name(slot.reason));
+    return;
+  }
+  if (parent == nullptr && IsMultiplexed(ConnectionOf(context.exchange))) {  // a turn in which no exchange began
+    slot.reason = UnlinkedReason::kMultiplexed;
     Say(slot, LinkStep::kNoContext, context.exchange, trace::Name(slot.reason));
     return;
   }
@@ -198,6 +211,9 @@ LinkResolver::Candidate LinkResolver::Grade(Slot& call, const RequestSeen& reque
     grade = std::max(grade, slots_[context.call].candidate);
     call.sandwiched |= slots_[context.call].sandwiched;
   }
+  // Where connections are shared, what connect() noted may come of the response to another's call.
+  const bool noted = (request.fresh && request.stored != 0 && !proven) || request.thread.active_source == ActiveSource::kConnect;
+  if (noted && processes_[call.process].multiplexes) grade = std::max(grade, Candidate::kUnnoted);
   if (request.stored_doubtful) grade = std::max(grade, Candidate::kUnnoted);
   if (request.loop_thread && request.fresh && request.stored == 0) grade = std::max(grade, Candidate::kUnnoted);
   return grade;

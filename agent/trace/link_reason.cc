@@ -32,6 +32,8 @@ std::string_view Name(UnlinkedReason reason) {
       return "context-shared";
     case UnlinkedReason::kPipelined:
       return "pipelined";
+    case UnlinkedReason::kMultiplexed:
+      return "multiplexed";
     case UnlinkedReason::kUnknownRole:
       return "unknown-role";
     case UnlinkedReason::kRequestNotSeen:

@@ -25,6 +25,7 @@ enum class UnlinkedReason : uint8_t {
   kUnverified,       // distrusted process: the answer did not follow the call's response
   kContextShared,    // the goroutine or the context of the call serves several exchanges at once in this process
   kPipelined,        // the call or its parent shares a turn of its connection with another request
+  kMultiplexed,      // the call or its parent is one of several on its connection: what a thread did there may be another's
   kUnknownRole,      // which end asked is not known
   kRequestNotSeen,   // the span's own request was not reported: lost, or forgotten
   kOtherTrace,       // the call carried the header of another trace than its parent's

@@ -59,14 +59,18 @@ void LinkResolver::OpenCallOfGoroutine(uint32_t at, const RequestSeen& request, 
   if (request.stored == 0) {
     slot.identity = request.fresh ? Identity::kStranger : Identity::kPooled;
     Say(slot, LinkStep::kRuntime, 0, "written by the goroutine of a pooled connection");
-    process.strayed_ns = request.time_ns;
+    if (!slot.multiplexed) process.strayed_ns = request.time_ns;  // for one that is shared nobody waits in a queue
     return;
   }
   slot.identity = Identity::kGoroutine;
+  Slot* parent = Find(request.stored);
+  if (slot.multiplexed && (parent == nullptr || parent->runtime_id != slot.runtime_id)) {
+    slot.reason = UnlinkedReason::kMultiplexed;  // requests that wait for one connection wait for whoever dials it
+    return;
+  }
   Say(slot, LinkStep::kRuntime, request.stored, request.requester_known ? "asked for by its goroutine" : "goroutine");
   slot.forward = request.stored;
   slot.candidate = Candidate::kFirm;
-  Slot* parent = Find(request.stored);
   const bool dialled = !request.requester_known && request.fresh && (parent == nullptr || parent->runtime_id != slot.runtime_id);
   if (dialled) {
     slot.strayed_ns = std::max<uint64_t>(process.strayed_ns, 1);
@@ -127,6 +131,7 @@ void LinkResolver::AnswerOfRuntime(uint32_t exchange, const ResponseStarted& res
   const uint64_t runtime_id = response.thread.runtime_id;
   Slot& slot = slots_[exchange];
   if (runtime_id == 0 || runtime_id == kUnnamedGoroutine || slot.process == kNone || slot.closed) return;
+  if (slot.multiplexed && IsGoroutine(runtime_id)) return;  // the connection's own, which serves no exchange
   if (answers_.Overlaps({runtime_id, slot.process}, slot.opened_ns, response.time_ns)) {
     ++counters_.contexts_shared;
     Note(slot, TrustMeter::Sign::kContextShared, now_ns);
@@ -169,7 +174,7 @@ LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& tr
   if (trust.context_shared) return Unlinked(UnlinkedReason::kContextShared);
   const bool named = call.late || call.candidate != Candidate::kNone;
   if (!named) {
-    if (!MayStillBeLinked(call)) return Unlinked(call.reason);
+    if (call.reason == UnlinkedReason::kMultiplexed || !MayStillBeLinked(call)) return Unlinked(call.reason);
     return final ? Unlinked(UnlinkedReason::kHoldExpired) : LinkStatus{};
   }
   if (!Alive(call.parent)) {
@@ -179,7 +184,9 @@ LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& tr
     Claim(call, *found);
   }
   const Slot& parent = slots_[call.parent.slot];
-  if (parent.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  const bool of_goroutine = call.identity == Identity::kGoroutine;
+  // Of a connection that is shared the kernel names whatever was read last; an answer says whose it is.
+  if (parent.ambiguous || (parent.shared && of_goroutine)) return Unlinked(SharedTurn(parent));
   if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
   if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
   if (parent.answered_ns != 0 && parent.answered_ns <= call.opened_ns) return Unlinked(UnlinkedReason::kParentClosed);
@@ -189,9 +196,11 @@ LinkStatus LinkResolver::StatusOfRuntime(Slot& call, bool final, const Trust& tr
   // awaited: its answer would tell.
   if (!trust.context_proven && MayStillBeLinked(call)) return final ? Unlinked(UnlinkedReason::kUnverified) : LinkStatus{};
   LinkStatus status{.state = LinkStatus::State::kLinked, .settled = call.late || parent.closed, .parent = call.parent};
-  status.evidence = call.identity == Identity::kGoroutine ? LinkEvidence::kGoroutine : LinkEvidence::kTaskContext;
-  // A goroutine that was started within the exchange may be one that works for others as well, later.
-  status.confidence = call.requester_again ? LinkConfidence::kProbable : LinkConfidence::kExact;
+  status.evidence = of_goroutine ? LinkEvidence::kGoroutine : LinkEvidence::kTaskContext;
+  // One may write what another of its connection has left there; and a goroutine that was started within the exchange may be one
+  // that works for others as well, later.
+  const bool doubtful = call.shared || parent.shared || call.requester_again;
+  status.confidence = doubtful ? LinkConfidence::kProbable : LinkConfidence::kExact;
   return status;
 }
 

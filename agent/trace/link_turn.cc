@@ -50,6 +50,7 @@ void LinkResolver::NoteJuggling(const Slot& slot, const RequestSeen& request, ui
   if (request.loop_thread || !request.active_open || request.thread.active == request.token) return;
   if (request.thread.active_source != ActiveSource::kRead || IsGoroutine(request.thread.runtime_id)) return;
   const Slot* other = Find(request.thread.active);
+  if (slot.multiplexed || (other != nullptr && other->multiplexed)) return;  // who reads for a connection serves none of them
   if (other == nullptr || !other->listed || other->process != slot.process) return;
   ++counters_.juggled;
   Note(slot, TrustMeter::Sign::kJuggled, now_ns);

@@ -45,7 +45,7 @@ LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
   Slot& call = slots_[at];
   if (call.role != ConnectionRole::kClient) return Unlinked(UnlinkedReason::kUnknownRole);
   if (!call.request_seen) return Unlinked(UnlinkedReason::kRequestNotSeen);
-  if (call.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  if (call.ambiguous) return Unlinked(SharedTurn(call));
   Process* process = ProcessOf(call);
   if (process == nullptr) return Unlinked(UnlinkedReason::kProcessesFull);
   Trust trust = Judge(*process, now_ns);
@@ -56,7 +56,7 @@ LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
   }
   if (call.contradicted) return Unlinked(UnlinkedReason::kContradicted);
   if (call.candidate != Candidate::kNone) return StatusOfForward(call, final, trust, now_ns);
-  if (!MayStillBeLinked(call)) return Unlinked(call.reason);
+  if (call.shared || !MayStillBeLinked(call)) return Unlinked(call.reason);
   return PendingUnless(final, call.reason == UnlinkedReason::kNoContext ? UnlinkedReason::kHoldExpired : call.reason);
 }
 
@@ -68,7 +68,7 @@ LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& tr
     Claim(call, *found);
   }
   const Slot& parent = slots_[call.parent.slot];
-  if (parent.ambiguous) return Unlinked(UnlinkedReason::kPipelined);
+  if (parent.ambiguous || parent.shared) return Unlinked(SharedTurn(parent));
   if (parent.role != ConnectionRole::kServer) return Unlinked(UnlinkedReason::kUnknownRole);
   if (parent.opened_ns > call.opened_ns) return Unlinked(UnlinkedReason::kParentYounger);
   if (trust.verify && call.other_unresolved) return Unlinked(UnlinkedReason::kOtherUnresolved);

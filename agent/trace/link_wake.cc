@@ -16,6 +16,7 @@ void LinkResolver::Wake(const CompletionWake& wake, uint64_t now_ns) {
   if (at == kNone || found == nullptr || wake.waker.tgid != wake.wakee_tgid) return;
   Slot& call = slots_[at];
   Slot& exchange = slots_[*found];
+  if (call.multiplexed || exchange.shared) return;  // whose response it was is not known, nor which exchange waits
   if (call.woken_tid != 0 || !exchange.listed || exchange.ambiguous || call.process != exchange.process) return;
   const bool believed = WakeIsBelieved(call, exchange, now_ns);
   Say(call, LinkStep::kWoke, exchange.token, believed ? "" : "not believed yet, or no more, of this process");

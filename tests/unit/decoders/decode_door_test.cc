@@ -6,6 +6,7 @@
 #include "agent/cli/decode.h"
 #include "agent/cli/decode_json.h"
 #include "tests/unit/decoders/fastcgi_records.h"
+#include "tests/unit/decoders/http2_harness.h"
 
 namespace wirespan::testing {
 namespace {
@@ -267,7 +268,7 @@ TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
   const Answer answer = RunDoor("", {"gopher", false, ""});
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_EQ(answer.output, "");
-  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi\n");
+  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi, http2\n");
 }
 
 TEST(DecodeDoor, FastCgiIsDecodedWithoutDirectionsToo) {
@@ -283,6 +284,40 @@ TEST(DecodeDoor, FastCgiIsDecodedWithoutDirectionsToo) {
   EXPECT_EQ(named.lines[2]["span"]["attributes"]["url.query"], "b=REDACTED");
   const std::string unnamed = R"({"hex":")" + Hex(request) + "\"}\n" + R"({"hex":")" + Hex(response) + "\"}\n";
   EXPECT_EQ(RunDoor(unnamed, {"fastcgi", true, "auto"}).output, named.output);
+}
+
+TEST(DecodeDoor, Http2IsPairedByStream) {
+  using decoders::http2::kEndHeaders;
+  using decoders::http2::kEndStream;
+  const auto head = [](uint32_t stream, const std::string& block, int flags) {
+    return h2::Frame(h2::FrameType::kHeaders, static_cast<uint8_t>(flags | kEndHeaders), stream, block);
+  };
+  const auto get = [&](uint32_t stream, std::string_view path) {
+    return head(stream, h2::Indexed(2) + h2::Indexed(6) + h2::LiteralOf(4, path), kEndStream);
+  };
+  const std::string reset = h2::Frame(h2::FrameType::kRstStream, 0, 5, h2::Uint32(8));
+  const std::string input =
+      Chunk("c2s", h2::ClientStart() + get(1, "/1") + get(3, "/3?a=b") + get(5, "/5") + get(7, "/7")) +
+      Chunk("s2c", h2::ServerStart() + head(3, h2::LiteralOf(8, "404"), kEndStream) + head(1, h2::OkBlock(), 0) +
+                       h2::Frame(h2::FrameType::kData, kEndStream, 1, "hello")) +
+      Chunk("c2s", reset);
+  const Answer answer = RunDoor(input, {"http2", true, ""});
+  EXPECT_EQ(answer.exit_code, 0) << answer.errors;
+  std::vector<Json> spans;
+  for (const Json& line : answer.lines) {
+    if (line["type"] == "exchange") spans.push_back(line["span"]["attributes"]);
+  }
+  ASSERT_EQ(spans.size(), 4U) << answer.output;
+  EXPECT_EQ(spans[0]["url.path"], "/3");
+  EXPECT_EQ(spans[0]["http.response.status_code"], 404);
+  EXPECT_EQ(spans[1]["url.path"], "/1");
+  EXPECT_EQ(spans[1]["http.response.body.size"], 5);
+  EXPECT_EQ(spans[2]["url.path"], "/5");
+  EXPECT_EQ(spans[2]["wirespan.incomplete"], "stream_reset");
+  EXPECT_EQ(spans[3]["url.path"], "/7");
+  EXPECT_EQ(spans[3]["wirespan.incomplete"], "no_response");
+  EXPECT_EQ(answer.lines[0]["fields"]["kind"], "request_head");
+  EXPECT_EQ(answer.lines[0]["fields"]["stream_id"], 1);
 }
 
 TEST(DecodeDoor, OutputThatCannotBeWrittenIsAFailure) {

@@ -144,9 +144,11 @@ std::vector<GoldenCase> ReadCases(const std::filesystem::path& path) {
   return cases;
 }
 
-// At least so many files and cases, all of them whole and at every split.
-template <typename Decoder>
-void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_cases) {
+// At least so many files and cases, all of them whole and at every split, and no other protocol's.
+template <typename Protocol>
+void ExpectGolden(size_t least_files, size_t least_cases) {
+  using Decoder = typename Protocol::Decoder;
+  const std::string protocol(Protocol::kName);
   size_t files = 0;
   size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(WIRESPAN_SOURCE_DIR "/tests/golden/" + protocol)) {
@@ -155,6 +157,7 @@ void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_
     for (const GoldenCase& golden : ReadCases(entry.path())) {
       ++count;
       ASSERT_FALSE(golden.script.empty()) << golden.name;
+      ExpectNoOtherClaims<Protocol>(golden.script, golden.name);
       EXPECT_EQ(RunWhole<Decoder>(golden.script), golden.expected) << golden.name << " (line " << golden.line << ")";
       size_t bytes = 0;
       for (const Happening& happening : golden.script) bytes += happening.bytes.size();
@@ -172,11 +175,9 @@ void ExpectGolden(const std::string& protocol, size_t least_files, size_t least_
   std::cout << protocol << ": " << files << " golden files, " << count << " cases\n";
 }
 
-TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::http1::Decoder>("http1", 8, 64); }
+TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::Http1>(8, 64); }
 
-TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) {
-  ExpectGolden<decoders::fastcgi::Decoder>("fastcgi", 6, 56);
-}
+TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::FastCgi>(6, 56); }
 
 }  // namespace
 }  // namespace wirespan::testing

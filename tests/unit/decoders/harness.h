@@ -9,9 +9,11 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "decoders/http1/decoder.h"
+#include "decoders/registry.h"
 
 namespace wirespan::testing {
 
@@ -88,6 +90,22 @@ struct Happening {
   size_t gap = 0;
 };
 using Script = std::vector<Happening>;
+
+// Of the bytes of any call that may be that protocol's no other protocol of the list says more than that they are too short to
+// tell. Calls that are another's on purpose it says itself not to be.
+template <typename Protocol>
+void ExpectNoOtherClaims(const Script& script, const std::string& name) {
+  for (const Happening& happening : script) {
+    if (happening.kind != Happening::Kind::kBytes) continue;
+    if (Protocol::kLikeness(happening.direction, AsBytes(happening.bytes)) == decoders::Likeness::kNo) continue;
+    decoders::ForEachProtocol([&]<typename P>(P) {
+      if constexpr (!std::is_same_v<P, Protocol>) {
+        EXPECT_LT(P::kLikeness(happening.direction, AsBytes(happening.bytes)), decoders::Likeness::kPossible)
+            << name << ": " << P::kName << " claims a call of " << Protocol::kName;
+      }
+    });
+  }
+}
 
 inline Happening Bytes(Direction dir, std::string bytes) { return {Happening::Kind::kBytes, dir, std::move(bytes), 0}; }
 inline Happening GapOf(Direction dir, size_t size) { return {Happening::Kind::kGap, dir, {}, size}; }

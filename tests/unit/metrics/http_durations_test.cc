@@ -59,6 +59,36 @@ TEST(SeriesKey, EveryFieldTellsSeriesApartAndIsReadBack) {
   }
 }
 
+TEST(SeriesKey, RpcCallsAreSeriesOfTheirOwn) {
+  const auto resource = MakeResource(1);
+  Measurement call = MakeMeasurement(resource);
+  call.rpc_system = "grpc";
+  call.rpc_method = "shop.Cart/Add";
+  call.rpc_status_code = "NOT_FOUND";
+  call.error_type = "NOT_FOUND";
+  call.server_address = "cart";
+  SeriesKey key;
+  const std::string bytes(key.Of(call));
+  const auto parts = SeriesKey::Parse(bytes);
+  EXPECT_TRUE(parts.is_rpc);
+  EXPECT_FALSE(parts.overflow);
+  EXPECT_EQ(parts.rpc_system, "grpc");
+  EXPECT_EQ(parts.rpc_method, "shop.Cart/Add");
+  EXPECT_EQ(parts.rpc_status_code, "NOT_FOUND");
+  EXPECT_EQ(parts.error_type, "NOT_FOUND");
+  EXPECT_EQ(parts.server_address, "cart");
+  EXPECT_EQ(parts.request_method, "") << "an HTTP request's";
+  EXPECT_EQ(parts.status_code, 0);
+  Measurement http = MakeMeasurement(resource);  // the same text elsewhere
+  http.request_method = call.rpc_method;
+  http.url_scheme = call.rpc_system;
+  http.protocol_version = call.rpc_status_code;
+  http.error_type = call.error_type;
+  http.server_address = call.server_address;
+  http.status_code = 0;
+  EXPECT_NE(key.Of(http), bytes);
+}
+
 TEST(SeriesKey, BordersBetweenStringsCount) {
   const auto resource = MakeResource(1);
   Measurement first = MakeMeasurement(resource);
@@ -83,7 +113,12 @@ TEST(SeriesKey, HostileLengthsAndNumbersAreBounded) {
   EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
   EXPECT_EQ(SeriesKey::Parse(key.Of(m)).server_address, huge.substr(0, 96));
   for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
-  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient)).overflow);
+  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, false)).overflow);
+  m.rpc_system = m.rpc_method = m.rpc_status_code = huge;
+  EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
+  EXPECT_EQ(SeriesKey::Parse(key.Of(m)).rpc_method, huge.substr(0, 96));
+  for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
+  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, true)).is_rpc);
 }
 
 TEST(SeriesTable, IsAMap) {

@@ -49,6 +49,49 @@ uint64_t CountOf(const MetricBatch& batch) {
   return count;
 }
 
+// An RPC call is measured once, as such, and not as the HTTP request that carried it.
+TEST(MetricTotals, RpcCallsAreInTheirOwnMetrics) {
+  MetricTotals totals(Options(Temporality::kCumulative));
+  HttpDurations shard;
+  const auto resource = MakeResource(1);
+  Measurement call = MakeMeasurement(*resource);
+  call.request_method = call.url_scheme = {};
+  call.rpc_system = "grpc";
+  call.rpc_method = "shop.Cart/Add";
+  call.rpc_status_code = "UNAVAILABLE";
+  call.error_type = "UNAVAILABLE";
+  call.server_address = "cart";
+  call.server_port = 50051;
+  shard.Record(call);
+  call.kind = SpanKind::kClient;
+  shard.Record(call);
+  shard.Record(MakeMeasurement(*resource));
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  ASSERT_EQ(batch.resources.size(), 1U);
+  std::map<std::string, const Metric*> by_name;
+  for (const Metric& metric : batch.resources[0].metrics) by_name[metric.name] = &metric;
+  ASSERT_EQ(by_name.size(), 3U);
+  ASSERT_TRUE(by_name.contains("http.server.request.duration"));
+  EXPECT_EQ(by_name["http.server.request.duration"]->histograms.at(0).count, 1U);
+  for (const std::string name : {"rpc.server.call.duration", "rpc.client.call.duration"}) {
+    ASSERT_TRUE(by_name.contains(name)) << name;
+    const Metric& metric = *by_name[name];
+    EXPECT_EQ(metric.unit, "s");
+    EXPECT_EQ(metric.bounds.size(), 14U);
+    const auto& point = metric.histograms.at(0);
+    EXPECT_EQ(point.count, 1U);
+    EXPECT_EQ(point.attributes.Find("rpc.system.name")->string_value, "grpc");
+    EXPECT_EQ(point.attributes.Find("rpc.method")->string_value, "shop.Cart/Add");
+    EXPECT_EQ(point.attributes.Find("rpc.status_code")->string_value, "UNAVAILABLE");
+    EXPECT_EQ(point.attributes.Find("error.type")->string_value, "UNAVAILABLE");
+    const bool is_client = name == "rpc.client.call.duration";
+    EXPECT_EQ(point.attributes.Find("server.address").has_value(), is_client);
+    EXPECT_EQ(point.attributes.count(), is_client ? 6U : 4U) << "no http.* and no protocol";
+  }
+}
+
 TEST(MetricTotals, ServerPointHasTheConventionsAttributes) {
   MetricTotals totals(Options(Temporality::kCumulative));
   HttpDurations shard;

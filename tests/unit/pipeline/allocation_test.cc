@@ -2,33 +2,11 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/pipeline/budget_teller.h"
+#include "tests/unit/pipeline/spent_world.h"
 #include "tests/unit/support/allocation_counter.h"
-#include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
 namespace {
-
-// Takes the facts and leaves them spent, as the assembler does.
-class SpentFacts final : public pipeline::FactSink {
- public:
-  void Deliver(trace::FactBatch& batch) override {
-    for (const trace::Fact& fact : batch) spans += std::holds_alternative<trace::SpanFinished>(fact) ? 1 : 0;
-  }
-  uint64_t spans = 0;
-};
-
-struct World {
-  FixedResources resources;
-  RecordedPolicy policy;
-  SpentFacts facts;
-  CountedMeasurements measurements;
-  pipeline::Shard shard;
-  explicit World(const pipeline::ShardConfig& config = {})
-      : shard(config, {.resources = resources, .policy = policy, .facts = facts, .measurements = measurements}) {}
-  void Feed(const std::vector<Record>& records) {
-    for (const Record& record : records) shard.Accept(std::span<const std::byte>(record));
-  }
-};
 
 // Exchanges of every ordinary shape: whole, split, with bodies beyond the budget, chunked, both roles.
 void Exchange(EventMaker& end, int i, std::vector<Record>& out) {
@@ -61,7 +39,7 @@ void Exchange(EventMaker& end, int i, std::vector<Record>& out) {
 }
 
 TEST(ShardAllocation, NothingPerExchangeInTheSteadyState) {
-  World world;
+  SpentWorld world;
   std::vector<EventMaker> ends;
   for (uint64_t i = 0; i < 20; ++i) ends.emplace_back(100 + i, i % 2 == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT);
   std::vector<Record> warm, measured;
@@ -104,7 +82,7 @@ void CutExchange(EventMaker& end, BudgetTeller& teller, int i, std::vector<Recor
 TEST(ShardAllocation, NothingPerExchangeThatTheBudgetCuts) {
   pipeline::ShardConfig config;
   config.facts_per_batch = 16;  // few spare spans, so that each has held the largest of them soon
-  World world(config);
+  SpentWorld world(config);
   std::vector<EventMaker> ends;
   std::vector<BudgetTeller> tellers;
   for (uint64_t i = 0; i < 20; ++i) ends.emplace_back(100 + i, i % 2 == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT);
@@ -130,7 +108,7 @@ TEST(ShardAllocation, NothingPerExchangeThatTheBudgetCuts) {
 }
 
 TEST(ShardAllocation, ConnectionsThatComeAndGoReuseTheirSlots) {
-  World world;
+  SpentWorld world;
   const auto round = [&world](uint64_t from) {
     std::vector<Record> records;
     for (uint64_t i = 0; i < 200; ++i) {

@@ -47,9 +47,13 @@ class CountedMeasurements final : public pipeline::MeasurementSink {
   void Record(const metrics::Measurement& measurement) override {
     ++count;
     total_ns += measurement.duration_ns;
+    if (!measurement.rpc_system.empty()) ++rpc_count;
+    if (!measurement.request_method.empty()) ++http_count;
   }
   uint64_t count = 0;
   uint64_t total_ns = 0;
+  uint64_t rpc_count = 0;
+  uint64_t http_count = 0;
 };
 
 // What a test compares of a span.

@@ -160,6 +160,13 @@ std::vector<Story> Stories() {
       {UnlinkedReason::kContradicted, Contradict, {}, "c2"},
       {UnlinkedReason::kOtherUnresolved, [](Stage& s) { Distrusted(s, true); }, {}, "c4"},
       {UnlinkedReason::kUnverified, [](Stage& s) { Distrusted(s, false); }, {}, "c4"},
+      {UnlinkedReason::kMultiplexed,
+       [](Stage& s) {
+         s.Read();
+         RequestSeen& call = s.Call();
+         call.multiplexed = call.shares = true;
+         s.End();
+       }},
       {UnlinkedReason::kPipelined,
        [](Stage& s) {
          s.Read();

@@ -1,0 +1,111 @@
+// SessionOutput: what every kind of session makes of the chunks behind its messages: facts of a message, what the assembler is
+// told, spans and measurements. One per session. Shard's thread.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "agent/match/exchange.h"
+#include "agent/pipeline/shard_services.h"
+#include "agent/stream/session.h"
+
+namespace wirespan::pipeline {
+
+// What is kept with an open exchange beside its messages.
+struct ExchangeExtra {
+  trace::JoinKey join;
+  trace::IncomingContext incoming;
+  bool has_incoming = false;
+  bool response_began = false;                                      // bytes of a response were seen, but not its head
+  decoders::ExchangeEnd cut = decoders::ExchangeEnd::kResponseCut;  // then: why it ended
+  uint32_t tgid = 0;
+  bool shared = false;  // trace::SpanFinished's
+
+  void Clear() {
+    join = {};
+    incoming.trace_id = {}, incoming.parent_span_id = {}, incoming.flags = 0, incoming.trace_state.clear();
+    has_incoming = response_began = shared = false;
+    cut = decoders::ExchangeEnd::kResponseCut;
+    tgid = 0;
+  }
+};
+
+class SessionOutput {
+ public:
+  explicit SessionOutput(const ShardServices& services) : services_(&services) {}
+
+  // For the next connection. `facts` outlives the use.
+  void Reset(const stream::ConnectionFacts& facts);
+
+  const ShardServices& services() const { return *services_; }
+  const stream::ConnectionFacts& connection() const { return *connection_; }
+  Losses& losses() { return *services_->losses; }
+
+  // What the chunk of a message's first byte says; the position is set already, token and index are the caller's to judge.
+  static void NoteFirst(const DataChunk& chunk, match::MessageFacts& facts);
+  // The same of the chunk of its last byte so far.
+  static void NoteLast(const DataChunk& chunk, match::MessageFacts& facts);
+  // The forward candidate that a request's first chunk carries, and its sequence numbers where it begins a call.
+  void NoteSeen(const DataChunk& chunk, uint64_t position, trace::RequestSeen& seen) const;
+
+  // Names an exchange by the position of its request's first byte.
+  trace::JoinKey JoinKeyOf(uint64_t position) const;
+  // `seen` as NoteSeen left it.
+  void TellRequest(const trace::RequestSeen& seen, const match::MessageFacts& facts, const ExchangeExtra& extra);
+  // The first byte of a response to the request of `token`, on a server connection.
+  void TellResponse(const DataChunk& chunk, Token token);
+
+  // The span of an exchange that is over, and its measurement; counted. `Open` is match::OpenExchange. `ended_ns`: SpanInput's.
+  template <typename Open>
+  void Finish(Open& open, uint64_t ended_ns) {
+    if (open.ambiguous) {
+      losses().Add(Loss::kAmbiguousMessage);
+    } else if (EmitSpan(open, ended_ns)) {
+      ++losses().spans_emitted;
+      if (open.exchange.end != decoders::ExchangeEnd::kComplete) ++losses().spans_incomplete;
+    } else {
+      losses().Add(Loss::kUnknownRole);
+    }
+  }
+
+ private:
+  const span::ConnectionProfile& Profile();
+
+  template <typename Open>
+  bool EmitSpan(Open& open, uint64_t ended_ns) {
+    const match::MessageFacts& request = open.exchange.request_facts;
+    trace::SpanFinished& fact = services_->facts->AddSpan();
+    span::SpanInput input{.connection = &Profile(),
+                          .resource = services_->resources->Of(open.extra.tgid),
+                          .incoming = open.extra.has_incoming ? &open.extra.incoming : nullptr,
+                          .ended_ns = ended_ns,
+                          .repeated = &repeated_,
+                          .pipelined = open.overlapped};
+    metrics::Measurement measurement;
+    if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
+      services_->facts->Withdraw();
+      return false;
+    }
+    const span::SpanTimes times = span::TimesOf(request, open.exchange.response_facts, open.exchange.end, ended_ns);
+    fact.time_ns = times.end_ns;
+    fact.start_ns = times.start_ns;
+    fact.token = request.token;
+    fact.index = request.index;
+    fact.role = connection_->role;
+    fact.tgid = open.extra.tgid;
+    fact.join = open.extra.join;
+    fact.last_tid = open.exchange.response_facts.last.tid;
+    fact.last_turn = open.exchange.response_facts.last.turn;
+    fact.shared = open.extra.shared;
+    services_->measurements->Record(measurement);
+    return true;
+  }
+
+  const ShardServices* services_;
+  const stream::ConnectionFacts* connection_ = nullptr;
+  span::ConnectionProfile profile_;
+  span::RepeatedAttributes repeated_;  // of profile_
+  bool profile_has_opening_ = false;   // profile_ was made with the connection's addresses
+};
+
+}  // namespace wirespan::pipeline

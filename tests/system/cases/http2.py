@@ -1,0 +1,62 @@
+"""HTTP/2 between nghttp2's own server and load generator, in clear text: many streams at once on few connections."""
+import re
+import signal
+from collections import Counter
+
+from registry import case
+from support.clients import GatedProcess
+from support.servers import Server
+from support.tracer import Tracer
+from support.workspace import Failure, accepts, check_equal, free_port, require_program, wait_until
+
+FILES = ("one.txt", "two.txt", "three.txt")
+
+
+def nghttpd(workspace):
+    port = free_port()
+    for name in FILES:
+        workspace.write(name, name * 20)
+    argv = [require_program("nghttpd"), "--no-tls", "-a", "127.0.0.1", "-d", workspace.path(), str(port)]
+    process = workspace.start("nghttpd", argv)
+
+    def up():
+        if not process.running():
+            raise Failure(f"nghttpd ended at start: {process.text('stderr')[-800:]}")
+        return accepts(port)
+    wait_until(up, f"nghttpd listening on {port}")
+    return Server(process, port, None, signal.SIGINT)
+
+
+def path_and_status(span):
+    attributes = span["attributes"]
+    path = attributes.get("url.path") or "/" + attributes["url.full"].split("/", 3)[3]
+    return path, attributes.get("http.response.status_code"), attributes.get("wirespan.incomplete")
+
+
+@case()
+def http2_concurrent_streams(workspace):
+    """h2load: 4 connections of 50 streams each, 3000 requests for three files and one that is not there; each is one SERVER and one
+    CLIENT span with its own status."""
+    server = nghttpd(workspace)
+    count = 3000
+    targets = [*FILES, "none.txt"]
+    urls = [f"http://127.0.0.1:{server.port}/{name}" for name in targets]
+    argv = [require_program("h2load"), "-n", str(count), "-c", "4", "-m", "50", *urls]
+    load = GatedProcess(workspace, "h2load", argv)
+    tracer = Tracer.attach(workspace, [server.pid, load.pid])
+    load.open().finish()
+    report = load.process.text("stdout")
+    done = re.search(r"requests: (\d+) total, \d+ started, (\d+) done", report)
+    if not done or int(done.group(2)) != count:
+        raise Failure(f"h2load did not do all requests: {report[-600:]}")
+    statuses = re.search(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx", report)
+    capture = tracer.finish(server)
+    for kind in ("SERVER", "CLIENT"):
+        spans = [path_and_status(span) for span in capture.of_kind(kind)]
+        check_equal(len(spans), count, f"{kind} spans")
+        check_equal({incomplete for _, _, incomplete in spans}, {None}, f"what the {kind} spans lack")
+        check_equal({(path, status) for path, status, _ in spans},
+                    {(f"/{name}", 404 if name == "none.txt" else 200) for name in targets}, f"paths and statuses of {kind} spans")
+        by_status = Counter(status for _, status, _ in spans)
+        check_equal((by_status[200], by_status[404]), tuple(int(text) for text in statuses.groups()), f"statuses of {kind} spans")
+    capture.check_nothing_lost()

@@ -1,0 +1,376 @@
+// HTTP/2 and gRPC through the whole shard: streams that interleave, halves told in the wrong order, resets, GOAWAY, closes, gaps,
+// connections older than the agent. At every end the account is exact.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/unit/decoders/http2_harness.h"
+#include "tests/unit/support/seeded.h"
+#include "tests/unit/support/shard_harness.h"
+
+namespace wirespan::testing {
+namespace {
+
+using decoders::http2::FrameType;
+using decoders::http2::kEndHeaders;
+using decoders::http2::kEndStream;
+using h2::Frame;
+using h2::Indexed;
+using h2::Literal;
+using h2::LiteralOf;
+using h2::Uint32;
+
+constexpr uint64_t kInode = 77;
+constexpr uint8_t kWhole = kEndHeaders | kEndStream;
+
+std::string GetFields(std::string_view path) { return Indexed(2) + Indexed(6) + LiteralOf(4, path) + LiteralOf(1, "shop"); }
+std::string StatusFields(int status) { return LiteralOf(8, std::to_string(status)); }
+std::string H2Get(uint32_t stream, std::string_view path) { return Frame(FrameType::kHeaders, kWhole, stream, GetFields(path)); }
+std::string PostHead(uint32_t stream, std::string_view path) {
+  return Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(3) + Indexed(6) + LiteralOf(4, path) + LiteralOf(1, "shop"));
+}
+std::string Data(uint32_t stream, std::string_view body, bool ends) {
+  return Frame(FrameType::kData, ends ? kEndStream : uint8_t{0}, stream, body);
+}
+std::string OkHead(uint32_t stream, int status = 200) {
+  return Frame(FrameType::kHeaders, kEndHeaders, stream, StatusFields(status));
+}
+std::string H2Ok(uint32_t stream, std::string_view body = "ok", int status = 200) {
+  return OkHead(stream, status) + Data(stream, body, true);
+}
+std::string ResetOf(uint32_t stream, uint32_t error) { return Frame(FrameType::kRstStream, 0, stream, Uint32(error)); }
+std::string GoAway(uint32_t last) { return Frame(FrameType::kGoAway, 0, 0, Uint32(last) + Uint32(0)); }
+std::string ServerSettings() { return Frame(FrameType::kSettings, 0, 0, h2::Setting(3, 100)); }
+std::string Ping() { return Frame(FrameType::kPing, 0, 0, std::string(8, 'p')); }
+
+struct World {
+  explicit World(ws_role role = WS_ROLE_SERVER, bool preexisting = false) : end(kInode, role) {
+    h.Feed(end.Opened(preexisting));
+    if (preexisting) return;
+    Request(h2::ClientStart());
+    Response(ServerSettings());
+  }
+  void Request(std::string_view call) { Feed(end.RequestSide(), call); }
+  void Response(std::string_view call) { Feed(end.ResponseSide(), call); }
+  void Feed(ws_direction direction, std::string_view call) {
+    while (!call.empty()) {
+      const std::string_view piece = call.substr(0, WS_MAX_PAYLOAD);
+      h.Feed(direction == WS_SEND ? end.Sent(piece) : end.Received(piece));
+      call.remove_prefix(piece.size());
+    }
+  }
+  void Close() { h.Feed({end.Ended(end.RequestSide()), end.Ended(end.ResponseSide()), end.Closed()}); }
+  const std::vector<SpanView>& spans() {
+    h.Tick(end.now);
+    return h.facts.spans;
+  }
+  const SpanView& Of(std::string_view path) {
+    for (const SpanView& span : spans()) {
+      if (span.path == path) return span;
+    }
+    static const SpanView kNone;
+    ADD_FAILURE() << "no span of " << path;
+    return kNone;
+  }
+  void ExpectNothingLost() {
+    for (size_t i = 0; i < kLossCount; ++i) EXPECT_EQ(h.Lost(static_cast<Loss>(i)), 0U) << LossName(static_cast<Loss>(i));
+    ExpectBalance();
+  }
+  void ExpectBalance() {
+    EXPECT_TRUE(h.Balances()) << h.losses().requests_seen << " requests, " << h.losses().spans_emitted << " spans, "
+                              << h.shard.open_exchanges() << " open, " << h.losses().ExchangesLost() << " lost";
+  }
+
+  ShardHarness h;
+  EventMaker end;
+};
+
+TEST(Multiplexed, StreamsInterleave) {
+  for (const ws_role role : {WS_ROLE_SERVER, WS_ROLE_CLIENT}) {
+    World w(role);
+    w.Request(H2Get(1, "/1"));
+    const uint64_t first = w.end.Token();
+    w.Request(PostHead(3, "/3") + H2Get(5, "/5"));
+    w.Response(H2Ok(5, "five", 404) + OkHead(1));
+    w.Request(Data(3, "body", true));
+    w.Response(H2Ok(3, "three", 201) + Data(1, "one", true));
+    ASSERT_EQ(w.spans().size(), 3U);
+    EXPECT_EQ(w.Of("/1").status, 200);
+    EXPECT_EQ(w.Of("/3").status, 201);
+    EXPECT_EQ(w.Of("/5").status, 404);
+    EXPECT_EQ(w.Of("/1").token, first);
+    EXPECT_EQ(w.Of("/1").index, 0U);
+    EXPECT_EQ(w.Of("/3").index, 1U) << "of the same turn: which of them a call is for is not known";
+    EXPECT_EQ(w.Of("/5").index, 2U);
+    for (const SpanView& span : w.spans()) EXPECT_TRUE(span.complete()) << span.incomplete;
+    EXPECT_LT(w.Of("/5").end_ns, w.Of("/3").end_ns);
+    ASSERT_EQ(w.h.facts.requests.size(), 3U);
+    EXPECT_EQ(w.h.facts.responses.size(), role == WS_ROLE_SERVER ? 1U : 0U);
+    EXPECT_FALSE(w.h.facts.requests[0].join == w.h.facts.requests[1].join);
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(w.h.facts.requests[i].multiplexed);
+      EXPECT_EQ(w.h.facts.requests[i].shares, i > 0) << "which of those under way the kernel's mark is for is not known";
+    }
+    w.ExpectNothingLost();
+  }
+}
+
+TEST(Multiplexed, ALargerBudgetIsAskedForOnce) {
+  World w;
+  w.Request(H2Get(1, "/1"));
+  w.Response(H2Ok(1));
+  EXPECT_EQ(w.h.policy.budgets, (std::vector<std::pair<ConnectionId, uint32_t>>{{kInode, 65536U}}));
+}
+
+TEST(Multiplexed, AResponseThatIsToldFirstWaitsForItsRequest) {
+  World w(WS_ROLE_CLIENT);
+  const Record request = w.end.Request(H2Get(1, "/late"));
+  const Record response = w.end.Response(H2Ok(1));
+  w.h.Feed(response);
+  EXPECT_TRUE(w.spans().empty());
+  w.ExpectBalance();
+  EXPECT_EQ(w.h.shard.open_exchanges(), 0U) << "no request was seen yet";
+  w.h.Feed(request);
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_TRUE(w.spans()[0].complete());
+  EXPECT_EQ(w.spans()[0].status, 200);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, AResponseWhoseRequestDoesNotComeIsCounted) {
+  World w;
+  w.Response(H2Ok(1));
+  w.Request(H2Get(3, "/3"));
+  w.Response(H2Ok(3) + H2Ok(1));
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_EQ(w.spans()[0].path, "/3");
+  EXPECT_EQ(w.h.Lost(Loss::kResponseWithoutRequest), 2U);
+  w.ExpectBalance();
+}
+
+TEST(Multiplexed, Resets) {
+  World w;
+  w.Request(H2Get(1, "/refused") + H2Get(3, "/cancelled") + H2Get(5, "/cut") + H2Get(7, "/whole"));
+  w.Response(ResetOf(1, 7) + OkHead(5) + ResetOf(5, 2) + H2Ok(7) + ResetOf(7, 0));
+  w.Request(ResetOf(3, 8));
+  ASSERT_EQ(w.spans().size(), 4U);
+  for (const char* path : {"/refused", "/cancelled", "/cut"}) EXPECT_EQ(w.Of(path).incomplete, "stream_reset") << path;
+  EXPECT_TRUE(w.Of("/whole").complete());
+  const auto error_of = [&](std::string_view path) {
+    for (const trace::SpanFinished& span : w.h.facts.finished) {
+      if (TextOf(span.span.attributes, "url.path") == path) return TextOf(span.span.attributes, "error.type");
+    }
+    return std::string("?");
+  };
+  EXPECT_EQ(error_of("/refused"), "refused_stream");
+  EXPECT_EQ(error_of("/cut"), "internal_error");
+  EXPECT_EQ(error_of("/cancelled"), "");
+  EXPECT_GE(w.Of("/cancelled").end_ns, w.Of("/cut").end_ns);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, GoAwayEndsWhatIsNotProcessed) {
+  World w(WS_ROLE_CLIENT);
+  w.Request(H2Get(1, "/1") + H2Get(3, "/3"));
+  w.Response(GoAway(1));
+  w.Request(H2Get(5, "/5"));
+  w.Response(H2Ok(1));
+  ASSERT_EQ(w.spans().size(), 3U);
+  EXPECT_TRUE(w.Of("/1").complete());
+  EXPECT_EQ(w.Of("/3").incomplete, "not_processed");
+  EXPECT_EQ(w.Of("/5").incomplete, "not_processed");
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, TheCloseEndsWhatIsOpen) {
+  World w;
+  w.Request(H2Get(1, "/none") + H2Get(3, "/cut") + PostHead(5, "/upload"));
+  w.Response(OkHead(3) + Data(3, "part", false) + H2Ok(5));
+  EXPECT_TRUE(w.spans().empty());
+  w.Close();
+  ASSERT_EQ(w.spans().size(), 3U);
+  EXPECT_EQ(w.Of("/none").incomplete, "no_response");
+  EXPECT_EQ(w.Of("/cut").incomplete, "response_cut");
+  EXPECT_EQ(w.Of("/upload").incomplete, "request_cut");
+  EXPECT_EQ(w.Of("/upload").status, 200);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, ExitAndStop) {
+  World w;
+  w.Request(H2Get(1, "/1"));
+  w.h.Feed(w.end.Exited());
+  World stopped;
+  stopped.Request(H2Get(1, "/1"));
+  stopped.h.shard.Stop();
+  EXPECT_EQ(w.Of("/1").incomplete, "process_exited");
+  EXPECT_EQ(stopped.Of("/1").incomplete, "agent_stopped");
+  w.ExpectNothingLost();
+  stopped.ExpectNothingLost();
+}
+
+TEST(Multiplexed, AGapThatTakesTheFramingIsFollowedByTheNextFrames) {
+  World w;
+  w.Request(H2Get(1, "/before"));
+  w.Response(OkHead(1));
+  w.end.Unseen(w.end.ResponseSide(), 5000);
+  w.Request(H2Get(3, "/after"));
+  w.Response(H2Ok(3) + Ping() + Ping());
+  w.h.Settle();
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_EQ(w.spans()[0].path, "/after");
+  EXPECT_TRUE(w.spans()[0].complete()) << w.spans()[0].incomplete;
+  EXPECT_EQ(w.h.Lost(Loss::kStreamGap), 1U);
+  EXPECT_TRUE(w.h.policy.off.empty());
+  w.Close();
+  ASSERT_EQ(w.spans().size(), 2U);
+  EXPECT_EQ(w.Of("/before").incomplete, "response_not_seen") << "its end may have gone by unseen: that it was cut is not known";
+  w.ExpectBalance();
+}
+
+TEST(Multiplexed, AGapInsideDataCostsNothing) {
+  World w;
+  w.Request(H2Get(1, "/big"));
+  const std::string frame = Data(1, std::string(16000, 'd'), true);
+  w.Response(OkHead(1) + frame.substr(0, 100));
+  w.h.Feed(w.end.Uncaptured(w.end.ResponseSide(), static_cast<uint32_t>(frame.size() - 100)));
+  w.Request(H2Get(3, "/next"));
+  w.Response(H2Ok(3));
+  ASSERT_EQ(w.spans().size(), 2U);
+  const auto size = w.h.facts.finished[0].span.attributes.Find("http.response.body.size");
+  ASSERT_TRUE(size.has_value());
+  EXPECT_EQ(size->int_value, 16000);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, AConnectionOlderThanTheAgent) {
+  World w(WS_ROLE_SERVER, true);
+  w.Response(Data(5, "of an earlier request", true));
+  w.Request(H2Get(7, "/seen") + Ping());
+  w.Response(H2Ok(7) + Ping() + Ping());
+  w.Request(H2Get(9, "/next") + Ping());
+  w.Response(H2Ok(9));
+  ASSERT_EQ(w.spans().size(), 2U);
+  EXPECT_EQ(w.Of("/seen").status, 200);
+  EXPECT_TRUE(w.Of("/next").complete()) << w.Of("/next").incomplete;
+  w.Close();
+  w.ExpectBalance();
+}
+
+TEST(Multiplexed, AServerThatSpeaksFirst) {
+  ShardHarness h;
+  EventMaker end(kInode, WS_ROLE_SERVER);
+  h.Feed({end.Opened(), end.Response(ServerSettings()), end.Request(h2::ClientStart() + H2Get(1, "/1")), end.Response(H2Ok(1))});
+  h.Tick(end.now);
+  ASSERT_EQ(h.facts.spans.size(), 1U);
+  EXPECT_TRUE(h.facts.spans[0].complete());
+  EXPECT_EQ(h.Lost(Loss::kStreamGap), 0U);
+  EXPECT_EQ(h.Lost(Loss::kNotTheProtocol), 0U);
+}
+
+TEST(Multiplexed, GrpcUnaryAndStreaming) {
+  World w;
+  const std::string message = std::string(1, '\0') + Uint32(3) + "abc";
+  const auto call = [&](uint32_t stream, std::string_view path) {
+    return Frame(FrameType::kHeaders, kEndHeaders, stream,
+                 Indexed(3) + Indexed(6) + LiteralOf(4, path) + Literal("content-type", "application/grpc"));
+  };
+  const auto trailers = [&](uint32_t stream, std::string_view status) {
+    return Frame(FrameType::kHeaders, kWhole, stream, Literal("grpc-status", status));
+  };
+  const auto head = [&](uint32_t stream) {
+    return Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(8) + Literal("content-type", "application/grpc"));
+  };
+  w.Request(call(1, "/shop.Cart/Get") + Data(1, message, true) + call(3, "/shop.Cart/Watch") + Data(3, message, false));
+  w.Response(head(3) + Data(3, message, false) + head(1) + Data(1, message, false) + trailers(1, "5"));
+  w.Request(Data(3, message, true));
+  w.Response(Data(3, message, false) + trailers(3, "0"));
+  w.spans();
+  EXPECT_EQ(w.h.measurements.count, 2U);
+  EXPECT_EQ(w.h.measurements.rpc_count, 2U) << "measured as calls";
+  EXPECT_EQ(w.h.measurements.http_count, 0U) << "and not as requests";
+  ASSERT_EQ(w.h.facts.finished.size(), 2U);
+  const exporters::Span& get = w.h.facts.finished[0].span;
+  EXPECT_EQ(get.name, "shop.Cart/Get");
+  EXPECT_EQ(TextOf(get.attributes, "rpc.status_code"), "NOT_FOUND");
+  const exporters::Span& watch = w.h.facts.finished[1].span;
+  EXPECT_EQ(watch.name, "shop.Cart/Watch");
+  EXPECT_EQ(TextOf(watch.attributes, "rpc.status_code"), "OK");
+  EXPECT_EQ(watch.attributes.Find("wirespan.rpc.request.messages")->int_value, 2);
+  EXPECT_EQ(watch.attributes.Find("wirespan.rpc.response.messages")->int_value, 2);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, APushIsAnExchangeOfItsOwn) {
+  World w;
+  w.Request(H2Get(1, "/page"));
+  w.Response(Frame(FrameType::kPushPromise, kEndHeaders, 1, Uint32(2) + GetFields("/style")) + H2Ok(1) + H2Ok(2));
+  ASSERT_EQ(w.spans().size(), 2U);
+  EXPECT_TRUE(w.Of("/style").complete());
+  EXPECT_NE(w.Of("/style").index, 0U);
+  EXPECT_EQ(w.Of("/page").index, 0U);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, BlocksThatReadersMustRefuseMakeNoSpan) {
+  World w;
+  w.Request(Frame(FrameType::kHeaders, kWhole, 1, Indexed(2) + Indexed(2) + Indexed(6) + Indexed(4)) + H2Get(3, "/3"));
+  w.Response(H2Ok(1) + H2Ok(3));
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_EQ(w.h.Lost(Loss::kAmbiguousMessage), 1U);
+  w.ExpectBalance();
+}
+
+TEST(Multiplexed, MoreStreamsThanTheBoundAreCounted) {
+  World w;
+  std::string calls;
+  for (uint32_t i = 0; i < 70; ++i) calls += H2Get(2 * i + 1, "/" + std::to_string(i));
+  w.Request(calls);
+  EXPECT_EQ(w.h.Lost(Loss::kExchangesFull), 6U);
+  w.ExpectBalance();
+  w.Close();
+  EXPECT_EQ(w.spans().size(), 64U);
+  w.ExpectBalance();
+}
+
+// Random streams in random order, cut into random calls: each has one span with its own status, whatever the order.
+TEST(Multiplexed, EveryStreamHasItsSpan) {
+  for (uint64_t seed = 0; seed < Seeds(100); ++seed) {
+    Random random(seed);
+    World w(RoleOf(seed));
+    const auto move = [&](bool is_request, std::string_view bytes) {
+      while (!bytes.empty()) {
+        const size_t size = std::min(bytes.size(), 1 + Pick(random, Pick(random, 2) == 0 ? 4000 : 40));
+        is_request ? w.Request(bytes.substr(0, size)) : w.Response(bytes.substr(0, size));
+        bytes.remove_prefix(size);
+      }
+    };
+    std::map<std::string, int64_t> expected;
+    std::vector<uint32_t> unanswered;
+    uint32_t next = 1;
+    for (size_t steps = 0; steps < 40 || !unanswered.empty(); ++steps) {
+      if (steps < 40 && unanswered.size() < 20 && Pick(random, 2) == 0) {
+        move(true, H2Get(next, "/" + std::to_string(next)));
+        unanswered.push_back(next);
+        next += 2;
+      } else if (!unanswered.empty()) {
+        const size_t at = Pick(random, unanswered.size());
+        const auto status = static_cast<int>(200 + Pick(random, 300));
+        expected["/" + std::to_string(unanswered[at])] = status;
+        move(false, H2Ok(unanswered[at], std::string(Pick(random, 9000), 'b'), status));
+        unanswered.erase(unanswered.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+    }
+    ASSERT_EQ(w.spans().size(), expected.size()) << "seed " << seed;
+    for (const SpanView& span : w.spans()) {
+      EXPECT_EQ(span.status, expected[span.path]) << "seed " << seed << " " << span.path;
+      EXPECT_TRUE(span.complete()) << "seed " << seed << " " << span.path << " " << span.incomplete;
+    }
+    w.ExpectNothingLost();
+  }
+}
+
+}  // namespace
+}  // namespace wirespan::testing
