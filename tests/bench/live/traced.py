@@ -157,9 +157,9 @@ def microseconds(text):
     return float(number) * LATENCY_UNIT[unit]
 
 
-def wrk(port, path, seconds, connections, options=(), prefix=()):
-    """A closed loop of one thread. Latencies in us."""
-    argv = [*prefix, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options, f"http://127.0.0.1:{port}{path}"]
+def wrk(port, path, seconds, connections, options=(), threads=1):
+    """A closed loop. Latencies in us."""
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", *options, f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     text = done.stdout
     if done.returncode != 0 or "Requests/sec" not in text:
