@@ -33,6 +33,7 @@ struct LoopParts {
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
+  uint32_t longest_pause_us;             // between two looks at a ring that nothing comes on; at least 10,000
   std::function<void(uint32_t tgid)> on_exec;
   // A process record, which comes on one ring, is every shard's business: `from` hands it to the other loops.
   std::function<void(uint32_t from, std::span<const std::byte> record)> share;
