@@ -10,11 +10,14 @@ import tempfile
 import time
 
 from live import processes, traced
+from live.calls import CallBench, spans_of
 
-BINARY = "/opt/wirespan/bin/wirespan"
+BINARY, CALL_BENCH = "/opt/wirespan/bin/wirespan", "/opt/wirespan/bin/call_bench"
 CONNECTIONS = 8  # with more, the processor's share of each is what is measured
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "1"))
+SOURCES = os.environ.get("BENCH_SOURCES", "socket,syscall").split(",")
+IDLE_SECONDS, CALLS = 5, 1_000
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 
 
@@ -24,25 +27,27 @@ def say(name, value):
 
 def load(nginx, agent=None):
     """One run of wrk: its figures, with the processor time of nginx and of the agent for each request, in instructions."""
-    before, nginx_ns, agent_ns = nginx.requests(), nginx.cpu_ns(), agent.cpu_ns() if agent else 0
-    sink_ns = processes.cpu_ns(agent.sink.pid) if agent else 0
+    before, nginx_ns = nginx.requests(), nginx.cpu_ns()
+    if agent:
+        threads, sink_ns = processes.threads(agent.pid), processes.cpu_ns(agent.sink.pid)
     result = traced.wrk(nginx.port, "/file", SECONDS, CONNECTIONS)
     nginx_ns = nginx.cpu_ns() - nginx_ns
     requests = nginx.requests() - before
     result["nginx"] = nginx_ns / requests
     if agent:
-        result["agent"] = (agent.cpu_ns() - agent_ns) / requests
+        result["threads"] = processes.rates(threads, processes.threads(agent.pid), requests)
+        result["agent"] = sum(thread["cpu_ns"] for thread in result["threads"].values())
         result["sink"] = (processes.cpu_ns(agent.sink.pid) - sink_ns) / requests
         result["rss"] = processes.memory_bytes(agent.pid)
     return result
 
 
-def threads_over(agent, seconds):
-    """What each thread of the agent does meanwhile, per second."""
+def idle_threads(agent):
+    """What each thread of the agent does in a second in which nothing happens."""
+    time.sleep(3)  # what is held and queued goes its way
     before = processes.threads(agent.pid)
-    time.sleep(seconds)
-    after = processes.threads(agent.pid)
-    return {name: {key: (value - before.get(name, {}).get(key, 0)) / seconds for key, value in thread.items()} for name, thread in after.items()}
+    time.sleep(IDLE_SECONDS)
+    return processes.rates(before, processes.threads(agent.pid), IDLE_SECONDS)
 
 
 def maps():
@@ -56,8 +61,8 @@ def programs():
     return {one["id"]: one for one in listed if one.get("name")}
 
 
-def per_program(nginx):
-    """Runs and instructions of each BPF program for a request; the kernel's own measuring is in them, and in nothing else."""
+def per_program(nginx, agent):
+    """Of each BPF program: runs and instructions for a request (with the kernel's own measuring of them), verified instructions."""
     with open(STATS, "w", encoding="ascii") as file:
         file.write("1")
     before, requests = programs(), nginx.requests()
@@ -65,15 +70,14 @@ def per_program(nginx):
     after, requests = programs(), nginx.requests() - requests
     with open(STATS, "w", encoding="ascii") as file:
         file.write("0")
-    found = {}
-    for number, program in after.items():
-        runs, ns = (program.get(key, 0) - before.get(number, {}).get(key, 0) for key in ("run_cnt", "run_time_ns"))
-        if runs:
-            found[program["name"]] = {"runs": runs / requests, "instructions": ns / requests}
+    verified, found = processes.verified_instructions(agent.pid), {}
+    for number in verified.keys() & after.keys():
+        runs, ns = (after[number].get(key, 0) - before.get(number, {}).get(key, 0) for key in ("run_cnt", "run_time_ns"))
+        found[after[number]["name"]] = {"runs": runs / requests, "instructions": ns / requests, "verified": verified[number]}
     return found
 
 
-def trace(source, nginx):
+def trace(source, nginx, bench):
     """The agent's life, from its start to its summary: every request it could see is in the account."""
     with tempfile.TemporaryDirectory() as folder:
         before = nginx.requests()
@@ -84,15 +88,28 @@ def trace(source, nginx):
                  "cpu_s_to_span": agent.cpu_ns() / 1e9, "rss": processes.memory_bytes(agent.pid), "ready": agent.ready}
         traced.wrk(nginx.port, "/file", 1, CONNECTIONS)  # its tables reach their size
         result = load(nginx, agent)
-        by_program = per_program(nginx)
-        time.sleep(3)  # what is held and queued goes its way; then there is nothing to do
-        idle = threads_over(agent, 5)
+        by_program = per_program(nginx, agent)
+        idle = idle_threads(agent)
         taken = maps()
+        beside = calls(bench)
         rss = {"rss_peak": processes.memory_bytes(agent.pid, "VmHWM"), "rss_idle": processes.memory_bytes(agent.pid)}
         sent = nginx.requests() - before
         summary = agent.end()
         say(source, {"load": result, "start": start, "programs": by_program, "idle": idle, "maps": taken, **rss, "summary": summary,
-                     "account": traced.account(sent, summary)})
+                     "account": traced.account(sent, summary), "calls": beside})
+
+
+def calls(bench):
+    """Instructions of each kind of call_bench's operations."""
+    bench.round(CALLS // 10)
+    return bench.round(CALLS)
+
+
+def trace_calls(source, bench):
+    with tempfile.TemporaryDirectory() as folder:
+        agent = traced.Agent(BINARY, folder, bench.pid, source)
+        cost, summary = calls(bench), agent.end()
+        say(f"calls_{source}", {"calls": cost, "account": traced.account(spans_of(CALLS) + spans_of(CALLS // 10), summary)})
 
 
 def main():
@@ -100,11 +117,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         nginx = traced.Nginx(folder)
         load(nginx)  # connections and caches are not new any more
+        bench = CallBench(CALL_BENCH)
         for _ in range(ROUNDS):
-            say("untraced", {"load": load(nginx)})
-            for source in ("socket", "syscall"):
-                trace(source, nginx)
-        say("untraced", {"load": load(nginx)})
+            say("untraced", {"load": load(nginx), "calls": calls(bench)})
+            for source in SOURCES:
+                trace(source, nginx, bench)
+        for source in SOURCES:
+            trace_calls(source, bench)
+        bench.end()
         nginx.end()
     print("DONE", flush=True)
 

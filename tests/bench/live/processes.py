@@ -77,6 +77,25 @@ def threads(pid):
     return found
 
 
+def rates(before, after, by):
+    """What threads() gave twice, as how much more of each for each of `by`."""
+    return {name: {key: (value - before.get(name, {}).get(key, 0)) / by for key, value in thread.items()} for name, thread in after.items()}
+
+
+def verified_instructions(pid):
+    """Of each BPF program that the process holds, by the program's id: what the verifier went through."""
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as file:
+                fields = dict(line.split(":", 1) for line in file if ":" in line)
+        except FileNotFoundError:
+            continue
+        if "verified_insns" in fields:
+            found[int(fields["prog_id"])] = int(fields["verified_insns"])
+    return found
+
+
 def memory_bytes(pid, key="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         for line in file:
