@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from figures import Figure
+from live.calls import KINDS
 
 TARGET, BINARY, NEEDS_ROOT = "wirespan", "agent/wirespan", True
 KERNEL = "6.1"
@@ -59,13 +60,18 @@ def of_source(source, runs, untraced):
     ]
 
 
-def details(measured):
-    """What explains the figures; for --json."""
-    found = {"untraced": [run["load"] for run in measured["untraced"]]}
-    for source in ("socket", "syscall"):
-        last = measured[source][-1]
-        found[source] = {key: last[key] for key in ("load", "start", "programs", "idle", "maps", "rss_peak", "rss_idle", "account")}
-    return found
+def of_calls(source, measured):
+    """Added to single system calls, of another process and of the target."""
+    costs = {"untraced": measured["untraced"][-1], "a bystander": measured[source][-1], "a target": measured[f"calls_{source}"][-1]}
+    out = []
+    for kind in ("unrelated", "epoll", "futex", "wake", "pipe", "exchange"):
+        for state in ("a bystander", "a target"):
+            added = costs[state]["calls"][kind] - costs["untraced"]["calls"][kind]
+            out.append(Figure(f"vm.{source}.{kind}.{state[2:]}", f"VM, {source}: instructions added to {state}: {KINDS[kind][1]}", added))
+    account = costs["a target"]["account"]
+    out.append(Figure(f"vm.{source}.calls_unaccounted", f"VM, {source}: of those exchanges, neither span nor counted loss",
+                      account["unaccounted"] + account["surplus"], most=0, must=True))
+    return out
 
 
 def measure(_binary):
@@ -74,4 +80,5 @@ def measure(_binary):
                Figure("vm.untraced_rate", "VM, untraced: requests per s", middle(measured["untraced"], lambda run: run["load"]["rate"]))]
     for source in ("socket", "syscall"):
         figures += of_source(source, measured[source], measured["untraced"])
-    return figures, details(measured)
+        figures += of_calls(source, measured)
+    return figures, measured

@@ -157,16 +157,25 @@ def microseconds(text):
     return float(number) * LATENCY_UNIT[unit]
 
 
+def read_wrk(text):
+    """Its figures, from what it prints; an error of any request is ours."""
+    if refused := re.search(r"Socket errors.*|Non-2xx.*", text):
+        raise RuntimeError(f"wrk: {refused.group(0)}")
+    value = {}
+    for name, pattern in (("p50", r"^\s+50%\s+(\S+)$"), ("p99", r"^\s+99%\s+(\S+)$"), ("rate", r"^Requests/sec:\s+(\S+)"),
+                          ("count", r"^\s+(\d+) requests in")):
+        found = re.search(pattern, text, re.MULTILINE)
+        if not found:
+            raise RuntimeError(f"wrk said no {name}: {text}")
+        value[name] = found.group(1)
+    return {"p50_us": microseconds(value["p50"]), "p99_us": microseconds(value["p99"]), "rate": float(value["rate"]),
+            "count": int(value["count"])}
+
+
 def wrk(port, path, seconds, connections, options=(), threads=1):
     """A closed loop. Latencies in us."""
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", *options, f"http://127.0.0.1:{port}{path}"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    text = done.stdout
-    if done.returncode != 0 or "Requests/sec" not in text:
-        raise RuntimeError(f"{' '.join(argv)}: {text}{done.stderr}")
-    if refused := re.search(r"Socket errors.*|Non-2xx.*", text):
-        raise RuntimeError(f"{' '.join(argv)}: {refused.group(0)}")
-    value = {name: re.search(pattern, text).group(1) for name, pattern in
-             (("p50", r"\n\s+50%\s+(\S+)"), ("p99", r"\n\s+99%\s+(\S+)"), ("rate", r"Requests/sec:\s+(\S+)"), ("count", r"(\d+) requests in"))}
-    return {"p50_us": microseconds(value["p50"]), "p99_us": microseconds(value["p99"]), "rate": float(value["rate"]),
-            "count": int(value["count"])}
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
+    return read_wrk(done.stdout)
