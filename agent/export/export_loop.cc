@@ -25,8 +25,10 @@ ExportLoop::~ExportLoop() { Shutdown(Clock::now()); }
 void ExportLoop::Run() {
   NameThisThread("export-" + options_.name);
   exporters::SpanBatch batch;
+  auto delay = std::min(options_.first_delay, options_.schedule_delay);
   while (!queue_.closed_and_empty()) {
-    if (queue_.Take(batch, options_.schedule_delay, Clock::now() + options_.schedule_delay)) {
+    if (queue_.Take(batch, delay, Clock::now() + options_.schedule_delay)) {
+      delay = options_.schedule_delay;
       in_flight_ += batch.size;
       exporters::ExportOutcome outcome;
       if (abandon_.load()) {

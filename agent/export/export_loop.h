@@ -19,6 +19,7 @@ namespace wirespan::exporting {
 struct ExportLoopOptions {
   std::string name;                                 // of the exporter: "otlp", "console"; the thread is export-<name>
   std::chrono::milliseconds schedule_delay{1'000};  // OTEL_BSP_SCHEDULE_DELAY
+  std::chrono::milliseconds first_delay{50};        // of the first batch: whoever has just started it waits for something to see
   SpanQueueLimits queue;                            // OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
 };
 

@@ -60,31 +60,41 @@ void SpanQueue::PutOne(const exporters::Span& span, Clock::time_point now, const
   counts_.held_bytes += bytes;
 }
 
-void SpanQueue::Put(exporters::SpanBatch& batch) {
-  if (batch.size == 0) return;
+// A taker that waits has seen the queue empty, or its oldest batch open; it is woken when that changes.
+template <typename PutAll>
+void SpanQueue::PutUnderLock(const PutAll& put_all) {
+  const auto has_whole_batch = [this] { return !chunks_.empty() && chunks_.front()->batch.size >= limits_.batch_spans; };
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto now = Clock::now();
+    const bool was_empty = chunks_.empty();
+    const bool had_whole_batch = has_whole_batch();
+    put_all(Clock::now());
+    wakes = was_empty ? !chunks_.empty() : !had_whole_batch && has_whole_batch();
+    counts_.wakes += wakes ? 1 : 0;
+  }
+  if (wakes) ready_.notify_one();
+}
+
+void SpanQueue::Put(exporters::SpanBatch& batch) {
+  if (batch.size == 0) return;
+  PutUnderLock([&](Clock::time_point now) {
     for (size_t i = 0; i < batch.size; ++i) {
       exporters::Span& span = batch.spans[i];
       PutOne(span, now, [&span](exporters::Span& slot) { slot.Swap(span); });
     }
-  }
+  });
   batch.Clear();
-  ready_.notify_one();
 }
 
 void SpanQueue::PutCopy(const exporters::SpanBatch& batch) {
   if (batch.size == 0) return;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto now = Clock::now();
+  PutUnderLock([&](Clock::time_point now) {
     for (size_t i = 0; i < batch.size; ++i) {
       const exporters::Span& span = batch.spans[i];
       PutOne(span, now, [&span](exporters::Span& slot) { slot = span; });
     }
-  }
-  ready_.notify_one();
+  });
 }
 
 bool SpanQueue::IsReady(std::chrono::milliseconds delay, Clock::time_point now) const {

@@ -31,6 +31,7 @@ struct SpanQueueCounts {
   uint64_t taken = 0;
   uint64_t held = 0;
   uint64_t held_bytes = 0;
+  uint64_t wakes = 0;  // how often a Put woke whoever waits in Take
   uint64_t dropped[kQueueDropCount] = {};
   uint64_t dropped_total() const { return dropped[0] + dropped[1] + dropped[2]; }
 };
@@ -43,7 +44,8 @@ class SpanQueue {
   using Clock = std::chrono::steady_clock;
   explicit SpanQueue(SpanQueueLimits limits);
 
-  // Takes every span of `batch`, which comes back empty with buffers to use again. Never blocks on an exporter.
+  // Takes every span of `batch`, which comes back empty with buffers to use again. Never blocks on an exporter. Wakes the taker
+  // for the first span of a batch and for a whole batch, not for each span between: what waits is taken by the clock.
   void Put(exporters::SpanBatch& batch);
   // As Put, and leaves `batch` as it was: for all but the last of several queues.
   void PutCopy(const exporters::SpanBatch& batch);
@@ -68,6 +70,8 @@ class SpanQueue {
   template <typename Store>
   void PutOne(const exporters::Span& span, Clock::time_point now, const Store& store);
   Chunk& Tail(Clock::time_point now);
+  template <typename PutAll>
+  void PutUnderLock(const PutAll& put_all);
   bool IsReady(std::chrono::milliseconds delay, Clock::time_point now) const;
 
   const SpanQueueLimits limits_;

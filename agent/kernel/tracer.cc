@@ -44,6 +44,14 @@ uint64_t MemoryOf(int map_fd) {
   return 0;
 }
 
+// What a ring takes; a kernel as late as 6.1 says 0, so that its data is counted at least.
+uint64_t MemoryOfRing(int map_fd) {
+  bpf_map_info info{};
+  uint32_t size = sizeof(info);
+  bpf_map_get_info_by_fd(map_fd, &info, &size);
+  return std::max<uint64_t>(MemoryOf(map_fd), info.max_entries);
+}
+
 // How connections older than the agent are found, and why not by the iterator.
 struct Existing {
   ExistingSource source = ExistingSource::kIterator;
@@ -230,7 +238,7 @@ class LoadedTracer final : public Tracer {
 
   uint64_t MapBytes() const override {
     uint64_t bytes = 0;
-    for (const UniqueFd& ring : object_->rings()) bytes += MemoryOf(ring.get());
+    for (const UniqueFd& ring : object_->rings()) bytes += MemoryOfRing(ring.get());
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object_->skeleton()->obj) bytes += MemoryOf(bpf_map__fd(map));
     return bytes;

@@ -17,7 +17,9 @@ namespace wirespan::live {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kAssemblePatience{5};
+// How long the assembler waits for facts; what it holds is let go by the clock, else only facts give it something to do.
+constexpr milliseconds kHoldingPatience{5};
+constexpr milliseconds kIdlePatience{100};
 constexpr size_t kMailboxFacts = 262'144;
 
 kernel::TracerOptions TracerOptionsOf(const config::Config& config) {
@@ -115,6 +117,13 @@ recording::CaptureHeader CaptureHeaderOf(int64_t unix_minus_boot_ns, const span:
   return header;
 }
 
+// A shard that found nothing rests so long that what may come meanwhile fills its ring to a third, at 50 bytes a microsecond:
+// that is 100,000 records a second of 500 bytes.
+uint32_t LongestPauseUs(uint64_t ring_bytes) {
+  constexpr uint64_t kLeastUs = 10'000, kMostUs = 50'000, kBytesPerUs = 50;
+  return static_cast<uint32_t>(std::clamp(ring_bytes / kBytesPerUs / 3, kLeastUs, kMostUs));
+}
+
 // OTLP forgets a resource after ten intervals without a request; a scraper's interval is not known, so it is by our own.
 constexpr uint32_t kIdleScrapes = 600;
 
@@ -182,6 +191,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
                         agent->clock_,
                         agent->recorder_.get(),
                         agent->live_targets_,
+                        LongestPauseUs(config.bounds.ring_bytes),
                         [self = agent.get()](uint32_t parent_tgid, uint32_t tgid) {
                           // Its memory is its own: so are its probes.
                           if (self->tracer_->HasProbes(parent_tgid)) self->runtimes_->Look(tgid);
@@ -302,17 +312,19 @@ bool Agent::LostAny(uint64_t now_ns) {
 void Agent::Assemble() {
   std::vector<FactMailbox::Letter> letters;
   exporters::SpanBatch ready;
+  bool holds_spans = false;
   for (;;) {
     const bool stopping = assemble_stopping_.load(std::memory_order_acquire);
     // Read before the letters are taken: what a shard delivered before it came so far is among them.
     uint64_t progress_ns = clock_.BootNs();
     for (const auto& loop : loops_) progress_ns = std::min(progress_ns, loop->progress_ns());
-    mailbox_->Collect(letters, kAssemblePatience);
+    mailbox_->Collect(letters, holds_spans ? kHoldingPatience : kIdlePatience);
     for (FactMailbox::Letter& letter : letters) assembler_->Add(std::move(letter.facts), letter.shard, letter.told_after_ns);
     mailbox_->Return(letters);
     assembler_->Advance(progress_ns, ready);
     if (stopping) assembler_->Flush(ready);
     if (ready.size != 0) outputs_->Put(ready);
+    holds_spans = assembler_->held_spans() != 0;
     {
       const std::lock_guard<std::mutex> lock(assembled_mutex_);
       assembled_ = assembler_->counters();

@@ -12,9 +12,10 @@
 namespace wirespan::live {
 namespace {
 
-// The pause between two looks at the ring: short while much arrives, so that the ring never fills; long while nothing does.
+// The pause between two looks at the ring: short while much arrives, so that the ring never fills and no look takes a processor
+// for long; longer while a little does; as long as may be (LoopParts::longest_pause_us) while nothing does.
 constexpr uint32_t kShortestPauseUs = 1'000;
-constexpr uint32_t kLongestPauseUs = 10'000;
+constexpr uint32_t kLongestBusyPauseUs = 10'000;
 constexpr size_t kManyRecords = 512;
 constexpr uint64_t kPublishNs = 100'000'000;
 constexpr uint64_t kHandOverNs = 1'000'000'000;
@@ -160,9 +161,11 @@ Losses EventLoop::losses() const {
 
 void EventLoop::Rest(size_t records) {
   if (records >= kManyRecords) {
-    pause_us_ = std::max(kShortestPauseUs, pause_us_ / 2);
+    pause_us_ = std::max(kShortestPauseUs, std::min(kLongestBusyPauseUs, pause_us_) / 2);
   } else if (records == 0) {
-    pause_us_ = std::min(kLongestPauseUs, pause_us_ * 2);
+    pause_us_ = std::min(parts_.longest_pause_us, pause_us_ * 2);
+  } else {
+    pause_us_ = std::min(kLongestBusyPauseUs, pause_us_);
   }
   std::unique_lock<std::mutex> lock(mutex_);
   wake_.wait_for(lock, std::chrono::microseconds(pause_us_), [this] { return stopping_; });

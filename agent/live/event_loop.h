@@ -33,6 +33,7 @@ struct LoopParts {
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording
   std::atomic<uint32_t>& live_targets;   // forks add, exits take
+  uint32_t longest_pause_us;             // between two looks at a ring that nothing comes on; at least 10,000
   std::function<void(uint32_t parent_tgid, uint32_t tgid)> on_fork;
   std::function<void(uint32_t tgid)> on_exec;
   std::function<void(uint32_t tgid)> on_exit;

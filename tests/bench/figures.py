@@ -12,6 +12,7 @@ class Figure:
     most: typing.Optional[float] = None  # the aim, one of these
     least: typing.Optional[float] = None
     timed: bool = False  # by a clock: never a reason to fail
+    must: bool = False  # an account that does not balance: always a reason to fail
 
     @property
     def aim(self):
@@ -45,9 +46,9 @@ def table(figures, last):
     return "\n".join(lines)
 
 
-def as_json(figures, toolchain):
+def as_json(figures, toolchain, details=None):
     values = {f.name: {"value": f.value, "most": f.most, "least": f.least, "timed": f.timed, "met": f.is_met} for f in figures}
-    return json.dumps({"toolchain": toolchain, "figures": values}, indent=2) + "\n"
+    return json.dumps({"toolchain": toolchain, "figures": values, "details": details or {}}, indent=2) + "\n"
 
 
 def read_baseline(path):

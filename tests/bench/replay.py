@@ -12,6 +12,8 @@ import tempfile
 from figures import Figure
 
 TARGET = "replay_bench"
+BINARY = "tests/bench/replay_bench"
+NEEDS_ROOT = False
 MEASURED = "wirespan_bench_measured"
 COUNTED = ["--warm-exchanges", "40000", "--exchanges", "20000"]
 
@@ -89,4 +91,4 @@ def speed(binary):
 
 def measure(binary):
     counted = gate(binary)
-    return counted + costs_of_links(binary, counted[0].value) + memory(binary) + speed(binary)
+    return counted + costs_of_links(binary, counted[0].value) + memory(binary) + speed(binary), None

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <functional>
+#include <future>
 #include <latch>
 #include <set>
 
@@ -70,6 +71,23 @@ TEST(ExportLoop, ExportsEverythingAndDrainsAtShutdown) {
   EXPECT_EQ(exporter.thread_name, "export-test");
   EXPECT_EQ(exporter.finishes, 1);
   EXPECT_EQ(loop.counts().exported, 100U);
+  ExpectIdentity(loop.counts());
+}
+
+TEST(ExportLoop, TheFirstSpansGoBeforeABatchIsWholeAndBeforeTheDelay) {
+  ExportLoopOptions options = Options();
+  options.schedule_delay = hours(1);
+  options.first_delay = milliseconds(1);
+  std::promise<size_t> exported;
+  ExportLoop loop(options, std::make_unique<FakeExporter>([&exported](const SpanBatch& batch) {
+                    if (batch.spans[0].start_unix_ns == 0) exported.set_value(batch.size);
+                    return AcceptAll(batch);
+                  }));
+  PutSpans(loop.queue(), 0, 1);
+  EXPECT_EQ(exported.get_future().get(), 1U);
+  PutSpans(loop.queue(), 1, 1);
+  loop.Shutdown(Clock::now() + hours(1));
+  EXPECT_EQ(loop.counts().exported, 2U);
   ExpectIdentity(loop.counts());
 }
 

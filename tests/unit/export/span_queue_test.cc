@@ -68,6 +68,26 @@ TEST(SpanQueue, AFullBatchWakesTheTaker) {
   taker.join();
 }
 
+TEST(SpanQueue, OnlyTheFirstSpanOfABatchAndAWholeBatchWakeTheTaker) {
+  SpanQueue queue({.max_spans = 100, .max_bytes = 1U << 20, .batch_spans = 4});
+  const auto put = [&queue](uint64_t first, size_t count) {
+    auto batch = MakeBatch(first, count);
+    queue.Put(batch);
+    return queue.counts().wakes;
+  };
+  EXPECT_EQ(put(0, 1), 1U);  // the clock of its delay runs
+  EXPECT_EQ(put(1, 1), 1U);
+  EXPECT_EQ(put(2, 1), 1U);
+  EXPECT_EQ(put(3, 2), 2U);  // a whole batch, and the beginning of the next
+  EXPECT_EQ(put(5, 1), 2U);  // the taker has been woken for the whole one
+  SpanBatch out;
+  ASSERT_TRUE(queue.Take(out, hours(1), Clock::now()));
+  EXPECT_EQ(put(6, 1), 2U);
+  EXPECT_EQ(put(7, 1), 3U);
+  queue.Close();
+  EXPECT_EQ(put(8, 1), 3U);  // it is dropped
+}
+
 TEST(SpanQueue, TheDelayRunsFromTheFirstSpan) {
   SpanQueue queue({.max_spans = 100, .max_bytes = 1U << 20, .batch_spans = 50});
   auto batch = MakeBatch(0, 1);
