@@ -17,6 +17,9 @@
 #include "decoders/http2/decoder.h"
 #include "decoders/http2/guess.h"
 #include "decoders/http2/span.h"
+#include "decoders/redis/decoder.h"
+#include "decoders/redis/guess.h"
+#include "decoders/redis/span.h"
 
 namespace wirespan::decoders {
 
@@ -52,13 +55,21 @@ struct Http2 {
   static constexpr Pairing kPairing = Pairing::kByStream;
 };
 
+struct Redis {
+  static constexpr std::string_view kName = "redis";
+  using Decoder = redis::Decoder;
+  static constexpr auto kLikeness = &redis::LikenessOf;
+  static constexpr auto kDescribe = &redis::Describe;
+  static constexpr Pairing kPairing = Pairing::kInOrder;
+};
+
 template <typename... P>
 struct ProtocolList {
   static constexpr size_t kSize = sizeof...(P);
   using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
 };
 
-using Protocols = ProtocolList<Http1, FastCgi, Http2>;
+using Protocols = ProtocolList<Http1, FastCgi, Http2, Redis>;
 using AnyDecoder = Protocols::AnyDecoder;
 
 // Calls `visit(P{})` for each protocol, in the list's order.

@@ -52,6 +52,15 @@ inline constexpr AttributeName kRpcSystemName{"rpc.system.name", Measured::kRpcS
 inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kRpcMethod};
 inline constexpr AttributeName kRpcMethodOriginal{"rpc.method_original"};
 inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kRpcStatus};
+// Databases (docs/db/database-spans.md, stable)
+inline constexpr AttributeName kDbSystemName{"db.system.name"};
+inline constexpr AttributeName kDbNamespace{"db.namespace"};
+inline constexpr AttributeName kDbOperationName{"db.operation.name"};
+inline constexpr AttributeName kDbOperationBatchSize{"db.operation.batch.size"};
+inline constexpr AttributeName kDbQuerySummary{"db.query.summary"};
+inline constexpr AttributeName kDbQueryText{"db.query.text"};
+inline constexpr AttributeName kDbStoredProcedureName{"db.stored_procedure.name"};
+inline constexpr AttributeName kDbResponseStatusCode{"db.response.status_code"};
 // General
 inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
 inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};

@@ -6,6 +6,7 @@ namespace {
 namespace fastcgi = decoders::fastcgi;
 namespace http1 = decoders::http1;
 namespace http2 = decoders::http2;
+namespace redis = decoders::redis;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
 
@@ -142,5 +143,25 @@ bool IsRequest(const http2::Message& message) {
   return message.kind == http2::MessageKind::kRequestHead || message.kind == http2::MessageKind::kPushPromise;
 }
 bool IsFinal(const http2::Message& message) { return message.kind == http2::MessageKind::kResponseHead; }
+
+Json FieldsOf(const redis::Message& message) {
+  Json fields = Json::object();
+  if (message.is_request) {
+    fields["command"] = ToText(message.name);
+    fields["arguments"] = message.arguments;
+    fields["text"] = ToText(message.text);
+    if (message.has_database) fields["database"] = message.database;
+  } else {
+    fields["type"] = std::string(1, static_cast<char>(message.type));
+    if (message.is_error()) fields["error"] = ToText(message.name);
+    if (redis::IsAggregate(message.type)) fields["elements"] = message.elements;
+    fields["one_way"] = message.one_way;
+  }
+  fields["truncated"] = message.truncated;
+  return fields;
+}
+
+bool IsRequest(const redis::Message& message) { return message.is_request; }
+bool IsFinal(const redis::Message& message) { return !message.is_request && !message.one_way; }
 
 }  // namespace wirespan::cli

@@ -8,6 +8,7 @@
 #include "decoders/fastcgi/message.h"
 #include "decoders/http1/message.h"
 #include "decoders/http2/message.h"
+#include "decoders/redis/message.h"
 
 namespace wirespan::cli {
 
@@ -31,5 +32,9 @@ bool IsFinal(const decoders::fastcgi::Message& message);
 Json FieldsOf(const decoders::http2::Message& message);
 bool IsRequest(const decoders::http2::Message& message);
 bool IsFinal(const decoders::http2::Message& message);
+
+Json FieldsOf(const decoders::redis::Message& message);
+bool IsRequest(const decoders::redis::Message& message);
+bool IsFinal(const decoders::redis::Message& message);
 
 }  // namespace wirespan::cli

@@ -36,6 +36,13 @@ bool IsTold(const Message& message) {
   return false;
 }
 
+// A message that belongs to no exchange: nothing is told of it.
+template <typename Message>
+bool IsOneWay(const Message& message) {
+  if constexpr (requires { message.one_way; }) return message.one_way;
+  return false;
+}
+
 template <typename Protocol>
 struct ProtocolMemory {
   using Decoder = typename Protocol::Decoder;
@@ -91,6 +98,10 @@ class ProtocolSession final : public stream::Session {
   bool Adrift(Direction dir) const override { return decoder_.Adrift(dir); }
   bool InStep(Direction dir) const override { return decoder_.Synced(dir); }
   bool head_was_cut() const override { return head_was_cut_; }
+  bool holds_state() const override {
+    if constexpr (requires { decoder_.HoldsState(); }) return decoder_.HoldsState();
+    return false;
+  }
   decoders::ProtocolId protocol() const override { return decoders::IdOf<Protocol>(); }
 
  private:

@@ -96,6 +96,10 @@ void ProtocolSession<Protocol>::Restart() {
 template <typename Protocol>
 void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut) {
   for (Message& message : memory_->decoded) {
+    if (IsOneWay(message)) {
+      memory_->messages.Give(std::move(message));
+      continue;
+    }
     // Of a message adrift in the other direction, which ended by what was decoded here, all is noted.
     if (message.direction == dir) {
       Side& s = side(dir);

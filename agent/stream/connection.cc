@@ -347,7 +347,7 @@ void Connection::Tick(StreamContext& context) {
 }
 
 void Connection::Rest(StreamContext& context) {
-  if (state_ != State::kActive || PlacesItself() || HasOpen() || is_waiting() ||
+  if (state_ != State::kActive || PlacesItself() || HasOpen() || is_waiting() || session_->holds_state() ||
       context.now_ns - last_event_ns < context.limits.rest_ns)
     return;
   bool in_step = true;

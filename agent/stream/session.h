@@ -80,6 +80,8 @@ class Session {
   // It looks for its place by itself in all the bytes and gaps of either direction: no turn is taken for a beginning, kBroken
   // means that it does not believe in the protocol any more, and the tables it keeps between messages forbid that it rests.
   virtual bool finds_its_place() const { return false; }
+  // Its decoder knows what later messages mean and no byte will say again (prepared statements): it does not rest.
+  virtual bool holds_state() const { return false; }
   virtual decoders::ProtocolId protocol() const = 0;
 };
 

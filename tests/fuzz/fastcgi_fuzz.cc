@@ -1,209 +1,33 @@
-// fastcgi::Decoder on hostile input. The input is a script (ReadScript); it is run whole and in pieces, which must give the same
-// messages and errors.
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-#include <vector>
-
+// fastcgi::Decoder on hostile input (decoder_fuzz.h).
 #include "decoders/fastcgi/decoder.h"
 #include "decoders/fastcgi/span.h"
-#include "decoders/guess.h"
+#include "tests/fuzz/decoder_fuzz.h"
 
-namespace wirespan {
+namespace wirespan::fuzzing {
 namespace {
 
-using decoders::Direction;
-using decoders::ParseStatus;
-using decoders::fastcgi::Decoder;
-using decoders::fastcgi::Message;
+namespace fastcgi = decoders::fastcgi;
 
-void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "violated: %s\n", what);
-  std::abort();
-}
+struct FastCgi {
+  using Decoder = fastcgi::Decoder;
+  static constexpr auto kDescribe = &fastcgi::Describe;
+  static constexpr size_t kMaxName = 16;
 
-std::span<const std::byte> AsBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
-struct Event {
-  enum class Kind : uint8_t { kBytes, kGap, kClose, kCallEnd };
-  Kind kind;
-  Direction direction;
-  std::string_view bytes;
-  size_t gap = 0;
-};
-
-// The input as events: bytes up to one of 0xf8..0xff, whose bits say what comes next (bit 0: direction; bits 1-2: 0 bytes, 1 a
-// close, or the end of a call where the next byte is even, 2 gap of the next byte's size, 3 gap of 2^(next byte % 64)).
-std::vector<Event> ReadScript(std::string_view input) {
-  std::vector<Event> events;
-  Direction direction = Direction::kClientToServer;
-  while (!input.empty()) {
-    size_t end = 0;
-    while (end < input.size() && static_cast<uint8_t>(input[end]) < 0xf8) ++end;
-    if (end > 0) events.push_back({Event::Kind::kBytes, direction, input.substr(0, end)});
-    if (end == input.size()) break;
-    const auto control = static_cast<uint8_t>(input[end]);
-    input.remove_prefix(end + 1);
-    direction = (control & 1U) != 0 ? Direction::kServerToClient : Direction::kClientToServer;
-    const unsigned what = (control >> 1U) & 3U;
-    if (what == 0 || input.empty()) continue;
-    const auto size = static_cast<uint8_t>(input[0]);
-    input.remove_prefix(1);
-    if (what == 1) {
-      events.push_back({size % 2 == 0 ? Event::Kind::kCallEnd : Event::Kind::kClose, direction, {}});
-      continue;
+  static void Write(const fastcgi::Message& m, std::string& log) {
+    Require(m.text.size() <= fastcgi::kMaxTextBytes && m.fields.size() <= fastcgi::kParameterCount, "stored parameters bounded");
+    for (const uint64_t number : {uint64_t{m.status_code}, uint64_t{m.request_id}, uint64_t{m.application_status}, m.body_length,
+                                  static_cast<uint64_t>(m.role)}) {
+      log.append(std::to_string(number)).append(" ");
     }
-    events.push_back({Event::Kind::kGap, direction, {}, what == 2 ? size : size_t{1} << (size % 64U)});
+    log.append(m.body_length_unknown ? "?" : "").append(m.aborted ? "A" : "");
+    for (const auto& field : m.fields) log.append("\n").append(m.Name(field)).append(":").append(m.Value(field));
   }
-  return events;
-}
-
-class CountingSink final : public decoders::AttributeSink {
- public:
-  void String(const AttributeName& /*name*/, std::string_view value) override {
-    Require(value.size() <= 128 * 1024, "bounded value");
-  }
-  void Int(const AttributeName& /*name*/, int64_t /*value*/) override {}
-  void Bool(const AttributeName& /*name*/, bool /*value*/) override {}
-};
-
-// Feeds one decoder and writes down what it says.
-class Run {
- public:
-  explicit Run(size_t piece) : piece_(piece) {}
-
-  std::string Of(const std::vector<Event>& events) {
-    for (const Event& event : events) {
-      if (event.kind == Event::Kind::kBytes) FeedPieces(event.direction, event.bytes);
-      if (event.kind == Event::Kind::kGap) {
-        Drop(event.direction);
-        decoder_.OnGap(event.direction, event.gap, out_);
-        Keep();
-        Advance(Opposite(event.direction));
-      }
-      if (event.kind == Event::Kind::kCallEnd) {
-        const bool was_adrift = decoder_.Adrift(event.direction);
-        const bool ended = decoder_.EndsHere(event.direction, out_);
-        Require(ended == (was_adrift && !decoder_.Adrift(event.direction)), "the end of a call ends only what is adrift");
-        Keep();
-      }
-      if (event.kind == Event::Kind::kClose) {
-        Drop(event.direction);
-        decoder_.OnClose(event.direction, out_);
-        Keep();
-        Advance(Opposite(event.direction));
-      }
-    }
-    return log_;
-  }
-
- private:
-  void FeedPieces(Direction dir, std::string_view bytes) {
-    for (size_t at = 0; at < bytes.size(); at += piece_) {
-      // A copy of exactly these bytes: the sanitizer sees a read beyond them.
-      rest_[Index(dir)].append(bytes.substr(at, piece_));
-      Advance(dir);
-      Advance(Opposite(dir));
-    }
-  }
-
-  void Advance(Direction dir) {
-    for (size_t steps = 0;; ++steps) {
-      std::string& rest = rest_[Index(dir)];
-      Require(steps <= 3 * rest.size() + 100000, "progress");
-      const std::vector<char> exact(rest.begin(), rest.end());
-      const std::string_view bytes(exact.data(), exact.size());
-      const uint64_t before = decoder_.Position(dir);
-      const decoders::ParseStep step = decoder_.Decode(dir, AsBytes(bytes), out_);
-      Require(step.consumed <= bytes.size(), "consumed within the input");
-      Require(decoder_.Position(dir) == before + step.consumed, "position counts what was consumed");
-      rest.erase(0, step.consumed);
-      Keep();
-      if (step.frees_other) Advance(Opposite(dir));
-      if (step.status == ParseStatus::kAdvanced) {
-        Require(step.consumed > 0, "an advance consumes");
-        continue;
-      }
-      if (step.status == ParseStatus::kNeedMore) return;
-      if (step.status == ParseStatus::kStop) return Drop(dir);
-      Require(step.consumed == 0, "invalid consumes nothing");
-      if (!Search(dir)) return;
-    }
-  }
-
-  bool Search(Direction dir) {
-    std::string& rest = rest_[Index(dir)];
-    const std::optional<size_t> skip = decoder_.Resync(dir, AsBytes(rest));
-    if (!skip) {
-      Drop(dir);
-      return false;
-    }
-    Require(*skip <= rest.size(), "skip within the input");
-    rest.erase(0, *skip);
-    return true;
-  }
-
-  void Drop(Direction dir) {
-    std::string& rest = rest_[Index(dir)];
-    if (!rest.empty()) decoder_.Skip(dir, rest.size());
-    rest.clear();
-  }
-
-  void Keep() {
-    for (const Message& m : out_) {
-      Require(m.start <= m.end && (m.head_end == 0 || (m.start <= m.head_end && m.head_end <= m.end)), "positions in order");
-      Require(m.text.size() <= decoders::fastcgi::kMaxTextBytes && m.fields.size() <= decoders::fastcgi::kParameterCount,
-              "stored parameters bounded");
-      char numbers[200];
-      std::snprintf(numbers, sizeof(numbers), "%d %d %u %u %u %llu %llu %llu %llu %llu %u ", static_cast<int>(m.direction),
-                    static_cast<int>(m.incomplete), m.status_code, m.request_id, m.application_status,
-                    static_cast<unsigned long long>(m.start), static_cast<unsigned long long>(m.head_end),
-                    static_cast<unsigned long long>(m.end), static_cast<unsigned long long>(m.body_length),
-                    static_cast<unsigned long long>(m.exchange), static_cast<unsigned>(m.role));
-      log_.append(numbers).append(m.truncated ? "T" : "").append(m.body_length_unknown ? "?" : "").append(m.aborted ? "A" : "");
-      for (const auto& field : m.fields) log_.append("\n").append(m.Name(field)).append(":").append(m.Value(field));
-      log_ += "\n";
-      if (m.incomplete != decoders::Incomplete::kAmbiguous) Tell(m);
-    }
-    out_.clear();
-  }
-
-  void Tell(const Message& message) {
-    for (const auto side : {decoders::SpanSide::kServer, decoders::SpanSide::kClient}) {
-      decoders::ExchangeContext context;
-      context.side = side;
-      context.peer_address = "192.0.2.1";
-      CountingSink sink;
-      decoders::Description description;
-      const bool is_request = message.is_request;
-      decoders::fastcgi::Describe(is_request ? &message : nullptr, is_request ? nullptr : &message, context, sink, description);
-      Require(description.name.size() <= 16, "a name of low cardinality");
-    }
-  }
-
-  size_t piece_;
-  Decoder decoder_;
-  std::string rest_[2];
-  std::vector<Message> out_;
-  std::string log_;
 };
 
 }  // namespace
-}  // namespace wirespan
+}  // namespace wirespan::fuzzing
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace wirespan;
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::vector<Event> events = ReadScript(input);
-  const std::string whole = Run(SIZE_MAX / 2).Of(events);
-  for (const size_t piece : {size_t{1}, size_t{13}, size_t{64}})
-    Require(Run(piece).Of(events) == whole, "any split equals the whole");
-  for (const Event& event : events) {
-    decoders::GuessProtocol(AsBytes(event.bytes), {});
-    decoders::GuessProtocol({}, AsBytes(event.bytes));
-  }
+  wirespan::fuzzing::RunAll<wirespan::fuzzing::FastCgi>(data, size);
   return 0;
 }

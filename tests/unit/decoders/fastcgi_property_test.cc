@@ -1,24 +1,17 @@
-// Properties of fastcgi::Decoder over generated connections, valid and not. The generator is seeded: a failure names its seed.
-#include <gtest/gtest.h>
-
-#include <random>
-
+// Properties of fastcgi::Decoder over generated connections, valid and not.
 #include "tests/unit/decoders/fastcgi_records.h"
+#include "tests/unit/decoders/properties.h"
 
 namespace wirespan::testing {
 namespace {
 
-using decoders::fastcgi::Decoder;
-
-class Generator {
+class Generator : public Chance {
  public:
-  explicit Generator(uint32_t seed) : random_(seed) {}
+  using Chance::Chance;
 
   bool asks_values = true;  // management records stand between requests
 
-  size_t Below(size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random_); }
-  bool OneIn(size_t n) { return Below(n) == 0; }
-  std::string Bytes(size_t size) {
+  std::string Bytes(size_t size) override {
     std::string bytes;
     for (; size > 0; --size) bytes += static_cast<char>(OneIn(4) ? Below(12) : Below(256));
     return bytes;
@@ -56,9 +49,6 @@ class Generator {
     if (OneIn(2)) response += RecordOf(6, id, "");
     response += EndRequest(id, static_cast<unsigned>(Below(3)), OneIn(9) ? 2 : 0);
   }
-
- private:
-  std::mt19937 random_;
 };
 
 Script Conversation(uint32_t seed) {
@@ -75,20 +65,27 @@ Script Conversation(uint32_t seed) {
   return script;
 }
 
-TEST(FastCgiProperties, AnySplitEqualsTheWhole) {
-  for (uint32_t seed = 0; seed < 120; ++seed) {
-    const Script script = Conversation(seed);
-    const std::string whole = RunWhole<Decoder>(script);
-    EXPECT_EQ(whole.find("error"), std::string::npos) << "seed " << seed << "\n" << whole;
-    EXPECT_EQ(whole.find("stop"), std::string::npos) << "seed " << seed << "\n" << whole;
-    Generator cuts(seed + 1000000);
-    for (const size_t size : {size_t{1}, size_t{5}, cuts.Below(200) + 1})
-      ASSERT_EQ(RunInPieces<Decoder>(script, size), whole) << seed;
-    for (int i = 0; i < 20; ++i) {
-      const size_t chunk = cuts.Below(script.size());
-      ASSERT_EQ(RunSplit<Decoder>(script, chunk, cuts.Below(script[chunk].bytes.size())), whole) << seed;
-    }
+struct FastCgiConversations {
+  using Decoder = decoders::fastcgi::Decoder;
+  using Generator = testing::Generator;
+  static constexpr std::string_view kHostile = std::string_view("\0\1\2\3\4\5\6\7\10\11\12\13", 12);
+  static Script Conversation(uint32_t seed) { return testing::Conversation(seed); }
+  static std::string Beginning(Generator& generator, Direction dir) {
+    const int id = static_cast<int>(generator.Below(3)) + 1;
+    if (dir == kC2s) return BeginRequest(id);
+    return generator.OneIn(2) ? EndRequest(1) : Stdout(id, generator.Bytes(generator.Below(200))) + EndRequest(1);
   }
+};
+using FastCgi = Properties<FastCgiConversations>;
+
+TEST(FastCgiProperties, AnySplitEqualsTheWhole) { FastCgi::AnySplitEqualsTheWhole(120); }
+TEST(FastCgiProperties, NoPrefixOfValidInputIsInvalid) { FastCgi::NoPrefixOfValidInputIsInvalid(12); }
+TEST(FastCgiProperties, AppendedGarbageNeverChangesEarlierMessages) { FastCgi::AppendedGarbageNeverChangesEarlierMessages(200); }
+TEST(FastCgiProperties, DamagedInputIsTotalAndIndependentOfSplits) { FastCgi::DamagedInputIsTotalAndIndependentOfSplits(400); }
+TEST(FastCgiProperties, RandomBytesNeitherCrashNorLoop) { FastCgi::RandomBytesNeitherCrashNorLoop(300); }
+TEST(FastCgiProperties, SearchingForAStartIsLinear) {
+  FastCgi::SearchingForAStartIsLinear(
+      {std::string("\x01"), std::string("\x01\x01"), BeginRequest(1).substr(0, 15), Stdout(1, "Head").substr(0, 11)}, 3);
 }
 
 // Every exchange has its request and its response, numbered alike, whatever is in their bodies.
@@ -107,61 +104,6 @@ TEST(FastCgiProperties, EveryRequestHasItsResponse) {
     }
     EXPECT_GT(requests, 0U);
     EXPECT_EQ(requests, responses) << seed;
-  }
-}
-
-TEST(FastCgiProperties, NoPrefixOfValidInputIsInvalid) {
-  for (uint32_t seed = 0; seed < 12; ++seed) {
-    const Script script = Conversation(seed);
-    const std::string& requests = script[0].bytes;
-    for (size_t size = 0; size <= requests.size(); ++size) {
-      FastCgiWire wire;
-      wire.Feed(kC2s, std::string_view(requests).substr(0, size));
-      ASSERT_EQ(wire.text().find("error"), std::string::npos) << "seed " << seed << " prefix " << size;
-    }
-  }
-}
-
-TEST(FastCgiProperties, AppendedGarbageNeverChangesEarlierMessages) {
-  for (uint32_t seed = 0; seed < 200; ++seed) {
-    Script script = Conversation(seed);
-    const std::string before = RunWhole<Decoder>(script);
-    Generator generator(seed + 77);
-    script.push_back(Bytes(generator.OneIn(2) ? kC2s : kS2c, generator.Bytes(generator.Below(400) + 1)));
-    const std::string after = RunWhole<Decoder>(script);
-    ASSERT_EQ(after.substr(0, before.size()), before) << "seed " << seed;
-  }
-}
-
-// Damaged conversations: whatever comes out, it is the same at every split, and the decoder always moves on.
-TEST(FastCgiProperties, DamagedInputIsTotalAndIndependentOfSplits) {
-  for (uint32_t seed = 0; seed < 400; ++seed) {
-    Script script = Conversation(seed);
-    Generator generator(seed + 4242);
-    for (size_t n = generator.Below(4) + 1; n > 0; --n) {
-      std::string& bytes = script[generator.Below(script.size())].bytes;
-      const size_t at = generator.Below(bytes.size());
-      switch (generator.Below(3)) {
-        case 0:
-          bytes[at] = static_cast<char>(generator.Below(12));
-          break;
-        case 1:
-          bytes.erase(at, generator.Below(30));
-          break;
-        default:
-          bytes.insert(at, generator.Bytes(generator.Below(10) + 1));
-          break;
-      }
-    }
-    for (size_t n = generator.Below(3); n > 0; --n) {
-      const auto at = static_cast<std::ptrdiff_t>(generator.Below(script.size()));
-      const Direction dir = generator.OneIn(2) ? kC2s : kS2c;
-      script.insert(script.begin() + at, generator.OneIn(3) ? CallEnd(dir) : GapOf(dir, generator.Below(600) + 1));
-    }
-    const std::string whole = RunWhole<Decoder>(script);
-    for (const size_t size : {size_t{1}, size_t{3}, generator.Below(100) + 1}) {
-      ASSERT_EQ(RunInPieces<Decoder>(script, size), whole) << "seed " << seed << " pieces of " << size;
-    }
   }
 }
 
@@ -199,42 +141,6 @@ TEST(FastCgiProperties, WhatABudgetCutsOffCostsNoExchange) {
     }
     EXPECT_EQ(requests, responses) << seed << "\n" << wire.text();
     EXPECT_GE(requests, 1U) << seed << "\n" << wire.text();
-  }
-}
-
-TEST(FastCgiProperties, RandomBytesNeitherCrashNorLoop) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
-    Generator generator(seed);
-    FastCgiWire wire;
-    size_t fed = 0;
-    for (int i = 0; i < 30; ++i) {
-      const Direction dir = generator.OneIn(2) ? kC2s : kS2c;
-      std::string bytes = generator.Bytes(generator.Below(200));
-      if (generator.OneIn(3)) bytes = BeginRequest(static_cast<int>(generator.Below(3)) + 1) + bytes;
-      if (generator.OneIn(3)) bytes = Stdout(static_cast<int>(generator.Below(3)) + 1, bytes) + EndRequest(1);
-      fed += bytes.size();
-      wire.Feed(dir, bytes);
-      if (generator.OneIn(9)) wire.Gap(dir, generator.Below(1000));
-      if (generator.OneIn(9)) wire.EndCall(dir);
-      if (generator.OneIn(30)) wire.Close(dir);
-    }
-    // Each step consumes something, or is the last of its Feed, or begins a search that moves on.
-    EXPECT_LE(wire.steps(), 3 * fed + 200) << seed;
-  }
-}
-
-// What a hostile peer can make the search for a start cost: the steps stay proportional to the bytes.
-TEST(FastCgiProperties, SearchingForAStartIsLinear) {
-  for (const std::string& pattern :
-       {std::string("\x01"), std::string("\x01\x01"), BeginRequest(1).substr(0, 15), Stdout(1, "Head").substr(0, 11)}) {
-    for (const Direction dir : {kC2s, kS2c}) {
-      FastCgiWire wire;
-      wire.Gap(dir, 1);
-      std::string bytes;
-      while (bytes.size() < 40000) bytes += pattern;
-      for (size_t at = 0; at < bytes.size(); at += 100) wire.Feed(dir, std::string_view(bytes).substr(at, 100));
-      EXPECT_LE(wire.steps(), 3 * bytes.size());
-    }
   }
 }
 

@@ -4,8 +4,8 @@
 // lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
 // DIR N`, `end DIR` (a call of the program ended here), `close DIR`, `hex DIR DIGITS`; for FastCGI `begin ID ROLE FLAGS`, `params
 // ID NAME=VALUE...`, `empty-params ID`, `stdin ID TEXT`, `stdout ID TEXT`, `stderr ID TEXT`, `end-request ID APPLICATION
-// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out). A messages block holds the lines of
-// tests/unit/decoders/harness.h.
+// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out); for Redis `command WORD...`. A messages block holds
+// the lines of tests/unit/decoders/harness.h.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 
 #include "tests/unit/decoders/fastcgi_records.h"
 #include "tests/unit/decoders/harness.h"
+#include "tests/unit/decoders/redis_wire.h"
 
 namespace wirespan::testing {
 namespace {
@@ -91,7 +92,18 @@ std::optional<Happening> ReadRecordLine(const std::string& line) {
   return Bytes(kC2s, RecordOf(4, id, content));
 }
 
+// A command of Redis; nullopt: the line says something else.
+std::optional<Happening> ReadCommandLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string word;
+  if (!(words >> word) || word != "command") return std::nullopt;
+  std::vector<std::string> command;
+  while (words >> word) command.push_back(Unescape(word));
+  return Bytes(kC2s, RedisCommand(command));
+}
+
 void ReadWireLine(const std::string& line, Script& script) {
+  if (const std::optional<Happening> command = ReadCommandLine(line)) return AddBytes(script, command->direction, command->bytes);
   if (const std::optional<Happening> record = ReadRecordLine(line)) return AddBytes(script, record->direction, record->bytes);
   std::istringstream words(line);
   std::string word;
@@ -178,6 +190,8 @@ void ExpectGolden(size_t least_files, size_t least_cases) {
 TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::Http1>(8, 64); }
 
 TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::FastCgi>(6, 56); }
+
+TEST(RedisGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::Redis>(5, 40); }
 
 }  // namespace
 }  // namespace wirespan::testing

@@ -38,11 +38,11 @@ TEST(Guess, TooFewBytesAreSaidToBe) {
 
 TEST(Guess, OtherProtocolsAreNot) {
   for (const std::string_view bytes :
-       {"\x16\x03\x01", "PRI * HTTP/2.1\r\n\r\nSM", "INVITE sip:a@b SIP/2.0\r\n", "OPTIONS rtsp://h RTSP/1.0\r\n",
-        "*1\r\n$4\r\nPING\r\n", "SSH-2.0-x", "EHLO x\r\n", "hello", "GET / HTTP/1.x"}) {
+       {"\x16\x03\x01", "PRI * HTTP/2.1\r\n\r\nSM", "INVITE sip:a@b SIP/2.0\r\n", "OPTIONS rtsp://h RTSP/1.0\r\n", "PING\r\n",
+        "SSH-2.0-x", "EHLO x\r\n", "hello", "GET / HTTP/1.x"}) {
     EXPECT_EQ(Of(bytes, ""), Likeness::kNo) << bytes;
   }
-  for (const std::string_view bytes : {"HTTP/2.0 200", "+OK", "220 smtp", "HTTP/1.1 x"})
+  for (const std::string_view bytes : {"HTTP/2.0 200", "220 smtp", "HTTP/1.1 x"})
     EXPECT_EQ(Of("", bytes), Likeness::kNo) << bytes;
   EXPECT_EQ(GuessProtocol(AsBytes("PRI * HTTP/2.0\r\n\r\nSM"), {}).protocol, decoders::IdOf<decoders::Http2>());
 }

@@ -3,12 +3,10 @@
 
 #include "tests/unit/decoders/harness.h"
 #include "tests/unit/decoders/memory.h"
-#include "tests/unit/support/allocation_counter.h"
 
 namespace wirespan::testing {
 namespace {
 
-using decoders::ParseStatus;
 using decoders::http1::Decoder;
 using decoders::http1::Message;
 using decoders::http1::MessagePool;
@@ -21,73 +19,15 @@ constexpr std::string_view kResponse =
     "HTTP/1.1 200 OK\r\nServer: test\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n"
     "5\r\nhello\r\n0\r\nChecksum: 1\r\n\r\n";
 
-TEST(Http1Memory, NothingBeyondTheInputIsRead) {
-  GuardedBytes guarded;
-  for (const Direction dir : {kC2s, kS2c}) {
-    const std::string_view wire = dir == kC2s ? kRequest : kResponse;
-    for (size_t size = 0; size <= wire.size(); ++size) {
-      Decoder decoder;
-      std::vector<Message> out;
-      const std::string_view bytes = guarded.Put(wire.substr(0, size));
-      const decoders::ParseStep step = decoder.Decode(dir, AsBytes(bytes), out);
-      ASSERT_TRUE(step.status == ParseStatus::kAdvanced || size == 0);
-      // The same while a start is searched for.
-      Decoder lost;
-      ASSERT_FALSE(lost.OnGap(dir, 1, out));
-      const std::optional<size_t> skip = lost.Resync(dir, AsBytes(bytes));
-      if (skip) lost.Decode(dir, AsBytes(bytes.substr(*skip)), out);
-    }
-  }
-}
-
-size_t AllocationsOf(std::string_view request, std::string_view response, size_t piece) {
-  MessagePool pool;
-  Decoder decoder(&pool);
-  std::vector<Message> out;
-  const auto exchange = [&] {
-    for (const Direction dir : {kC2s, kS2c}) {
-      const std::string_view wire = dir == kC2s ? request : response;
-      for (size_t at = 0; at < wire.size(); at += piece) decoder.Decode(dir, AsBytes(wire.substr(at, piece)), out);
-    }
-    EXPECT_EQ(out.size(), 2U);
-    for (Message& message : out) pool.Give(std::move(message));
-    out.clear();
-  };
-  for (int warm = 0; warm < 10; ++warm) exchange();
-  const size_t before = AllocationCount();
-  for (int i = 0; i < 1000; ++i) exchange();
-  return AllocationCount() - before;
-}
+TEST(Http1Memory, NothingBeyondTheInputIsRead) { ExpectNothingBeyondTheInputIsRead<decoders::Http1>(kRequest, kResponse); }
 
 TEST(Http1Memory, AWarmDecoderAllocatesNothing) {
-  EXPECT_EQ(AllocationsOf(kRequest, kResponse, 4096), 0U);
-  EXPECT_EQ(AllocationsOf(kRequest, kResponse, 7), 0U);
+  for (const size_t piece : {4096U, 7U}) EXPECT_EQ(AllocationsOf<decoders::Http1>(kRequest, kResponse, piece), 0U);
 }
 
 TEST(Http1Memory, AWarmDecoderThatLosesFramingAllocatesNothing) {
-  MessagePool pool;
-  Decoder decoder(&pool);
-  std::vector<Message> out;
-  const std::string_view head = kRequest.substr(0, 100);
-  const auto exchange = [&](size_t i) {
-    decoder.Decode(kC2s, AsBytes(head), out);
-    decoder.OnGap(kC2s, 1000, out);
-    decoder.Decode(kC2s, AsBytes("the end of something"), out);
-    decoder.Decode(kS2c, AsBytes(kResponse.substr(0, kResponse.size() - 20)), out);
-    decoder.OnGap(kS2c, 1000, out);
-    decoder.Decode(kS2c, AsBytes("z\r\n0\r\n\r\n"), out);
-    i % 2 == 0 ? static_cast<void>(decoder.EndsHere(kS2c, out)) : decoder.EndAdrift(kS2c, true, out);
-    EXPECT_EQ(out.size(), 2U);
-    for (Message& message : out) pool.Give(std::move(message));
-    out.clear();
-    // Both directions search for their next start, and find it where it is given.
-    EXPECT_EQ(decoder.Resync(kC2s, AsBytes(head)), size_t{0});
-    EXPECT_EQ(decoder.Resync(kS2c, AsBytes(kResponse)), size_t{0});
-  };
-  for (size_t i = 0; i < 10; ++i) exchange(i);
-  const size_t before = AllocationCount();
-  for (size_t i = 0; i < 1000; ++i) exchange(i);
-  EXPECT_EQ(AllocationCount() - before, 0U);
+  const std::string_view begun = kResponse.substr(0, kResponse.size() - 20);
+  EXPECT_EQ(AllocationsOfAdrift<decoders::Http1>(kRequest.substr(0, 100), "the end of something", begun, "z\r\n0\r\n\r\n"), 0U);
 }
 
 TEST(Http1Memory, TheCounterCounts) {  // else the test above could not fail

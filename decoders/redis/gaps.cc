@@ -1,0 +1,84 @@
+// redis::Decoder, bytes that were not seen: absorbed inside a string of known length; where they took the framing of what
+// follows, the message goes on until something other than its own bytes proves that it ended.
+#include <algorithm>
+
+#include "decoders/redis/decoder.h"
+
+namespace wirespan::decoders::redis {
+
+bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+  if (size == 0) return true;
+  Side& s = side(dir);
+  const uint64_t end = AddBounded(s.position, size);
+  const bool absorbed = AbsorbGap(s, size, out);
+  s.position = end;
+  if (end < kMaxPosition || !stop_reason_.empty()) return absorbed;
+  // No stream is that long: what claims so is not to be believed further.
+  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
+  Lose(s, "position_overflow");
+  s.state = State::kPoisoned;
+  return false;
+}
+
+bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
+  if (!stop_reason_.empty() || s.state == State::kAdrift) return true;
+  if (s.state == State::kCandidate) s.state = State::kLost;
+  if (s.state == State::kLost || s.state == State::kPoisoned) return false;
+  const uint64_t in_string = s.state == State::kValue ? std::min(size, s.scan.StringLeft()) : 0;
+  if (in_string > 0) LoseString(s, in_string, out);
+  size -= in_string;
+  if (size == 0 || !stop_reason_.empty()) return true;
+  if (Drift(s)) return true;
+  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
+  Lose(s, "gap");
+  return false;
+}
+
+// `size` bytes of the string in progress, or of its line end.
+void Decoder::LoseString(Side& s, uint64_t size, std::vector<Message>& out) {
+  const uint64_t left = s.scan.StringLeft();
+  const bool in_content = left > 2;
+  const bool ends = size == left;
+  const bool is_first = s.scan.depth() == 1 && s.scan.index() == 0;
+  const bool done = s.scan.PassString(size);
+  s.position = AddBounded(s.position, size);
+  if (s.is_request()) {
+    if (in_content) arguments_.Lose(*s.open);
+    if (ends) arguments_.EndArgument(*s.open);
+    if (done) EndRequest(s, Incomplete::kNo, out);
+  } else {
+    if (in_content && is_first) first_whole_ = false;
+    if (in_content && s.open->type == Type::kBulkError) word_ended_ = s.open->truncated = true;
+    if (done) EndReply(s, Incomplete::kNo, out);
+  }
+}
+
+bool Decoder::Drift(Side& s) const {
+  if (s.open == nullptr || s.open->incomplete == Incomplete::kAmbiguous) return false;
+  // With more commands under way it is not known which message what comes belongs to.
+  if (last_exchange_ - answered_ != 1 || s.open->type == Type::kPush) return false;
+  if (s.is_request() && (!aligned_ || side(Direction::kServerToClient).open != nullptr)) return false;
+  s.open->truncated |= s.is_request() || s.open->head_end == 0;
+  s.state = State::kAdrift;
+  return true;
+}
+
+void Decoder::EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out) {
+  Side& s = side(dir);
+  if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
+}
+
+// Which command the next reply answers is known as before.
+void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
+  const bool is_cut = s.is_request() || s.open->head_end == 0;
+  const Incomplete end = is_cut ? Incomplete::kGap : why;
+  if (s.is_request()) {
+    EndRequest(s, end, out);
+  } else {
+    EndReply(s, end, out);
+  }
+  s.reason = "gap";
+  s.state = State::kLost;
+}
+
+}  // namespace wirespan::decoders::redis
