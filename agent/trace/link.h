@@ -230,6 +230,7 @@ class LinkResolver {
   bool IsMultiplexed(ConnectionId connection) const;
   void NoteMultiplexed(uint32_t at, const RequestSeen& request);
   void Share(Slot& slot);
+  void ExcuseCauseless(Slot& call, const RequestSeen& request);
   bool OpenSharedCall(uint32_t at, const RequestSeen& request);
   static UnlinkedReason SharedTurn(const Slot& slot) {
     return slot.multiplexed ? UnlinkedReason::kMultiplexed : UnlinkedReason::kPipelined;

@@ -95,9 +95,11 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;
   slot.order = process->next_order;
+  if (slot.index > 0 && slot.multiplexed) OpenSharedCall(at, request);
   if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns) || OpenSharedCall(at, request)) return;
   bool proven = false;
   const Context context = ContextOfRequest(request, slot.reason, proven);
+  ExcuseCauseless(slot, request);
   if (journal_ != nullptr) SayContext(slot, request, context);
   const bool to_exchange = context.kind == Context::Kind::kExchange;
   if (context.kind == Context::Kind::kCall) {

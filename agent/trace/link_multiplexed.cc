@@ -50,13 +50,19 @@ void LinkResolver::NoteMultiplexed(uint32_t at, const RequestSeen& request) {
   *newest = RefOf(at);
 }
 
+// Where no exchange is open that could have caused the call it lacks nothing.
+void LinkResolver::ExcuseCauseless(Slot& call, const RequestSeen& request) {
+  const bool may_have_cause = processes_[call.process].open > 0 || request.active_open || request.stored != 0;
+  if (call.reason == UnlinkedReason::kMultiplexed && !may_have_cause) call.reason = UnlinkedReason::kNoContext;
+}
+
 // A call that began beside others: what its thread had done may be another's work. True: nothing more is asked of it.
 bool LinkResolver::OpenSharedCall(uint32_t at, const RequestSeen& request) {
   Slot& slot = slots_[at];
   if (!request.multiplexed || !request.shares) return false;
-  const bool may_have_cause = processes_[slot.process].open > 0 || request.thread.active != 0 || request.stored != 0;
-  slot.reason = may_have_cause ? UnlinkedReason::kMultiplexed : UnlinkedReason::kNoContext;
-  if (may_have_cause) Say(slot, LinkStep::kNoContext, request.thread.active, trace::Name(slot.reason));
+  slot.reason = UnlinkedReason::kMultiplexed;
+  ExcuseCauseless(slot, request);
+  if (slot.reason != UnlinkedReason::kNoContext) Say(slot, LinkStep::kNoContext, request.thread.active, trace::Name(slot.reason));
   return true;
 }
 

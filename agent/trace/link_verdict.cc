@@ -45,7 +45,10 @@ LinkStatus LinkResolver::Status(uint32_t at, bool final, uint64_t now_ns) {
   Slot& call = slots_[at];
   if (call.role != ConnectionRole::kClient) return Unlinked(UnlinkedReason::kUnknownRole);
   if (!call.request_seen) return Unlinked(UnlinkedReason::kRequestNotSeen);
-  if (call.ambiguous) return Unlinked(SharedTurn(call));
+  if (call.ambiguous) {
+    const bool causeless = call.multiplexed && call.candidate == Candidate::kNone && call.reason == UnlinkedReason::kNoContext;
+    return Unlinked(causeless ? UnlinkedReason::kNoContext : SharedTurn(call));
+  }
   Process* process = ProcessOf(call);
   if (process == nullptr) return Unlinked(UnlinkedReason::kProcessesFull);
   Trust trust = Judge(*process, now_ns);

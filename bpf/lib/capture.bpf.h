@@ -145,14 +145,20 @@ static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payl
 
 /* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
  * that the whole turn may be copied and no field of a long head is missed. Other methods keep the budget; where that
- * cuts a head, user space raises it for the connection. */
-#define HEAD_BUDGET 65536
-
-static __always_inline void widen_budget(struct connection *connection, __u32 direction, __u8 first)
+ * cuts a head, user space raises it for the connection. A connection that begins with HTTP/2's preface (RFC 9113 3.4)
+ * has heads of many streams in each turn, of both directions. `payload` has four bytes at least. */
+static __always_inline void widen_budget(struct connection *connection, __u32 direction, const __u8 *payload,
+					 __u32 captured)
 {
 	int is_request = (connection->role == WS_ROLE_SERVER && direction == WS_RECEIVE) ||
 			 (connection->role == WS_ROLE_CLIENT && direction == WS_SEND);
+	__u8 first = payload[0];
 
+	if (captured >= 4 && first == 'P' && payload[1] == 'R' && payload[2] == 'I' && payload[3] == ' ') {
+		connection->is_multiplexed = 1;
+		connection->budget = default_budget(connection);
+		return;
+	}
 	if (is_request && (first == 'G' || first == 'H' || first == 'D' || first == 'O') &&
 	    connection->budget < HEAD_BUDGET && config.turn_budget_bytes >= 1024)
 		connection->budget = HEAD_BUDGET;
@@ -184,7 +190,7 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 		}                                                                                                      \
 		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                    \
 		if (captured && !connection->captured)                                                                 \
-			widen_budget(connection, thread->operation.direction, record->payload[0]);                     \
+			widen_budget(connection, thread->operation.direction, record->payload, captured);              \
 		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                              \
 			classify(thread, target, connection, sk, record->payload);                                     \
 		if (captured < thread->operation.total)                                                                \

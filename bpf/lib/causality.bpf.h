@@ -31,12 +31,19 @@ static __always_inline void mark_acted(struct connection *connection, struct thr
 		thread->unacted--;
 }
 
+#define HEAD_BUDGET 65536 /* the largest: whole heads, or the heads of many streams */
+
+static __always_inline __u32 default_budget(struct connection *connection)
+{
+	return connection->is_multiplexed && config.turn_budget_bytes >= 1024 ? HEAD_BUDGET : config.turn_budget_bytes;
+}
+
 static __always_inline void load_policy(struct connection *connection)
 {
 	__u64 inode = connection->inode;
 	struct ws_policy *policy = bpf_map_lookup_elem(&policies, &inode);
 
-	connection->budget = config.turn_budget_bytes;
+	connection->budget = default_budget(connection);
 	if (!policy)
 		return;
 	connection->is_off = policy->mode == WS_POLICY_OFF;

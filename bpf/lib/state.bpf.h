@@ -126,10 +126,10 @@ struct connection {
 	__u8 is_fresh;	     /* client: nothing sent yet */
 	__u8 turn_unsent;    /* a send turn has begun but no byte has gone out (EAGAIN) */
 	__u8 response_started;
-	__u8 has_acted; /* server: the current exchange has called or answered */
-	__u8 is_off;	/* user space does not want its bytes */
-	__u8 reserved;
-	__u32 is_announced; /* its CONNECTION_OPENED record is on the ring */
+	__u8 has_acted;	     /* server: the current exchange has called or answered */
+	__u8 is_off;	     /* user space does not want its bytes */
+	__u8 is_multiplexed; /* it began with HTTP/2's preface */
+	__u32 is_announced;  /* its CONNECTION_OPENED record is on the ring */
 	__u32 reserved2;
 };
 _Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode),

@@ -33,16 +33,16 @@ def path_and_status(span):
     return path, attributes.get("http.response.status_code"), attributes.get("wirespan.incomplete")
 
 
-@case()
-def http2_concurrent_streams(workspace):
-    """h2load: 4 connections of 50 streams each, 3000 requests for three files and one that is not there; each is one SERVER and one
-    CLIENT span with its own status."""
+def load_of(workspace, server, count, connections, streams):
+    """h2load's argv: `count` requests for three files and one that is not there."""
+    urls = [f"http://127.0.0.1:{server.port}/{name}" for name in (*FILES, "none.txt")]
+    return [require_program("h2load"), "-n", str(count), "-c", str(connections), "-m", str(streams), *urls]
+
+
+def check_each_request(workspace, count, connections, streams):
+    """Each request is one SERVER and one CLIENT span with its own status, joined exactly."""
     server = nghttpd(workspace)
-    count = 3000
-    targets = [*FILES, "none.txt"]
-    urls = [f"http://127.0.0.1:{server.port}/{name}" for name in targets]
-    argv = [require_program("h2load"), "-n", str(count), "-c", "4", "-m", "50", *urls]
-    load = GatedProcess(workspace, "h2load", argv)
+    load = GatedProcess(workspace, "h2load", load_of(workspace, server, count, connections, streams))
     tracer = Tracer.attach(workspace, [server.pid, load.pid])
     load.open().finish()
     report = load.process.text("stdout")
@@ -56,7 +56,26 @@ def http2_concurrent_streams(workspace):
         check_equal(len(spans), count, f"{kind} spans")
         check_equal({incomplete for _, _, incomplete in spans}, {None}, f"what the {kind} spans lack")
         check_equal({(path, status) for path, status, _ in spans},
-                    {(f"/{name}", 404 if name == "none.txt" else 200) for name in targets}, f"paths and statuses of {kind} spans")
+                    {(f"/{name}", 404 if name == "none.txt" else 200) for name in (*FILES, "none.txt")},
+                    f"paths and statuses of {kind} spans")
         by_status = Counter(status for _, status, _ in spans)
         check_equal((by_status[200], by_status[404]), tuple(int(text) for text in statuses.groups()), f"statuses of {kind} spans")
+    clients = {span["span_id"]: path_and_status(span)[:2] for span in capture.of_kind("CLIENT")}
+    for span in capture.of_kind("SERVER"):
+        check_equal(path_and_status(span)[:2], clients.pop(span["parent_span_id"], None), "a stream and its other end")
+        check_equal((span["link"]["evidence"], span["link"]["confidence"]), ("same-connection", "exact"), "how they were joined")
+    check_equal({span["attributes"].get("wirespan.unlinked.reason") for span in capture.of_kind("CLIENT")}, {None},
+                "what links of calls lack that nothing caused")
     capture.check_nothing_lost()
+
+
+@case()
+def http2_concurrent_streams(workspace):
+    """h2load: 4 connections of 50 streams each, 3000 requests."""
+    check_each_request(workspace, 3000, 4, 50)
+
+
+@case()
+def http2_one_connection_of_100_streams(workspace):
+    """h2load: one connection that carries 100 streams at a time, 3000 requests."""
+    check_each_request(workspace, 3000, 1, 100)
