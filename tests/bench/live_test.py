@@ -84,7 +84,11 @@ class Wrk(unittest.TestCase):
     def test_reads_the_distribution_and_not_the_deviations(self):
         self.assertEqual(traced.read_wrk(WRK), {"p50_us": 88.0, "p99_us": 4510.0, "rate": 9023.63, "count": 9027})
 
-    def test_a_refused_request_is_an_error(self):
+    def test_reads_seconds_which_wrk_pads_and_takes_slow_answers(self):
+        slow = WRK.replace("4.51ms", "1.19s ") + "  Socket errors: connect 0, read 0, write 0, timeout 7\n"
+        self.assertEqual(traced.read_wrk(slow)["p99_us"], 1_190_000)
+
+    def test_a_broken_request_is_an_error(self):
         for line in ("  Socket errors: connect 0, read 3, write 0, timeout 0\n", "  Non-2xx or 3xx responses: 9027\n"):
             with self.assertRaises(RuntimeError):
                 traced.read_wrk(WRK + line)
