@@ -65,8 +65,9 @@ class Spans(unittest.TestCase):
 
 
 class Account(unittest.TestCase):
-    def account(self, sent, received, dropped=None, again=0):
-        return traced.account(sent, {"received": received, "received_again": again, "dropped": dropped or {}, "incomplete_spans": 0})
+    def account(self, sent, received, dropped=None, again=0, off=0):
+        return traced.account(sent, {"received": received, "received_again": again, "dropped": dropped or {}, "incomplete_spans": 0,
+                                     "kernel": {"off_calls": off}})
 
     def test_balances(self):
         account = self.account(10, 10)
@@ -75,6 +76,10 @@ class Account(unittest.TestCase):
     def test_a_counted_loss_stands_for_a_missing_span(self):
         account = self.account(10, 7, {"ring_full": 2})
         self.assertEqual((account["without_span"], account["unaccounted"]), (3, 1))
+
+    def test_so_does_a_call_on_a_connection_that_was_switched_off(self):
+        account = self.account(10, 3, {"pairing_connection": 1}, off=5)
+        self.assertEqual((account["without_span"], account["unaccounted"]), (7, 1))
 
     def test_spans_of_nothing_and_spans_that_came_twice_are_a_surplus(self):
         self.assertEqual(self.account(10, 11, again=2)["surplus"], 3)

@@ -119,6 +119,18 @@ def verified_instructions(pid):
     return found
 
 
+def mapped_maps_bytes(pid):
+    """Of its resident memory, the pages of BPF maps (rings), which are the kernel's and counted there as well."""
+    found, is_map = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+        for line in file:
+            if line[0] in "0123456789abcdef" and "-" in line.split(maxsplit=1)[0]:
+                is_map = line.rstrip().endswith("anon_inode:bpf-map")
+            elif is_map and line.startswith("Rss:"):
+                found += int(line.split()[1]) * 1024
+    return found
+
+
 def memory_bytes(pid, key="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         for line in file:

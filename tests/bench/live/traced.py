@@ -141,11 +141,13 @@ class Agent:
 
 
 def account(sent, summary):
-    """What became of the requests that were sent to a traced process: one has a span, or a loss was counted, or neither."""
+    """What became of the requests that were sent to a traced process: one has a span, or a loss was counted, or neither. A call on
+    a connection that was switched off, which its own reason counts once, is counted as such."""
     counted = {reason: count for reason, count in summary["dropped"].items() if count}
+    off_calls = summary["kernel"]["off_calls"]
     missing = sent - summary["received"]
     return {"sent": sent, "spans": summary["received"], "incomplete": summary["incomplete_spans"], "without_span": max(0, missing),
-            "dropped": counted, "unaccounted": max(0, missing - sum(counted.values())),
+            "dropped": counted, "off_calls": off_calls, "unaccounted": max(0, missing - off_calls - sum(counted.values())),
             "surplus": max(0, -missing) + summary["received_again"]}
 
 
