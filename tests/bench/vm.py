@@ -12,7 +12,7 @@ import tempfile
 from figures import Figure
 from live.calls import KINDS
 
-TARGET, BINARY, NEEDS_ROOT = "wirespan", "agent/wirespan", True
+TARGET, BINARY, NEEDS_ROOT = "wirespan call_bench", "agent/wirespan", True
 KERNEL = "6.1"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEGABYTE = 1 << 20
