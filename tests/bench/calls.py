@@ -3,11 +3,10 @@ another process is, this one is. Most kinds of call are there for the links alon
 """
 import os
 import statistics
-import subprocess
 import tempfile
 
 from figures import Figure
-from live import session, traced
+from live import processes, session, traced
 from live.calls import KINDS, CallBench, spans_of
 
 TARGET, BINARY, NEEDS_ROOT = "wirespan call_bench", "agent/wirespan", True
@@ -29,23 +28,19 @@ def rounds(binary):
     """Lists of costs by state, and the account of what the target sent."""
     costs, accounts = {"untraced": [], "bystander": [], "target": []}, []
     bench = CallBench(os.path.join(os.path.dirname(binary), os.pardir, "tests", "bench", "call_bench"))
-    other = subprocess.Popen(["sleep", "infinity"])
-    try:
-        bench.round(COUNT)
-        for number in range(ROUNDS):
-            states = list(costs) if number % 2 == 0 else list(reversed(costs))
-            for state in states:
-                if state == "untraced":
-                    costs[state].append(bench.round(COUNT))
-                    continue
-                cost, summary = observed(binary, bench.pid if state == "target" else other.pid, bench, COUNT)
-                costs[state].append(cost)
-                if state == "target":
-                    accounts.append(traced.account(spans_of(COUNT) + spans_of(COUNT // 10), summary))
-        bench.end()
-    finally:
-        other.kill()
-        other.wait()
+    other = processes.start(["sleep", "infinity"])
+    bench.round(COUNT)
+    for number in range(ROUNDS):
+        states = list(costs) if number % 2 == 0 else list(reversed(costs))
+        for state in states:
+            if state == "untraced":
+                costs[state].append(bench.round(COUNT))
+                continue
+            cost, summary = observed(binary, bench.pid if state == "target" else other.pid, bench, COUNT)
+            costs[state].append(cost)
+            if state == "target":
+                accounts.append(traced.account(spans_of(COUNT) + spans_of(COUNT // 10), summary))
+    bench.end()
     return costs, accounts
 
 

@@ -92,7 +92,8 @@ def trace(source, nginx, bench):
         idle = idle_threads(agent)
         taken = maps()
         beside = calls(bench)
-        rss = {"rss_peak": processes.memory_bytes(agent.pid, "VmHWM"), "rss_idle": processes.memory_bytes(agent.pid)}
+        rss = {"rss_peak": processes.memory_bytes(agent.pid, "VmHWM"), "rss_idle": processes.memory_bytes(agent.pid),
+               "rss_rings": processes.mapped_maps_bytes(agent.pid)}
         sent = nginx.requests() - before
         summary = agent.end()
         say(source, {"load": result, "start": start, "programs": by_program, "idle": idle, "maps": taken, **rss, "summary": summary,

@@ -65,8 +65,9 @@ class Spans(unittest.TestCase):
 
 
 class Account(unittest.TestCase):
-    def account(self, sent, received, dropped=None, again=0):
-        return traced.account(sent, {"received": received, "received_again": again, "dropped": dropped or {}, "incomplete_spans": 0})
+    def account(self, sent, received, dropped=None, again=0, off=0):
+        return traced.account(sent, {"received": received, "received_again": again, "dropped": dropped or {}, "incomplete_spans": 0,
+                                     "kernel": {"off_calls": off}})
 
     def test_balances(self):
         account = self.account(10, 10)
@@ -76,6 +77,10 @@ class Account(unittest.TestCase):
         account = self.account(10, 7, {"ring_full": 2})
         self.assertEqual((account["without_span"], account["unaccounted"]), (3, 1))
 
+    def test_so_does_a_call_on_a_connection_that_was_switched_off(self):
+        account = self.account(10, 3, {"pairing_connection": 1}, off=5)
+        self.assertEqual((account["without_span"], account["unaccounted"]), (7, 1))
+
     def test_spans_of_nothing_and_spans_that_came_twice_are_a_surplus(self):
         self.assertEqual(self.account(10, 11, again=2)["surplus"], 3)
 
@@ -84,7 +89,11 @@ class Wrk(unittest.TestCase):
     def test_reads_the_distribution_and_not_the_deviations(self):
         self.assertEqual(traced.read_wrk(WRK), {"p50_us": 88.0, "p99_us": 4510.0, "rate": 9023.63, "count": 9027})
 
-    def test_a_refused_request_is_an_error(self):
+    def test_reads_seconds_which_wrk_pads_and_takes_slow_answers(self):
+        slow = WRK.replace("4.51ms", "1.19s ") + "  Socket errors: connect 0, read 0, write 0, timeout 7\n"
+        self.assertEqual(traced.read_wrk(slow)["p99_us"], 1_190_000)
+
+    def test_a_broken_request_is_an_error(self):
         for line in ("  Socket errors: connect 0, read 3, write 0, timeout 0\n", "  Non-2xx or 3xx responses: 9027\n"):
             with self.assertRaises(RuntimeError):
                 traced.read_wrk(WRK + line)

@@ -12,7 +12,7 @@ import tempfile
 from figures import Figure
 from live.calls import KINDS
 
-TARGET, BINARY, NEEDS_ROOT = "wirespan", "agent/wirespan", True
+TARGET, BINARY, NEEDS_ROOT = "wirespan call_bench", "agent/wirespan", True
 KERNEL = "6.1"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEGABYTE = 1 << 20
@@ -48,6 +48,7 @@ def of_source(source, runs, untraced):
         Figure(f"{name}.rate", f"VM, {source}: throughput against untraced", load["rate"] / before["rate"], least=0.92),
         Figure(f"{name}.p99", f"VM, {source}: p99 against untraced", load["p99_us"] / before["p99_us"], most=1.2),
         Figure(f"{name}.rss", f"VM, {source}: peak RSS, MB", middle(runs, lambda run: run["rss_peak"]) / MEGABYTE, most=32),
+        Figure(f"{name}.rss_rings", f"VM, {source}: of these the ring, MB", middle(runs, lambda run: run["rss_rings"]) / MEGABYTE),
         Figure(f"{name}.maps", f"VM, {source}: BPF maps, MB", middle(runs, lambda run: run["summary"]["bpf_map_bytes"]) / MEGABYTE, most=24),
         Figure(f"{name}.first_span", f"VM, {source}: seconds from start to first span", start["seconds_to_span"], most=2),
         Figure(f"{name}.start_cpu", f"VM, {source}: CPU seconds until then", start["cpu_s_to_span"], most=1.5),

@@ -2,10 +2,12 @@
 import json
 import subprocess
 
+from live import processes
+
 
 class CallBench:
     def __init__(self, binary):
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.process = processes.start([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.pid = self.process.pid
         if self.process.stdout.readline() != "ready\n":
             raise RuntimeError(f"{binary} did not start")

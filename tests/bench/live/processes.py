@@ -6,6 +6,29 @@ import subprocess
 import time
 
 
+_started = []  # of this measurement
+
+
+def end_all():
+    """What a measurement that failed has left."""
+    for process in _started:
+        if process.poll() is None:
+            process.terminate()
+    for process in _started:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    _started.clear()
+
+
+def start(argv, **options):
+    process = subprocess.Popen(argv, **options)
+    _started.append(process)
+    return process
+
+
 class Started:
     """A child process whose lines of one stream are waited for. `log` gets the other."""
 
@@ -13,7 +36,7 @@ class Started:
         self.name, self.lines, self.rest = os.path.basename(argv[0]), [], b""
         with open(log, "ab") as other:
             streams = {"stdout": other, "stderr": other, stream: subprocess.PIPE}
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, bufsize=0, **streams, **options)
+            self.process = start(argv, stdin=subprocess.DEVNULL, bufsize=0, **streams, **options)
         self.pid, self.log = self.process.pid, log
         self.pipe = getattr(self.process, stream)
 
@@ -93,6 +116,18 @@ def verified_instructions(pid):
             continue
         if "verified_insns" in fields:
             found[int(fields["prog_id"])] = int(fields["verified_insns"])
+    return found
+
+
+def mapped_maps_bytes(pid):
+    """Of its resident memory, the pages of BPF maps (rings), which are the kernel's and counted there as well."""
+    found, is_map = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+        for line in file:
+            if line[0] in "0123456789abcdef" and "-" in line.split(maxsplit=1)[0]:
+                is_map = line.rstrip().endswith("anon_inode:bpf-map")
+            elif is_map and line.startswith("Rss:"):
+                found += int(line.split()[1]) * 1024
     return found
 
 

@@ -4,7 +4,11 @@ import multiprocessing
 import os
 import re
 import resource
+import signal
+import sys
 import traceback
+
+from live import processes
 
 AUTOGROUP = "/proc/self/autogroup"
 niceness = None  # of the sessions to come; None: as the caller's own
@@ -32,6 +36,7 @@ def run(function):
     receiver, sender = multiprocessing.Pipe(duplex=False)
 
     def child():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what it started, too
         try:
             enter(wanted)
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -39,6 +44,8 @@ def run(function):
             sender.send((function(), None))
         except Exception as error:  # the parent says it
             sender.send((None, f"{error}\n{traceback.format_exc()}"))
+        finally:
+            processes.end_all()
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()

@@ -141,11 +141,13 @@ class Agent:
 
 
 def account(sent, summary):
-    """What became of the requests that were sent to a traced process: one has a span, or a loss was counted, or neither."""
+    """What became of the requests that were sent to a traced process: one has a span, or a loss was counted, or neither. A call on
+    a connection that was switched off, which its own reason counts once, is counted as such."""
     counted = {reason: count for reason, count in summary["dropped"].items() if count}
+    off_calls = summary["kernel"]["off_calls"]
     missing = sent - summary["received"]
     return {"sent": sent, "spans": summary["received"], "incomplete": summary["incomplete_spans"], "without_span": max(0, missing),
-            "dropped": counted, "unaccounted": max(0, missing - sum(counted.values())),
+            "dropped": counted, "off_calls": off_calls, "unaccounted": max(0, missing - off_calls - sum(counted.values())),
             "surplus": max(0, -missing) + summary["received_again"]}
 
 
@@ -158,11 +160,12 @@ def microseconds(text):
 
 
 def read_wrk(text):
-    """Its figures, from what it prints; an error of any request is ours."""
-    if refused := re.search(r"Socket errors.*|Non-2xx.*", text):
-        raise RuntimeError(f"wrk: {refused.group(0)}")
+    """Its figures, from what it prints; an error of any request is ours. An answer that took more than 2 s is none."""
+    broken = re.search(r"Non-2xx.*|Socket errors: (?!connect 0, read 0, write 0,).*", text)
+    if broken:
+        raise RuntimeError(f"wrk: {broken.group(0)}")
     value = {}
-    for name, pattern in (("p50", r"^\s+50%\s+(\S+)$"), ("p99", r"^\s+99%\s+(\S+)$"), ("rate", r"^Requests/sec:\s+(\S+)"),
+    for name, pattern in (("p50", r"^\s+50%\s+(\S+)\s*$"), ("p99", r"^\s+99%\s+(\S+)\s*$"), ("rate", r"^Requests/sec:\s+(\S+)"),
                           ("count", r"^\s+(\d+) requests in")):
         found = re.search(pattern, text, re.MULTILINE)
         if not found:
