@@ -12,6 +12,7 @@
 
 #include "agent/base/log.h"
 #include "agent/cli/decode.h"
+#include "agent/cli/sql_door.h"
 #include "agent/config/flags.h"
 #include "agent/span/propagate_door.h"
 #if WIRESPAN_HAS_BPF
@@ -57,6 +58,7 @@ struct CommandLine {
   cli::ReplayOptions replay;
   cli::ExplainOptions explain;
   std::string propagate_format = "w3c";
+  std::string sql_dialect = "generic";
   CLI::App* run = nullptr;
   CLI::App* attach = nullptr;
   CLI::App* doctor = nullptr;
@@ -64,6 +66,7 @@ struct CommandLine {
   CLI::App* explain_door = nullptr;
   CLI::App* decode_door = nullptr;
   CLI::App* propagate = nullptr;
+  CLI::App* sql = nullptr;
 
   CommandLine() {
     app.set_version_flag("--version", std::string("wirespan ") + WIRESPAN_VERSION);
@@ -88,6 +91,8 @@ struct CommandLine {
     decode_door->add_option("--role", role, "whose span an exchange is told as: client or server")->capture_default_str();
     propagate = app.add_subcommand("propagate", "trace context from header lists on standard input (JSON lines)");
     propagate->add_option("--format", propagate_format, "the carrier's format")->capture_default_str();
+    sql = app.add_subcommand("sql", "SQL texts without their values, and their summaries, from standard input (JSON lines)");
+    sql->add_option("--dialect", sql_dialect, "whose SQL it is")->capture_default_str();
   }
 };
 
@@ -115,6 +120,7 @@ int Open(CommandLine& line) {
   if (line.replay_door->parsed()) return cli::RunReplay(line.replay, std::cout, std::cerr);
   if (line.explain_door->parsed()) return cli::RunExplainLink(line.explain, std::cout, std::cerr);
   if (line.propagate->parsed()) return span::RunPropagate(line.propagate_format, std::cin, std::cout);
+  if (line.sql->parsed()) return cli::RunSql(line.sql_dialect, std::cin, std::cout, std::cerr);
   if (line.role != "client" && line.role != "server") return Usage("decode: --role '" + line.role + "' is not client or server");
   line.decode.server_side = line.role == "server";
   return cli::RunDecode(line.decode, std::cin, std::cout, std::cerr);

@@ -60,7 +60,8 @@ void Describe(const DbExchange& exchange, const ExchangeContext& context, Attrib
   GiveServer(ServerAddress(context), ServerPort(context), sink);
   if (context.side == SpanSide::kServer) Give(semconv::kClientAddress, context.peer_address, sink);
   const std::string_view missing = MissingOf(exchange.request, exchange.response, context.end);
-  out.error_type = exchange.failed ? exchange.status_code : FailureOf(missing);
+  const std::string_view failure = exchange.failure.empty() ? FailureOf(missing) : exchange.failure;
+  out.error_type = exchange.failed ? exchange.status_code : failure;
   GiveError(sink, out);
   Give(semconv::kWirespanIncomplete, missing, sink);
   if (exchange.truncated) sink.Bool(semconv::kWirespanTruncated, true);

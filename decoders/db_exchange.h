@@ -24,6 +24,7 @@ struct DbExchange {
   std::optional<uint32_t> batch_size;  // db.operation.batch.size; 1 is not said
   std::string_view status_code;        // db.response.status_code
   bool failed = false;                 // `status_code` is an error
+  std::string_view failure;            // what failed without a status
   Incomplete request = Incomplete::kNo;
   Incomplete response = Incomplete::kNo;
   bool truncated = false;  // a stored part of the messages was cut

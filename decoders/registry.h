@@ -17,6 +17,9 @@
 #include "decoders/http2/decoder.h"
 #include "decoders/http2/guess.h"
 #include "decoders/http2/span.h"
+#include "decoders/postgresql/decoder.h"
+#include "decoders/postgresql/guess.h"
+#include "decoders/postgresql/span.h"
 #include "decoders/redis/decoder.h"
 #include "decoders/redis/guess.h"
 #include "decoders/redis/span.h"
@@ -63,13 +66,21 @@ struct Redis {
   static constexpr Pairing kPairing = Pairing::kInOrder;
 };
 
+struct PostgreSql {
+  static constexpr std::string_view kName = "postgresql";
+  using Decoder = postgresql::Decoder;
+  static constexpr auto kLikeness = &postgresql::LikenessOf;
+  static constexpr auto kDescribe = &postgresql::Describe;
+  static constexpr Pairing kPairing = Pairing::kInOrder;
+};
+
 template <typename... P>
 struct ProtocolList {
   static constexpr size_t kSize = sizeof...(P);
   using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
 };
 
-using Protocols = ProtocolList<Http1, FastCgi, Http2, Redis>;
+using Protocols = ProtocolList<Http1, FastCgi, Http2, Redis, PostgreSql>;
 using AnyDecoder = Protocols::AnyDecoder;
 
 // Calls `visit(P{})` for each protocol, in the list's order.

@@ -77,6 +77,7 @@ inline constexpr AttributeName kNetworkProtocolVersion{"network.protocol.version
 inline constexpr AttributeName kThreadId{"thread.id"};
 // Ours
 inline constexpr AttributeName kWirespanFastcgiRole{"wirespan.fastcgi.role"};
+inline constexpr AttributeName kWirespanUnknownStatement{"wirespan.unknown_statement"};
 inline constexpr AttributeName kWirespanTimeToFirstByte{"wirespan.time_to_first_byte_ns"};
 inline constexpr AttributeName kWirespanOnCpu{"wirespan.on_cpu_ns"};
 inline constexpr AttributeName kWirespanRunDelay{"wirespan.run_delay_ns"};

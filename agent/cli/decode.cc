@@ -4,11 +4,10 @@
 #include <ostream>
 
 #include "agent/cli/decode_session.h"
+#include "agent/cli/json_lines.h"
 
 namespace wirespan::cli {
 namespace {
-
-constexpr size_t kMaxLineBytes = size_t{64} * 1024 * 1024;
 
 struct InputLine {
   std::optional<Direction> direction;  // nullopt: "?"
@@ -173,22 +172,6 @@ Door::MakeSession FindProtocol(std::string_view name, std::string& known) {
   return make;
 }
 
-constexpr int kEnd = std::char_traits<char>::eof();
-
-// False at the end of the input.
-bool ReadLine(std::istream& input, std::string& line, bool& too_long) {
-  line.clear();
-  too_long = false;
-  std::streambuf& buffer = *input.rdbuf();
-  int c = buffer.sbumpc();
-  if (c == kEnd) return false;
-  for (; c != kEnd && c != '\n'; c = buffer.sbumpc()) {
-    too_long = too_long || line.size() == kMaxLineBytes;
-    if (!too_long) line.push_back(static_cast<char>(c));
-  }
-  return true;
-}
-
 }  // namespace
 
 int RunDecode(const DecodeOptions& options, std::istream& input, std::ostream& output, std::ostream& errors) {
@@ -209,7 +192,7 @@ int RunDecode(const DecodeOptions& options, std::istream& input, std::ostream& o
   std::string text;
   bool too_long = false;
   for (uint64_t number = 1; ReadLine(input, text, too_long) && output; ++number) {
-    if (!too_long && text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (!too_long && IsBlank(text)) continue;
     InputLine line;
     const Json object = too_long ? Json() : Json::parse(text, nullptr, false);
     std::string_view why = too_long ? "longer than 64 MiB" : ReadObject(object, usual, line);

@@ -6,6 +6,7 @@ namespace {
 namespace fastcgi = decoders::fastcgi;
 namespace http1 = decoders::http1;
 namespace http2 = decoders::http2;
+namespace postgresql = decoders::postgresql;
 namespace redis = decoders::redis;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
@@ -163,5 +164,28 @@ Json FieldsOf(const redis::Message& message) {
 
 bool IsRequest(const redis::Message& message) { return message.is_request; }
 bool IsFinal(const redis::Message& message) { return !message.is_request && !message.one_way; }
+
+Json FieldsOf(const postgresql::Message& message) {
+  Json fields = Json::object();
+  if (message.is_request) {
+    fields["kind"] = std::string(postgresql::Name(message.kind));
+    if (!message.text.empty()) fields["query"] = ToText(message.text);
+    if (!message.statement.empty()) fields["statement"] = ToText(message.statement);
+    if (!message.database.empty()) fields["database"] = ToText(message.database);
+    if (message.unknown_statement) fields["unknown_statement"] = true;
+  } else {
+    if (message.type != '\0') fields["type"] = std::string(1, message.type);
+    if (message.has_sqlstate) fields["sqlstate"] = ToText(message.code());
+    if (!message.tag.empty()) fields["command_tag"] = ToText(message.tag);
+    if (!message.one_way) fields["rows"] = message.rows;
+    if (message.skipped) fields["skipped"] = true;
+  }
+  fields["one_way"] = message.one_way;
+  fields["truncated"] = message.truncated;
+  return fields;
+}
+
+bool IsRequest(const postgresql::Message& message) { return message.is_request && !message.one_way; }
+bool IsFinal(const postgresql::Message& message) { return !message.is_request && !message.one_way; }
 
 }  // namespace wirespan::cli

@@ -8,6 +8,7 @@
 #include "decoders/fastcgi/message.h"
 #include "decoders/http1/message.h"
 #include "decoders/http2/message.h"
+#include "decoders/postgresql/message.h"
 #include "decoders/redis/message.h"
 
 namespace wirespan::cli {
@@ -36,5 +37,9 @@ bool IsFinal(const decoders::http2::Message& message);
 Json FieldsOf(const decoders::redis::Message& message);
 bool IsRequest(const decoders::redis::Message& message);
 bool IsFinal(const decoders::redis::Message& message);
+
+Json FieldsOf(const decoders::postgresql::Message& message);
+bool IsRequest(const decoders::postgresql::Message& message);
+bool IsFinal(const decoders::postgresql::Message& message);
 
 }  // namespace wirespan::cli

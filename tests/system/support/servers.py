@@ -65,6 +65,11 @@ def java(workspace):
     return _started(workspace, "java", [require_program("java"), os.path.join(PROGRAMS, "java", "Server.java"), log], log)
 
 
+def listening(workspace, name, port, argv, stop_signal=signal.SIGTERM, **options):
+    """Any server that is told its port and keeps no log of exchanges."""
+    return _listening(workspace, name, port, argv, None, stop_signal, **options)
+
+
 def _listening(workspace, name, port, argv, log, stop_signal=signal.SIGTERM, **options):
     process = workspace.start(name, argv, **options)
 

@@ -268,7 +268,7 @@ TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
   const Answer answer = RunDoor("", {"gopher", false, ""});
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_EQ(answer.output, "");
-  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi, http2, redis\n");
+  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi, http2, redis, postgresql\n");
 }
 
 TEST(DecodeDoor, FastCgiIsDecodedWithoutDirectionsToo) {

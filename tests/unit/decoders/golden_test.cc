@@ -4,8 +4,10 @@
 // lines of one direction are one chunk; \r \n \t \\ and \xNN are escapes, line ends are written out), `repeat DIR N TEXT`, `gap
 // DIR N`, `end DIR` (a call of the program ended here), `close DIR`, `hex DIR DIGITS`; for FastCGI `begin ID ROLE FLAGS`, `params
 // ID NAME=VALUE...`, `empty-params ID`, `stdin ID TEXT`, `stdout ID TEXT`, `stderr ID TEXT`, `end-request ID APPLICATION
-// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out); for Redis `command WORD...`. A messages block holds
-// the lines of tests/unit/decoders/harness.h.
+// PROTOCOL` (tests/unit/decoders/fastcgi_records.h; TEXT may be left out); for Redis `command WORD...`;
+// for PostgreSQL `query SQL`, `parse NAME SQL`, `bind PORTAL NAME [VALUE...]`, `execute PORTAL`, `sync`, `frame DIR TYPE TEXT`,
+// `startup NAME VALUE...`, `rows N`, `complete TAG`, `error CODE`, `notice CODE`, `ready` (`-`: an empty name). A messages block
+// holds the lines of tests/unit/decoders/harness.h.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 
 #include "tests/unit/decoders/fastcgi_records.h"
 #include "tests/unit/decoders/harness.h"
+#include "tests/unit/decoders/postgresql_wire.h"
 #include "tests/unit/decoders/redis_wire.h"
 
 namespace wirespan::testing {
@@ -102,7 +105,64 @@ std::optional<Happening> ReadCommandLine(const std::string& line) {
   return Bytes(kC2s, RedisCommand(command));
 }
 
+// A frame of PostgreSQL; nullopt: the line says something else.
+std::optional<Happening> ReadPgLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string word;
+  words >> word;
+  const auto rest = [&] {
+    std::string text;
+    std::getline(words >> std::ws, text);
+    return Unescape(text);
+  };
+  const auto name = [&] {
+    std::string text;
+    words >> text;
+    return text == "-" ? std::string() : Unescape(text);
+  };
+  if (word == "query") return Bytes(kC2s, PgQuery(rest()));
+  if (word == "sync") return Bytes(kC2s, PgSync());
+  if (word == "execute") return Bytes(kC2s, PgExecute(name()));
+  if (word == "complete") return Bytes(kS2c, PgComplete(rest()));
+  if (word == "error") return Bytes(kS2c, PgError(rest()));
+  if (word == "notice") return Bytes(kS2c, PgError(rest(), 'N'));
+  if (word == "ready") return Bytes(kS2c, PgReady());
+  if (word == "ssl") return Bytes(kC2s, PgSslRequest());
+  if (word == "parse") {
+    const std::string statement = name();
+    return Bytes(kC2s, PgParse(statement, rest()));
+  }
+  if (word == "bind") {
+    const std::string portal = name();
+    const std::string statement = name();
+    std::vector<std::string> values;
+    while (words >> word) values.push_back(Unescape(word));
+    return Bytes(kC2s, PgBind(portal, statement, values));
+  }
+  if (word == "describe") {
+    const std::string what = name();
+    return Bytes(kC2s, PgDescribe(what[0], name()));
+  }
+  if (word == "startup") {
+    std::vector<std::pair<std::string, std::string>> parameters;
+    for (std::string value; words >> word >> value;) parameters.emplace_back(word, value);
+    return Bytes(kC2s, PgStartup(parameters));
+  }
+  if (word == "rows") {
+    size_t count = 0;
+    words >> count;
+    std::string bytes = PgRowDescription({"a", "b"});
+    for (size_t i = 0; i < count; ++i) bytes += PgRow({"secret", "Z"});
+    return Bytes(kS2c, bytes);
+  }
+  if (word != "frame") return std::nullopt;
+  const std::string dir = name();
+  const std::string type = name();
+  return Bytes(dir == "c2s" ? kC2s : kS2c, PgFrame(type[0], rest()));
+}
+
 void ReadWireLine(const std::string& line, Script& script) {
+  if (const std::optional<Happening> frame = ReadPgLine(line)) return AddBytes(script, frame->direction, frame->bytes);
   if (const std::optional<Happening> command = ReadCommandLine(line)) return AddBytes(script, command->direction, command->bytes);
   if (const std::optional<Happening> record = ReadRecordLine(line)) return AddBytes(script, record->direction, record->bytes);
   std::istringstream words(line);
@@ -192,6 +252,8 @@ TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGol
 TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::FastCgi>(6, 56); }
 
 TEST(RedisGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::Redis>(5, 40); }
+
+TEST(PostgreSqlGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::PostgreSql>(5, 40); }
 
 }  // namespace
 }  // namespace wirespan::testing
