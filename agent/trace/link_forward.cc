@@ -37,7 +37,7 @@ void LinkResolver::NoteLosses(uint64_t now_ns) { losses_until_ns_ = now_ns + Tru
 // The kernel takes its own forward candidate of a call for that call's parent; where that candidate was not believed here, a
 // response of the call makes nothing active but the call itself.
 LinkResolver::Context LinkResolver::ContextOf(const ThreadStamp& thread, bool loop_thread) {
-  if (thread.active == 0) return {};
+  if (thread.active == 0 || thread.active_source == ActiveSource::kNone) return {};
   const Context named = ContextOfToken(thread.active);
   if (thread.active_source != ActiveSource::kResponse) return named;
   const uint32_t call = SlotOfCall(thread.last_call);
@@ -67,6 +67,7 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
     }
     return proven ? context : ContextOfToken(request.stored);
   }
+  if (context.kind == Context::Kind::kNone && IsWoken(request.thread, request.handed_over)) return ContextBeforeWake(request);
   if (context.kind == Context::Kind::kNone) reason = UnlinkedReason::kNoContext;
   if (context.kind == Context::Kind::kUnknown) reason = UnlinkedReason::kContextUnknown;
   if (closed) {
@@ -74,6 +75,17 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
     return {};
   }
   return context;
+}
+
+// The token that has no source: what the loop worked for before it was woken at a futex.
+bool LinkResolver::IsWoken(const ThreadStamp& thread, bool handed_over) {
+  return handed_over && thread.active != 0 && thread.active_source == ActiveSource::kNone && !IsGoroutine(thread.runtime_id);
+}
+
+LinkResolver::Context LinkResolver::ContextBeforeWake(const RequestSeen& request) {
+  const Slot* slot = Find(request.thread.active);
+  const bool is_over = slot != nullptr && slot->role == ConnectionRole::kServer && slot->closed;
+  return is_over ? Context{} : ContextOfToken(request.thread.active);
 }
 
 // After the deadline of its wait the loop, which had nothing to work for, made this call, or the connection that it is the first
@@ -91,6 +103,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;
   slot.order = process->next_order;
+  slot.lone = process->open == 1;
   if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns)) return;
   bool proven = false;
   const Context context = ContextOfRequest(request, slot.reason, proven);
@@ -141,6 +154,8 @@ std::string_view LinkResolver::Name(Candidate candidate) {
       return "on a connection reused at once, others open that may wait for it";
     case Candidate::kUnnoted:
       return "on an event loop's new connection that was made for nobody known";
+    case Candidate::kWoken:
+      return "before the thread was woken at a futex: it may have been given other work";
     case Candidate::kTimer:
       return "after the deadline of the loop's wait: a timer may have acted";
   }
@@ -160,6 +175,7 @@ void LinkResolver::SayContext(const Slot& slot, const RequestSeen& request, cons
   }
   Say(slot, LinkStep::kContext, context.exchange,
       noted                                                     ? "noted when the connection was made"
+      : request.thread.active_source == ActiveSource::kNone     ? "before it was woken at a futex"
       : request.thread.active_source == ActiveSource::kResponse ? "the thread had read the response of its call"
                                                                 : "the thread had read its request");
 }
@@ -185,6 +201,9 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
   if (request.loop_thread && MayBeTimer(request) && may_stand) AwaitActivity(at, request);
   Say(slot, LinkStep::kCandidate, context.exchange, Name(slot.candidate));
   if (parent == nullptr) return;
+  const bool in_doubt = slot.candidate == Candidate::kWoken || (slot.candidate == Candidate::kUnnoted && request.stored_doubtful);
+  slot.lone_candidate = in_doubt && slot.lone && parent->listed;
+  slot.lone_timed = MayBeTimer(request);
   const uint32_t exchange = *by_token_.Find({context.exchange, 0});
   Charge(slot, exchange);
   Claim(slot, exchange);
@@ -198,6 +217,8 @@ LinkResolver::Candidate LinkResolver::Grade(Slot& call, const RequestSeen& reque
     grade = std::max(grade, slots_[context.call].candidate);
     call.sandwiched |= slots_[context.call].sandwiched;
   }
+  const bool noted = request.fresh && request.stored != 0;
+  if (!noted && IsWoken(request.thread, request.handed_over)) grade = std::max(grade, Candidate::kWoken);
   if (request.stored_doubtful) grade = std::max(grade, Candidate::kUnnoted);
   if (request.loop_thread && request.fresh && request.stored == 0) grade = std::max(grade, Candidate::kUnnoted);
   return grade;
