@@ -70,6 +70,7 @@ void LinkResolver::AnswerOfWoken(uint32_t at, uint32_t exchange, const ResponseS
   const bool lone = call.lone && slots_[exchange].listed && process->open == 1 && process->next_order == call.order;
   if (!lone || !trust.spotless || trust.timers_call) {
     Say(call, LinkStep::kNotLinkedBack, response.token, "the thread had been woken at a futex since");
+    LeaveRing(at);  // perhaps this was its answer: that of a sibling says nothing of it any more
     return;
   }
   LinkBack(at, exchange, response.timer_due, false, now_ns);
