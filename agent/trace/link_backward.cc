@@ -60,7 +60,9 @@ void LinkResolver::AnswerOfWoken(uint32_t at, uint32_t exchange, const ResponseS
   Process* process = ProcessOf(call);
   if (process == nullptr || call.contradicted) return;
   if (call.candidate != Candidate::kNone) {
-    if (call.forward != response.token || !Doubtful(call)) return;
+    if (!Doubtful(call)) return;
+    LeaveRing(at);
+    if (call.forward != response.token) return;
     call.indirect = true;
     Verify(at, response.token, now_ns);
     return;

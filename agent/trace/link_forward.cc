@@ -118,12 +118,13 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
     ConsiderExchange(at, request, context, reuse, proven);
     if (slot.candidate == Candidate::kFirm) Note(slot, TrustMeter::Sign::kLink, now_ns);
   }
-  // Did the response of the call before lead to this one? Not if this one may have come from a queue or from a timer, nor if its
-  // connection was made in an earlier turn, for nobody that is known.
+  // Did the response of the call before lead to this one? Not if this one may have come from a queue or from a timer, nor after a
+  // futex, nor if its connection was made in an earlier turn, for nobody that is known.
   const Trust trust = Judge(*process, now_ns);
   const bool unnoted = slot.loop_thread && request.fresh && request.stored == 0;
   const bool timer = slot.loop_thread && MayBeTimer(request);
-  const bool sure = !unnoted && !timer && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
+  const bool woken = IsWoken(request.thread, request.handed_over);
+  const bool sure = !unnoted && !timer && !woken && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
   if (!sure) return;
   if (request.thread.active_source == ActiveSource::kResponse) {
     if (const uint32_t earlier = SlotOfCall(request.thread.last_call); earlier != kNone) slot.earlier = RefOf(earlier);

@@ -207,9 +207,11 @@ TEST(Start, AConnectionMadeAfterAFutexIsTheLoneOpenExchanges) {
 }
 
 // Nothing names the call's exchange but the answer, and between its response and the answer the thread waited at a futex. Another
-// exchange's call that had queued goes out in that turn: its own answer says nothing of the call before.
+// exchange's call that had queued goes out before or after that: its own answer says nothing of the call before.
 TEST(Start, AnAnswerAfterAFutexProvesACallWhereNoOtherExchangeWasOpen) {
-  for (const bool others : {false, true}) {
+  enum class Queued { kNone, kBefore, kAfter };
+  for (const Queued kind : {Queued::kNone, Queued::kBefore, Queued::kAfter}) {
+    const bool others = kind != Queued::kNone;
     Loop loop;
     loop.Begin();
     WorldEnd& elsewhere = loop.world.NewEnd();
@@ -226,8 +228,9 @@ TEST(Start, AnAnswerAfterAFutexProvesACallWhereNoOtherExchangeWasOpen) {
     loop.world.Wait(loop.thread);
     loop.world.ClientReads(loop.thread, loop.out);
     const int queued = loop.world.NewRequest(stranger);
-    if (others) loop.world.ClientSends(loop.thread, loop.out, queued);
+    if (kind == Queued::kBefore) loop.world.ClientSends(loop.thread, loop.out, queued);
     loop.world.FutexWakes(loop.thread);
+    if (kind == Queued::kAfter) loop.world.ClientSends(loop.thread, loop.out, queued);
     loop.world.ServerAnswers(loop.thread, loop.in);
     loop.world.Wait(loop.thread);
     if (others) {
