@@ -207,17 +207,20 @@ TEST(Start, AConnectionMadeAfterAFutexIsTheLoneOpenExchanges) {
 }
 
 // Nothing names the call's exchange but the answer, and between its response and the answer the thread waited at a futex. Another
-// exchange's call that had queued goes out before or after that: its own answer says nothing of the call before.
+// exchange's call may go out before or after that: its own answer says nothing of the call before.
 TEST(Start, AnAnswerAfterAFutexProvesACallWhereNoOtherExchangeWasOpen) {
-  enum class Queued { kNone, kBefore, kAfter };
-  for (const Queued kind : {Queued::kNone, Queued::kBefore, Queued::kAfter}) {
-    const bool others = kind != Queued::kNone;
+  enum class Other { kNone, kWasOpen, kCallsBefore, kCallsAfter };
+  for (const Other kind : {Other::kNone, Other::kWasOpen, Other::kCallsBefore, Other::kCallsAfter}) {
+    const bool calls = kind == Other::kCallsBefore || kind == Other::kCallsAfter;
     Loop loop;
     loop.Begin();
     WorldEnd& elsewhere = loop.world.NewEnd();
+    WorldEnd& own = loop.world.NewEnd();
+    own.fresh = false;
     const int stranger = loop.world.NewRequest();
+    const int strangers = loop.world.NewRequest(stranger);
     loop.world.Wait(loop.thread);
-    if (others) loop.world.ServerReads(loop.thread, elsewhere, stranger);
+    if (kind != Other::kNone) loop.world.ServerReads(loop.thread, elsewhere, stranger);
     loop.world.Wait(loop.thread);
     loop.root = loop.world.NewRequest();
     loop.world.ServerReads(loop.thread, loop.in, loop.root);
@@ -226,23 +229,28 @@ TEST(Start, AnAnswerAfterAFutexProvesACallWhereNoOtherExchangeWasOpen) {
     const int call = loop.world.NewRequest(loop.root);
     loop.world.ClientSends(loop.thread, loop.out, call);
     loop.world.Wait(loop.thread);
+    if (kind == Other::kWasOpen) loop.world.ServerAnswers(loop.thread, elsewhere);
+    loop.world.Wait(loop.thread);
     loop.world.ClientReads(loop.thread, loop.out);
-    const int queued = loop.world.NewRequest(stranger);
-    if (kind == Queued::kBefore) loop.world.ClientSends(loop.thread, loop.out, queued);
+    if (kind == Other::kCallsBefore) loop.world.ClientSends(loop.thread, own, strangers);
     loop.world.FutexWakes(loop.thread);
-    if (kind == Queued::kAfter) loop.world.ClientSends(loop.thread, loop.out, queued);
+    if (kind == Other::kCallsAfter) {
+      loop.world.ClientSends(loop.thread, own, strangers);
+      loop.world.Wait(loop.thread);
+    }
     loop.world.ServerAnswers(loop.thread, loop.in);
     loop.world.Wait(loop.thread);
-    if (others) {
-      loop.world.ClientReads(loop.thread, loop.out);
+    if (calls) {
+      loop.world.ClientReads(loop.thread, own);
       loop.world.ServerAnswers(loop.thread, elsewhere);
     }
     const Outcome outcome = Assemble(loop.world);
-    EXPECT_EQ(outcome.ParentOf(Client(call)), others ? "" : Server(loop.root));
-    if (others) {
-      EXPECT_EQ(outcome.ParentOf(Client(queued)), Server(stranger));
-    } else {
+    EXPECT_EQ(outcome.ParentOf(Client(call)), kind == Other::kNone ? Server(loop.root) : "") << static_cast<int>(kind);
+    if (kind == Other::kNone) {
       EXPECT_EQ(ConfidenceOf(outcome, call), exporters::LinkConfidence::kProbable);
+    }
+    if (calls) {
+      EXPECT_EQ(outcome.ParentOf(Client(strangers)), Server(stranger)) << static_cast<int>(kind);
     }
   }
 }
