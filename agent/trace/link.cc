@@ -51,6 +51,7 @@ void LinkResolver::Free(uint32_t at) {
   LeaveContexts(at);
   Unclaim(slot);
   Uncharge(slot);
+  StopAwaiting(slot);
   by_token_.Erase({slot.token, slot.index});
   const ConnectionId connection = ConnectionOf(slot.token);
   if (const Ref* newest = newest_.Find(connection); newest != nullptr && *newest == RefOf(at)) newest_.Erase(connection);

@@ -101,6 +101,7 @@ class LinkResolver {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kMaxAwaitingProof = 256;  // per process: the spans of more are not held for signs that may never come
 
   // What the forward candidate of a call needs before it is a link, from little to much. From kQueuedAlone on it is doubtful: the
   // answer must verify it, or the process must have earned belief (Believed).
@@ -112,6 +113,7 @@ class LinkResolver {
     kQueued,        // the same, others were open, all of them waiting for a call of theirs
     kQueuedBehind,  // the same, and others waited for something else: for a connection, perhaps
     kUnnoted,       // an event loop's connection made for nobody that is known, and used for the first time
+    kWoken,         // the thread has been woken at a futex since, and may have been given other work
     kTimer,         // a timer may have acted
   };
   // Whose word a call's link is.
@@ -176,16 +178,21 @@ class LinkResolver {
     bool by_timed_answer = false;                // `late`, by an answer that a timer may have given
     Candidate without_timer = Candidate::kNone;  // kTimer: the grade if that is so
     Ref timed;                                   // kTimer: the call before it in its turn
+    bool awaits_proof = false;                   // it is one of Process::awaiting_proof
+    bool lone = false;                           // client: one exchange of its process was open, no more, when it began
+    bool lone_candidate = false;                 // that one is the candidate, known in doubt only: who else could have called?
+    bool lone_timed = false;                     // and a timer may have acted
   };
   struct Process {
     uint32_t tgid = 0;
     uint32_t first_open = kNone, last_open = kNone;
     uint64_t next_order = 1;
-    uint32_t open = 0;        // open exchanges
-    uint32_t stalled = 0;     // of them, those with no call under way
-    uint32_t slots = 0;       // slots that refer to it: it stays until they are gone
-    uint64_t strayed_ns = 0;  // when a goroutine's connection last went to a request that may not have asked for it
-    uint32_t wakes_kept = 0;  // completion wakes that named an exchange older than the call, since the last that did not
+    uint32_t open = 0;            // open exchanges
+    uint32_t stalled = 0;         // of them, those with no call under way
+    uint32_t slots = 0;           // slots that refer to it: it stays until they are gone
+    uint64_t strayed_ns = 0;      // when a goroutine's connection last went to a request that may not have asked for it
+    uint32_t awaiting_proof = 0;  // undecided calls that wait for signs alone
+    uint32_t wakes_kept = 0;      // completion wakes that named an exchange older than the call, since the last that did not
     bool live = false, ended = false, distrusted = false;
     bool timers_call = false;  // Trust::timers_call, as judged last
     bool multiplexes = false;  // it has made calls on a connection that carries several at once
@@ -258,9 +265,13 @@ class LinkResolver {
   void Charge(Slot& call, uint32_t exchange);
   void Uncharge(Slot& call);
   bool OthersOpen(const Slot& call);
+  bool LeadsToOne(uint32_t call);
   bool AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t now_ns);
   static bool MayBeTimer(const RequestSeen& request);
   static bool IsTimers(const RequestSeen& request);
+  static bool IsWoken(const ThreadStamp& thread, bool handed_over);
+  Context ContextBeforeWake(const RequestSeen& request);
+  void AnswerOfWoken(uint32_t at, uint32_t exchange, const ResponseStarted& response, uint64_t now_ns);
   void AwaitActivity(uint32_t at, const RequestSeen& request);
   void NoteActivity(uint32_t tgid, uint32_t tid, uint32_t turn, uint64_t time_ns);
   void NoteJuggling(const Slot& slot, const RequestSeen& request, uint64_t now_ns);
@@ -288,7 +299,9 @@ class LinkResolver {
   void Unclaim(Slot& call);
   bool MayStillBeLinked(const Slot& call);
   LinkStatus StatusOfForward(Slot& call, bool final, const Trust& trust, uint64_t now_ns);
-  LinkStatus StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns);
+  LinkStatus StatusOfDoubtful(Slot& call, bool final, const Trust& trust, uint64_t now_ns);
+  bool AwaitsProof(Slot& call, Candidate grade, const Trust& trust);
+  void StopAwaiting(Slot& call);
   LinkStatus Linked(const Slot& call, Ref parent, const Trust& trust, bool settled);
 
   LinkLimits limits_;

@@ -15,8 +15,10 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   if (exchange != kNone && !multiplexed && response.loop_thread && response.timer_due && of_nothing && !response.handed_over)
     Note(slots_[exchange], TrustMeter::Sign::kTimerAnswer, now_ns);
   const uint32_t at = CallReadBy(response.thread);
-  if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone && !ambiguous &&
-      !IsByRuntime(at)) {
+  if (IsWoken(response.thread, response.handed_over) && at != kNone && exchange != kNone && !ambiguous && !IsByRuntime(at)) {
+    AnswerOfWoken(at, exchange, response, now_ns);
+  } else if (response.thread.active != 0 && response.thread.active_source == ActiveSource::kResponse && at != kNone &&
+             !ambiguous && !IsByRuntime(at)) {
     Slot& call = slots_[at];
     const Token active = response.thread.active;
     // The kernel knows no parent of a call that a timer may have made.
@@ -37,6 +39,10 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
       Note(call, TrustMeter::Sign::kAgreement, now_ns);
     } else if (!names_forward || Doubtful(call)) {
       LinkBack(at, exchange, response.timer_due, false, now_ns);
+      if (!names_forward && LeadsToOne(at) && AgreeThroughTimers(at, exchange, now_ns)) {
+        ++counters_.agreements;
+        Note(call, TrustMeter::Sign::kAgreement, now_ns);
+      }
     } else if (!call.contradicted) {
       Say(call, LinkStep::kContradicted, response.token);
       Contradict(call, response.active_open, now_ns);
@@ -49,9 +55,52 @@ void LinkResolver::Answer(const ResponseStarted& response, uint64_t now_ns) {
   Close(exchange);
 }
 
+// The thread read the response of `at`, was woken at a futex, and answers. That counts where it agrees with what else is known of
+// the call, or where no other exchange was open all the while.
+void LinkResolver::AnswerOfWoken(uint32_t at, uint32_t exchange, const ResponseStarted& response, uint64_t now_ns) {
+  Slot& call = slots_[at];
+  Process* process = ProcessOf(call);
+  if (process == nullptr || call.contradicted) return;
+  if (call.candidate != Candidate::kNone) {
+    if (!Doubtful(call)) return;
+    LeaveRing(at);
+    if (call.forward != response.token) return;
+    call.indirect = true;
+    Verify(at, response.token, now_ns);
+    return;
+  }
+  if (LeadsToOne(at) && AgreeThroughTimers(at, exchange, now_ns)) return;
+  const Trust trust = Judge(*process, now_ns);
+  const bool lone = call.lone && slots_[exchange].listed && process->open == 1 && process->next_order == call.order;
+  if (!lone || !trust.spotless || trust.timers_call) {
+    Say(call, LinkStep::kNotLinkedBack, response.token, "the thread had been woken at a futex since");
+    LeaveRing(at);  // perhaps this was its answer: that of a sibling says nothing of it any more
+    return;
+  }
+  LinkBack(at, exchange, response.timer_due, false, now_ns);
+  call.indirect = true;
+}
+
 bool LinkResolver::OthersOpen(const Slot& call) {
   const Process* process = ProcessOf(call);
   return process != nullptr && process->open > 1;
+}
+
+// The call followed the response of one that a timer may have made, and that would be its exchange's at once but for that; or
+// there were more between, and one exchange alone was open all the while: none of them was another's that had queued.
+bool LinkResolver::LeadsToOne(uint32_t call) {
+  constexpr int kMaxSteps = 16;
+  Ref first = slots_[call].after;
+  bool direct = true;
+  for (int i = 0; i < kMaxSteps && Alive(first) && slots_[first.slot].candidate == Candidate::kNone; ++i, direct = false) {
+    first = slots_[first.slot].after;
+  }
+  if (!Alive(first)) return false;
+  const Slot& begun = slots_[first.slot];
+  const bool timed = begun.candidate == Candidate::kTimer && begun.without_timer < Candidate::kQueuedAlone;
+  if (!timed && begun.candidate != Candidate::kWoken) return false;
+  const Process* process = ProcessOf(begun);
+  return direct || (begun.lone && process != nullptr && process->next_order == begun.order);
 }
 
 // Timers may have acted all along: then the first call of the chain that led to this one must name the exchange that is answered
@@ -66,8 +115,8 @@ bool LinkResolver::AgreeThroughTimers(uint32_t call, uint32_t exchange, uint64_t
   }
   if (!Alive(first) || slots_[first.slot].contradicted || slots_[first.slot].forward != token) return false;
   if (slots_[first.slot].candidate == Candidate::kNone) return false;
+  if (Doubtful(slots_[first.slot])) slots_[first.slot].indirect = true;
   Verify(first.slot, token, now_ns);
-  slots_[first.slot].indirect = true;
   for (uint32_t at = call; at != first.slot; at = slots_[at].after.slot) {
     Slot& slot = slots_[at];
     if (slot.late || slot.contradicted || slot.settled || slot.ambiguous || slot.shared || slot.process == kNone) continue;

@@ -38,7 +38,7 @@ void LinkResolver::NoteLosses(uint64_t now_ns) { losses_until_ns_ = now_ns + Tru
 // The kernel takes its own forward candidate of a call for that call's parent; where that candidate was not believed here, a
 // response of the call makes nothing active but the call itself.
 LinkResolver::Context LinkResolver::ContextOf(const ThreadStamp& thread, bool loop_thread) {
-  if (thread.active == 0) return {};
+  if (thread.active == 0 || thread.active_source == ActiveSource::kNone) return {};
   const Context named = ContextOfToken(thread.active);
   if (thread.active_source != ActiveSource::kResponse) return named;
   const uint32_t call = CallReadBy(thread);
@@ -69,6 +69,7 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
     }
     return proven ? context : ContextOfToken(request.stored);
   }
+  if (context.kind == Context::Kind::kNone && IsWoken(request.thread, request.handed_over)) return ContextBeforeWake(request);
   if (context.kind == Context::Kind::kNone) reason = UnlinkedReason::kNoContext;
   if (context.kind == Context::Kind::kUnknown)
     reason = Multiplexes(request.thread.tgid) ? UnlinkedReason::kMultiplexed : UnlinkedReason::kContextUnknown;
@@ -78,6 +79,17 @@ LinkResolver::Context LinkResolver::ContextOfRequest(const RequestSeen& request,
     return {};
   }
   return context;
+}
+
+// The token that has no source: what the loop worked for before it was woken at a futex.
+bool LinkResolver::IsWoken(const ThreadStamp& thread, bool handed_over) {
+  return handed_over && thread.active != 0 && thread.active_source == ActiveSource::kNone && !IsGoroutine(thread.runtime_id);
+}
+
+LinkResolver::Context LinkResolver::ContextBeforeWake(const RequestSeen& request) {
+  const Slot* slot = Find(request.thread.active);
+  const bool is_over = slot != nullptr && slot->role == ConnectionRole::kServer && slot->closed;
+  return is_over ? Context{} : ContextOfToken(request.thread.active);
 }
 
 // After the deadline of its wait the loop, which had nothing to work for, made this call, or the connection that it is the first
@@ -95,6 +107,7 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
   Process* process = ProcessOf(slot);
   if (process == nullptr) return;
   slot.order = process->next_order;
+  slot.lone = process->open == 1;
   if (slot.index > 0 && slot.multiplexed) OpenSharedCall(at, request);
   if (slot.index > 0 || OpenCallOfRuntime(at, request, now_ns) || OpenSharedCall(at, request)) return;
   bool proven = false;
@@ -115,12 +128,13 @@ void LinkResolver::OpenClient(uint32_t at, const RequestSeen& request, uint64_t 
     ConsiderExchange(at, request, context, reuse, proven);
     if (slot.candidate == Candidate::kFirm) Note(slot, TrustMeter::Sign::kLink, now_ns);
   }
-  // Did the response of the call before lead to this one? Not if this one may have come from a queue or from a timer, nor if its
-  // connection was made in an earlier turn, for nobody that is known.
+  // Did the response of the call before lead to this one? Not if this one may have come from a queue or from a timer, nor after a
+  // futex, nor if its connection was made in an earlier turn, for nobody that is known.
   const Trust trust = Judge(*process, now_ns);
   const bool unnoted = slot.loop_thread && request.fresh && request.stored == 0;
   const bool timer = slot.loop_thread && MayBeTimer(request);
-  const bool sure = !unnoted && !timer && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
+  const bool woken = IsWoken(request.thread, request.handed_over);
+  const bool sure = !unnoted && !timer && !woken && ReuseBelieved(reuse, slot.late_reuse, trust, now_ns);
   if (!sure) return;
   if (request.thread.active_source == ActiveSource::kResponse) {
     if (const uint32_t earlier = CallReadBy(request.thread); earlier != kNone) slot.earlier = RefOf(earlier);
@@ -151,6 +165,8 @@ std::string_view LinkResolver::Name(Candidate candidate) {
       return "on a connection reused at once, others open that may wait for it";
     case Candidate::kUnnoted:
       return "on an event loop's new connection that was made for nobody known";
+    case Candidate::kWoken:
+      return "before the thread was woken at a futex: it may have been given other work";
     case Candidate::kTimer:
       return "after the deadline of the loop's wait: a timer may have acted";
   }
@@ -170,6 +186,7 @@ void LinkResolver::SayContext(const Slot& slot, const RequestSeen& request, cons
   }
   Say(slot, LinkStep::kContext, context.exchange,
       noted                                                     ? "noted when the connection was made"
+      : request.thread.active_source == ActiveSource::kNone     ? "before it was woken at a futex"
       : request.thread.active_source == ActiveSource::kResponse ? "the thread had read the response of its call"
                                                                 : "the thread had read its request");
 }
@@ -200,6 +217,9 @@ void LinkResolver::ConsiderExchange(uint32_t at, const RequestSeen& request, con
   if (request.loop_thread && MayBeTimer(request) && may_stand) AwaitActivity(at, request);
   Say(slot, LinkStep::kCandidate, context.exchange, Name(slot.candidate));
   if (parent == nullptr) return;
+  const bool in_doubt = slot.candidate == Candidate::kWoken || (slot.candidate == Candidate::kUnnoted && request.stored_doubtful);
+  slot.lone_candidate = in_doubt && slot.lone && parent->listed;
+  slot.lone_timed = MayBeTimer(request);
   const uint32_t exchange = *by_token_.Find({context.exchange, 0});
   Charge(slot, exchange);
   Claim(slot, exchange);
@@ -216,6 +236,8 @@ LinkResolver::Candidate LinkResolver::Grade(Slot& call, const RequestSeen& reque
   // Where connections are shared, what connect() noted may come of the response to another's call.
   const bool noted = (request.fresh && request.stored != 0 && !proven) || request.thread.active_source == ActiveSource::kConnect;
   if (noted && processes_[call.process].multiplexes) grade = std::max(grade, Candidate::kUnnoted);
+  const bool at_connect = request.fresh && request.stored != 0;
+  if (!at_connect && IsWoken(request.thread, request.handed_over)) grade = std::max(grade, Candidate::kWoken);
   if (request.stored_doubtful) grade = std::max(grade, Candidate::kUnnoted);
   if (request.loop_thread && request.fresh && request.stored == 0) grade = std::max(grade, Candidate::kUnnoted);
   return grade;

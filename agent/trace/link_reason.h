@@ -12,7 +12,7 @@ namespace wirespan::trace {
 
 enum class UnlinkedReason : uint8_t {
   kNoContext,        // the thread worked for no exchange: the call stands for itself
-  kContextUnknown,   // the thread had read the response of a call that is not known, or a goroutine connected for nobody known
+  kContextUnknown,   // the response of a call that is not known was read, a futex waited at, or a goroutine connected for nobody
   kParentClosed,     // the exchange had begun its answer before the call
   kParentUnknown,    // the exchange's request was not seen: lost, older than the agent, or forgotten
   kParentNotProven,  // the exchange was noted at connect; that it was still open at the call was never shown

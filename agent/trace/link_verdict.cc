@@ -1,4 +1,6 @@
 // LinkResolver, the verdict: whether a call is linked by now, to what, and how sure that is (docs/linking.md).
+#include <utility>
+
 #include "agent/trace/link.h"
 
 namespace wirespan::trace {
@@ -87,7 +89,7 @@ LinkStatus LinkResolver::StatusOfForward(Slot& call, bool final, const Trust& tr
 }
 
 // Not verified yet, and perhaps another exchange's: any that was open then may still name it.
-LinkStatus LinkResolver::StatusOfDoubtful(const Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
+LinkStatus LinkResolver::StatusOfDoubtful(Slot& call, bool final, const Trust& trust, uint64_t now_ns) {
   if (!final && MayStillBeLinked(call)) return {};
   const bool timer = call.candidate == Candidate::kTimer;
   const Candidate grade = timer ? call.without_timer : call.candidate;
@@ -96,8 +98,33 @@ LinkStatus LinkResolver::StatusOfDoubtful(const Slot& call, bool final, const Tr
   const bool timed = timer || (call.sandwiched && trust.timers_call);
   const bool kept = !timed || (!trust.verify && (timer ? trust.timer_proven : trust.sandwich_proven));
   if (was_open && kept && ReuseBelieved(grade, call.late_reuse, trust, now_ns)) return Linked(call, call.parent, trust, true);
+  const bool lone = call.lone_candidate && trust.spotless && !trust.timers_call && (!call.lone_timed || trust.timer_proven);
+  if (was_open && lone) return Linked(call, call.parent, trust, true);
+  if (!final && was_open && AwaitsProof(call, grade, trust)) return {};
   if (timed) return Unlinked(UnlinkedReason::kTimerDue);
+  if (call.candidate == Candidate::kWoken) return Unlinked(UnlinkedReason::kContextUnknown);
   return Unlinked(call.candidate == Candidate::kUnnoted ? UnlinkedReason::kStoredConflict : UnlinkedReason::kQueuedReuse);
+}
+
+// Nothing speaks against the call, it only wants for signs that its process keeps to its exchanges: at the start of a process's
+// life they may come while the span is held. `grade`: its candidate's, were it no timer's.
+bool LinkResolver::AwaitsProof(Slot& call, Candidate grade, const Trust& trust) {
+  Process& process = processes_[call.process];
+  if (process.ended || trust.verify || (call.sandwiched && trust.timers_call)) return false;
+  if (call.candidate == Candidate::kTimer && trust.timer_strayed) return false;
+  const bool may_be_kept = grade <= Candidate::kQueued && !trust.reuse_strayed;
+  const bool late_may_be_kept = call.late_reuse && grade <= Candidate::kQueuedBehind && !trust.late_reuse_strayed;
+  if (grade >= Candidate::kQueuedAlone && !may_be_kept && !late_may_be_kept) return false;
+  if (call.awaits_proof) return true;
+  if (process.awaiting_proof >= kMaxAwaitingProof) return false;
+  ++process.awaiting_proof;
+  call.awaits_proof = true;
+  return true;
+}
+
+void LinkResolver::StopAwaiting(Slot& call) {
+  if (!std::exchange(call.awaits_proof, false)) return;
+  --processes_[call.process].awaiting_proof;
 }
 
 Ref LinkResolver::ParentSoFar(uint32_t at) {
@@ -110,6 +137,7 @@ void LinkResolver::Settle(uint32_t at) {
   LeaveRing(at);
   LeaveContexts(at);
   Unclaim(call);
+  StopAwaiting(call);
   call.settled = true;
 }
 

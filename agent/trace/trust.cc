@@ -42,12 +42,13 @@ Trust TrustMeter::trust(uint64_t now_ns) {
   const bool calm = Count(Sign::kAgreement) >= kCalmProof;
   const bool timers_kept =
       Count(Sign::kTimerKept) >= kTimerProof || (calm && Count(Sign::kTimerKept) + Count(Sign::kSandwichKept) >= kCalmSigns);
-  trust.timer_proven = Count(Sign::kTimerStrayed) + Count(Sign::kTimerCall) == 0 && timers_kept;
+  trust.timer_strayed = Count(Sign::kTimerStrayed) + Count(Sign::kTimerCall) > 0;
+  trust.timer_proven = !trust.timer_strayed && timers_kept;
   trust.timers_call = Count(Sign::kTimerCall) + Count(Sign::kSandwichStrayed) > 0;
   trust.sandwich_proven = Count(Sign::kSandwichStrayed) == 0 && Count(Sign::kSandwichKept) >= kSandwichProof;
   trust.answer_proven = Count(Sign::kTimerAnswer) == 0 && Count(Sign::kAnswerKept) >= kAnswerProof;
-  trust.late_reuse_proven =
-      Count(Sign::kLateReuseStrayed) == 0 && Count(Sign::kLateReuseKept) >= (calm ? kCalmSigns : kReuseProof);
+  trust.late_reuse_strayed = Count(Sign::kLateReuseStrayed) > 0;
+  trust.late_reuse_proven = !trust.late_reuse_strayed && Count(Sign::kLateReuseKept) >= (calm ? kCalmSigns : kReuseProof);
   trust.reuse_strayed = Count(Sign::kReuseStrayed) > 0;
   trust.reuse_proven = !trust.reuse_strayed && Count(Sign::kReuseKept) >= (calm ? kCalmSigns : kReuseProof);
   return trust;

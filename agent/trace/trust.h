@@ -16,6 +16,7 @@ struct Trust {
   // Calls that timers may have made have kept to their exchange often enough, never strayed, and none was seen that only a timer
   // can have made.
   bool timer_proven = false;
+  bool timer_strayed = false;  // one strayed, or such a call was seen: that proof cannot come while the sign is in the window
   // Timers make calls here. What follows a call in its turn shows that no timer made it only where events and timers have phases
   // of their own, as in libuv: calls that were followed so must have kept to their exchange often enough, and never strayed.
   bool timers_call = false;
@@ -27,7 +28,8 @@ struct Trust {
   bool context_shared = false;     // a goroutine or context answered two exchanges that overlapped: identities tell nothing here
   bool context_proven = false;     // they have kept exchanges apart often enough, and never failed to
   bool reuse_proven = false;       // reused pool connections have kept to their exchange often enough, and never strayed
-  bool late_reuse_proven = false;  // the same of those reused after the thread had read another request
+  bool late_reuse_proven = false;  // the same two of those reused after the thread had read another request
+  bool late_reuse_strayed = false;
   bool operator==(const Trust&) const = default;
 };
 

@@ -85,6 +85,11 @@ static __always_inline void stamp_thread(struct thread_state *thread, __u64 now_
 	operation->active_source = thread->active_source;
 	operation->stored = 0;
 	operation->last_call = thread->last_call;
+	if (!thread->active && thread->woken_active) { /* the one token that has no source */
+		operation->active = thread->woken_active;
+		operation->active_source = WS_ACTIVE_NONE;
+		operation->last_call = thread->woken_call;
+	}
 	operation->activations = thread->activations;
 	if (thread->is_loop)
 		flags |= WS_DATA_LOOP_THREAD;
@@ -243,6 +248,7 @@ static __always_inline void begin_send(struct thread_state *thread, struct ws_ta
 		mark_acted(connection, thread, target);
 		connection->response_started = 1;
 		thread->active = 0;
+		thread->woken_active = 0;
 		thread->active_source = WS_ACTIVE_NONE;
 	}
 }
@@ -252,6 +258,7 @@ static __always_inline void begin_send(struct thread_state *thread, struct ws_ta
 static __always_inline void activate_receive(struct thread_state *thread, struct ws_target *target,
 					     struct connection *connection, struct sock *sk)
 {
+	thread->woken_active = 0;
 	if (connection->role == WS_ROLE_SERVER) {
 		if (thread->operation.is_new_turn) {
 			if (connection->current && !connection->has_acted)
@@ -344,6 +351,19 @@ static __always_inline void store_token_of_goroutine(struct operation *operation
 	connection->stored_sock = sock;
 }
 
+/* CONNECT by a loop that was woken at a futex: for what it worked for before, perhaps. */
+static __always_inline void store_woken_token(struct thread_state *thread, struct connection *connection)
+{
+	if (thread->active || thread->woken_is_call || !open_exchange(thread->woken_active, thread->woken_sock))
+		return;
+	connection->stored = thread->woken_active;
+	connection->stored_sock = thread->woken_sock;
+	connection->stored_tid = (__u32)bpf_get_current_pid_tgid();
+	connection->stored_turn = thread->turn;
+	connection->stored_activity = thread->activity;
+	connection->stored_flags |= WS_DATA_STORED_DOUBTFUL;
+}
+
 /* CONNECT: the new connection remembers who asked for it: an open exchange, or a call whose own exchange is not known.
  * Of a goroutine's connection its thread tells nothing. */
 static __always_inline void store_token(struct thread_state *thread, struct ws_target *target,
@@ -361,7 +381,8 @@ static __always_inline void store_token(struct thread_state *thread, struct ws_t
 		connection->stored_flags |= WS_DATA_STORED_TIMER;
 	exchange = thread->active_is_call ? NULL : open_exchange(thread->active, thread->active_sock);
 	if (!exchange && !(thread->active && thread->active_is_call)) {
-		if (thread->active || thread->handed_over)
+		store_woken_token(thread, connection);
+		if (!connection->stored && (thread->active || thread->handed_over))
 			connection->stored_flags = 0;
 		return;
 	}
@@ -374,6 +395,8 @@ static __always_inline void store_token(struct thread_state *thread, struct ws_t
 		mark_acted(exchange, thread, target);
 	if (thread->unacted > 0 || (!exchange && thread->reads > 1))
 		connection->stored_flags |= WS_DATA_STORED_DOUBTFUL;
+	if (thread->reads <= 1)
+		thread->reads = 0; /* as in begin_send: what was read led to this connection */
 }
 
 /* CLOSE: what was read there and is not answered will never be: it is not open beside what the thread reads next (PHP
@@ -390,6 +413,7 @@ static __always_inline void finish_connect(struct thread_state *thread, struct c
 {
 	if (!connection->is_fresh || !connection->stored || is_goroutine(thread->operation.runtime_id))
 		return;
+	thread->woken_active = 0;
 	thread->active = connection->stored;
 	thread->active_sock = connection->stored_sock;
 	thread->active_source = WS_ACTIVE_CONNECT;
@@ -434,13 +458,22 @@ static __always_inline void finish_wait(struct thread_state *thread, __u64 now_n
 	}
 	end_turn(thread);
 	thread->handed_over = 0;
+	thread->woken_active = 0;
 }
 
-/* FWAIT: a thread that waits for several descriptors at other times was woken: for any work. */
+/* FWAIT: a thread that waits for several descriptors at other times was woken: for any work. What it worked for before
+ * is kept aside: a lock or a collector may have held it up, and it goes on. Not in Go, whose threads so wait for work.
+ */
 static __always_inline void finish_futex(struct thread_state *thread)
 {
 	if (!thread->is_loop)
 		return;
+	if (thread->active && !is_goroutine(thread->operation.runtime_id)) {
+		thread->woken_active = thread->active;
+		thread->woken_sock = thread->active_sock;
+		thread->woken_call = thread->last_call;
+		thread->woken_is_call = thread->active_is_call;
+	}
 	end_turn(thread);
 	thread->handed_over = 1;
 }
@@ -450,6 +483,7 @@ static __always_inline void forget_token(struct thread_state *thread)
 {
 	thread->active = 0;
 	thread->active_source = WS_ACTIVE_NONE;
+	thread->woken_active = 0;
 	thread->sequence++;
 	thread->handed_over = 1;
 }

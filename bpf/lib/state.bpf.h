@@ -96,6 +96,10 @@ struct thread_state {
 	__u64 waited_ns;		       /* when the last multiplexed wait with a time-out returned */
 	__u64 looked_ns;		       /* after waits without one: timers set since may be due; ~0: none was */
 	__u64 handed_over;		       /* what WS_DATA_HANDED_OVER says */
+	__u64 woken_active; /* what the thread worked for when it waited at a futex, and has read nothing since; 0 */
+	__u64 woken_sock;
+	__u64 woken_call; /* last_call of then */
+	__u64 woken_is_call;
 	struct operation operation;
 };
 

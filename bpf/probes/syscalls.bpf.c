@@ -203,7 +203,7 @@ static __always_inline int is_watched(long id)
 /* The last close of a unix socket is its end; TCP's ends are told by its state machine. */
 static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 {
-	struct thread_state *thread = current_thread();
+	struct thread_state *thread;
 	struct connection *connection;
 	struct socket_ref ref;
 	__u64 key;
@@ -213,6 +213,7 @@ static __always_inline void enter_close(struct ws_target *target, __s32 fd)
 	connection = key ? bpf_map_lookup_elem(&connections, &key) : NULL;
 	if (!connection || connection->inode != ref.inode || !is_last_reference(ref.file))
 		return;
+	thread = current_thread(); /* only now: most of what is closed is no connection of ours */
 	if (thread)
 		close_exchange(thread, target, connection);
 	if (!connection->is_unix)

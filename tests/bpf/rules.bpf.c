@@ -34,7 +34,9 @@ volatile __u64 step_runtime_id; /* who makes the call, and who started that */
 volatile __u64 step_runtime_parent;
 
 /* Filled here. */
-volatile __u64 seen_active; /* the stamp: before the step */
+volatile __u64 seen_active; /* before the step */
+volatile __u64 told_active; /* the stamp */
+volatile __u32 told_source;
 volatile __u32 seen_flags;
 volatile __u64 left_active; /* after it */
 volatile __u32 left_turn;
@@ -110,6 +112,8 @@ int take_step(void* ctx __attribute__((unused))) {
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }
+    told_active = thread->operation.active;
+    told_source = thread->operation.active_source;
     seen_flags = thread->operation.data_flags;
   }
   left_active = thread->active;

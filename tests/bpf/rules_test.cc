@@ -68,6 +68,66 @@ TEST_F(BpfRules, FutexEndsTheTurnOfALoopThreadOnly) {
   EXPECT_EQ(Take(kFutex).left_active, 0U);
 }
 
+// The token that has no source is the one of before the futex: known, but no parent.
+TEST_F(BpfRules, WhatALoopWorkedForBeforeAFutexIsToldUntilItReadsOrWaitsAgain) {
+  AddServer(100);
+  AddServer(101);
+  AddClient(200);
+  Wait(-1);
+  Take(kReceive, 100);
+  Take(kFutex);
+  Take(kFutex);
+  const auto& call = Take(kSend, 200);
+  EXPECT_EQ(call.told_active, Token(100, 1));
+  EXPECT_EQ(call.told_source, static_cast<uint32_t>(WS_ACTIVE_NONE));
+  EXPECT_EQ(call.left_parent, 0U);
+  EXPECT_FALSE(call.seen_flags & WS_DATA_ACTIVE_OPEN);
+  Take(kReceive, 101);
+  AddClient(201);
+  EXPECT_EQ(Take(kSend, 201).told_active, Token(101, 1));
+  for (const Step end : {kEventfd, kWait}) {
+    Take(kFutex);
+    end == kWait ? Wait(-1) : Take(end);
+    AddClient(202);
+    EXPECT_EQ(Take(kSend, 202).told_active, 0U);
+    Take(kSend, 101);
+    Take(kReceive, 101);
+  }
+}
+
+TEST_F(BpfRules, AConnectionMadeAfterAFutexRemembersInDoubtWhatTheLoopWorkedFor) {
+  AddServer(100);
+  AddClient(200);
+  Wait(-1);
+  Take(kReceive, 100);
+  Take(kFutex);
+  EXPECT_EQ(Take(kConnect, 200).left_stored, Token(100, 1));
+  Wait(-1);
+  const auto& call = Take(kSend, 200);
+  EXPECT_EQ(call.left_stored, Token(100, 1));
+  EXPECT_TRUE(call.seen_flags & WS_DATA_STORED_DOUBTFUL);
+  EXPECT_EQ(call.left_parent, 0U);
+}
+
+TEST_F(BpfRules, AConnectionIsWhatTheLastResponseLedTo) {
+  for (const bool connects : {false, true}) {
+    const uint64_t base = connects ? 400 : 200;
+    AddServer(base);
+    AddClient(base + 1);
+    AddClient(base + 2);
+    AddClient(base + 3);
+    Wait(-1);
+    Take(kSend, base + 1);
+    Take(kSend, base + 2);
+    Take(kReceive, base);
+    Wait(-1);
+    Take(kReceive, base + 1);
+    if (connects) Take(kConnect, base + 3);
+    Take(kReceive, base + 2);
+    EXPECT_EQ((Take(kSend, base).seen_flags & WS_DATA_SEVERAL_READS) != 0, !connects);
+  }
+}
+
 TEST_F(BpfRules, ConnectRemembersWhoAskedForTheConnection) {
   AddServer(100);
   AddClient(200);

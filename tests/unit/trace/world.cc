@@ -29,13 +29,14 @@ WorldEnd& World::NewEnd() {
 void World::Tick() { now_ns += 1'000 + random_() % 20'000; }
 
 ThreadStamp World::Stamp(WorldThread& thread) {
+  const bool woken = thread.active == 0 && thread.woken_active != 0;
   return {.tgid = thread.tgid,
           .tid = thread.tid,
           .sequence = thread.sequence++,
           .turn = thread.turn,
-          .active = thread.active,
-          .last_call = thread.last_call,
-          .active_source = thread.source};
+          .active = woken ? thread.woken_active : thread.active,
+          .last_call = woken ? thread.woken_call : thread.last_call,
+          .active_source = woken ? ActiveSource::kNone : thread.source};
 }
 
 // The server connection whose exchange `token` is open.
@@ -93,6 +94,7 @@ void World::ServerReads(WorldThread& thread, WorldEnd& end, int request) {
   ++unacted_[thread.tgid];
   ++thread.unacted;
   thread.active = end.current;
+  thread.woken_active = 0;
   thread.source = ActiveSource::kRead;
 }
 
@@ -112,7 +114,7 @@ void World::ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish) {
   MarkActed(end, thread);
   end.open = false;
   ++end.turn;
-  thread.active = 0;
+  thread.active = thread.woken_active = 0;
   thread.source = ActiveSource::kNone;
   if (finish) ServerFinishes(thread, end);
 }
@@ -126,15 +128,19 @@ void World::Connects(WorldThread& thread, WorldEnd& end) {
   const auto active = ends_.find(ConnectionOf(thread.active));
   const bool is_call = active != ends_.end() && !active->second.is_server;
   end.stored = exchange != nullptr || is_call ? thread.active : 0;
+  const bool woken = thread.active == 0 && OpenExchange(thread.woken_active) != nullptr;
+  if (woken) end.stored = thread.woken_active;
   end.stored_turn = thread.turn;
   end.stored_activity = thread.activity;
   end.stored_timer = thread.loop && thread.timer_due && (end.stored != 0 || (thread.active == 0 && !thread.handed_over));
   if (exchange != nullptr) MarkActed(*exchange, thread);
-  end.stored_doubtful = end.stored != 0 && (thread.unacted > 0 || (exchange == nullptr && thread.reads > 1));
+  end.stored_doubtful = end.stored != 0 && (woken || thread.unacted > 0 || (exchange == nullptr && thread.reads > 1));
+  if (thread.reads <= 1 && end.stored != 0 && !woken) thread.reads = 0;
 }
 
 void World::ConnectDone(WorldThread& thread, const WorldEnd& end) {
   if (!end.fresh || end.stored == 0) return;
+  thread.woken_active = 0;
   thread.active = end.stored;
   thread.source = ActiveSource::kConnect;
   ++thread.activity;
@@ -196,6 +202,7 @@ void World::ClientReads(WorldThread& thread, WorldEnd& end, bool finish) {
   end.reader_turn = thread.turn;
   thread.last_call = end.current;
   thread.active = end.parent != 0 ? end.parent : end.current;
+  thread.woken_active = 0;
   thread.source = ActiveSource::kResponse;
   CountRead(thread, end);
   ++thread.activity;
@@ -221,20 +228,35 @@ void World::Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role) {
   facts.emplace_back(std::move(finished));
 }
 
-void World::Wait(WorldThread& thread) {
+void World::EndTurn(WorldThread& thread) {
   thread.active = 0;
   thread.source = ActiveSource::kNone;
   thread.last_call = 0;
-  thread.timer_due = thread.handed_over = false;
   thread.unacted = 0;
   thread.reads = 0;
   thread.past[thread.turn] = std::exchange(thread.activity, 0);
   ++thread.turn;
 }
 
+void World::Wait(WorldThread& thread) {
+  EndTurn(thread);
+  thread.timer_due = thread.handed_over = false;
+  thread.woken_active = 0;
+}
+
+void World::FutexWakes(WorldThread& thread) {
+  if (!thread.loop) return;
+  if (thread.active != 0) {
+    thread.woken_active = thread.active;
+    thread.woken_call = thread.last_call;
+  }
+  EndTurn(thread);
+  thread.handed_over = true;
+}
+
 void World::EventfdRead(WorldThread& thread) {
   thread.handed_over = true;
-  thread.active = 0;
+  thread.active = thread.woken_active = 0;
   thread.source = ActiveSource::kNone;
 }
 

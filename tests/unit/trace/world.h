@@ -38,7 +38,8 @@ struct WorldThread {
   uint32_t sequence = 0;
   Token active = 0;
   Token last_call = 0;
-  ConnectionId read_inode = 0;  // read last, and how many connections since the thread last sent in this turn
+  Token woken_active = 0, woken_call = 0;  // both as they were when it waited at a futex
+  ConnectionId read_inode = 0;             // read last, and how many connections since the thread last sent in this turn
   int reads = 0;
   int activity = 0;  // requests and responses read in this turn; by turn for those before
   std::map<uint32_t, int> past{};
@@ -84,7 +85,7 @@ class World {
   WorldEnd& NewEnd();
 
   // The rules of bpf/lib/causality.bpf.h: a receive or send on a server or client connection, connect, a multiplexed wait, the
-  // read of an eventfd.
+  // read of an eventfd, the end of a wait at a futex.
   void ServerReads(WorldThread& thread, WorldEnd& end, int request);
   void ServerAnswers(WorldThread& thread, WorldEnd& end, bool finish = true);
   void ServerFinishes(WorldThread& thread, WorldEnd& end);
@@ -96,6 +97,7 @@ class World {
   void ClientFinishes(WorldThread& thread, WorldEnd& end);
   void Wait(WorldThread& thread);
   void EventfdRead(WorldThread& thread);
+  void FutexWakes(WorldThread& thread);
   // A worker that read a call's response wakes a thread that waits with its own open exchange.
   void Wakes(WorldThread& waker, const WorldThread& wakee);
   void Pass(uint64_t ns) { now_ns += ns; }
@@ -109,6 +111,7 @@ class World {
   bool OtherUnresolved(const WorldThread& thread);
   void MarkActed(WorldEnd& exchange, WorldThread& thread);
   ThreadStamp Stamp(WorldThread& thread);
+  static void EndTurn(WorldThread& thread);
   static void CountRead(WorldThread& thread, const WorldEnd& end);
   void Tick();
   void Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role);
