@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ class AttributeSink {
   virtual void String(const AttributeName& name, std::string_view value) = 0;
   virtual void Int(const AttributeName& name, int64_t value) = 0;
   virtual void Bool(const AttributeName& name, bool value) = 0;
+  // What is described from here to Remember follows, on one connection, from `inputs` alone. True: the receiver has kept what it
+  // got for the same inputs and takes it again: the caller leaves it out, and does not call Remember.
+  virtual bool Repeat(std::span<const std::string_view> /*inputs*/) { return false; }
+  virtual void Remember() {}
 };
 
 enum class SpanSide : uint8_t { kServer, kClient };  // which end of the connection the span is told from

@@ -11,6 +11,7 @@ enum CharacterClass : uint8_t {
   kTokenChar = 1,   // tchar: methods and field names
   kTargetChar = 2,  // VCHAR and obs-text: what a request target may hold where a reader is lenient
   kHexChar = 4,
+  kHostChar = 8,  // reg-name without sub-delims, and '_', '~', '%': what names of hosts are made of in practice
 };
 
 constexpr std::array<uint8_t, 256> MakeCharacterTable() {
@@ -23,6 +24,7 @@ constexpr std::array<uint8_t, 256> MakeCharacterTable() {
     if (c < 0x80 && (alpha || digit || mark)) classes |= kTokenChar;
     if (c > 0x20 && c != 0x7f) classes |= kTargetChar;
     if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) classes |= kHexChar;
+    if (alpha || digit || std::string_view("-._~%").find(static_cast<char>(c)) != std::string_view::npos) classes |= kHostChar;
     table[c] = classes;
   }
   return table;

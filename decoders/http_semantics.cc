@@ -7,8 +7,8 @@
 namespace wirespan::decoders {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKnownMethods = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                                            "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
+constexpr std::array<std::string_view, 10> kKnownMethods = {"GET",   "POST",    "PUT",   "HEAD",  "DELETE",
+                                                            "PATCH", "OPTIONS", "TRACE", "QUERY", "CONNECT"};
 constexpr std::string_view kOtherMethod = "_OTHER";
 constexpr size_t kMaxFoldedBytes = 1024;
 
@@ -21,15 +21,11 @@ bool IsFailure(std::string_view missing) {
 }  // namespace
 
 void GiveMethod(std::string_view method, AttributeSink& sink, Description& out) {
-  out.name = "HTTP";
+  const bool is_known = std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end();
+  out.name = is_known ? method : "HTTP";
   if (method.empty()) return;
-  if (std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end()) {
-    out.name = method;
-    sink.String(semconv::kHttpRequestMethod, method);
-    return;
-  }
-  sink.String(semconv::kHttpRequestMethod, kOtherMethod);
-  sink.String(semconv::kHttpRequestMethodOriginal, method);
+  sink.String(semconv::kHttpRequestMethod, is_known ? method : kOtherMethod);
+  if (!is_known) sink.String(semconv::kHttpRequestMethodOriginal, method);
 }
 
 void GiveServer(std::string_view address, uint16_t port, AttributeSink& sink) {

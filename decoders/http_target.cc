@@ -17,13 +17,17 @@ constexpr size_t kMaxBareKeyBytes = 24;
 constexpr std::array<std::string_view, 7> kSecretKeys = {
     "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "Signature", "sig", "X-Goog-Signature"};
 
-bool IsHostChar(char c) { return IsAlpha(c) || IsDigit(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '%'; }
-
 std::optional<uint16_t> ParsePort(std::string_view text) {
   uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc{} || end != text.data() + text.size() || port == 0) return std::nullopt;
   return port;
+}
+
+size_t HostLength(std::string_view text) {
+  size_t length = 0;
+  while (length < text.size() && Is(kHostChar, text[length])) ++length;
+  return length;
 }
 
 bool IsScheme(std::string_view text) {
@@ -78,12 +82,13 @@ void AppendElement(std::string_view element, bool keep_values, BoundedText& out)
 
 std::optional<Authority> ParseAuthority(std::string_view text) {
   Authority authority;
-  const size_t at = text.find('@');
-  if (at != std::string_view::npos) {
+  size_t end = HostLength(text);
+  // Only where there is more than a name and a port can there be user information.
+  if (const size_t at = end == text.size() ? std::string_view::npos : text.find('@'); at != std::string_view::npos) {
     authority.has_userinfo = true;
     text.remove_prefix(at + 1);
+    end = HostLength(text);
   }
-  size_t colon = std::string_view::npos;
   if (text.starts_with('[')) {
     const size_t bracket = text.find(']');
     if (bracket == std::string_view::npos) return std::nullopt;
@@ -91,16 +96,13 @@ std::optional<Authority> ParseAuthority(std::string_view text) {
     authority.is_ipv6 = true;
     text.remove_prefix(bracket + 1);
     if (!IsIpv6(authority.host) || (!text.empty() && text.front() != ':')) return std::nullopt;
-    colon = text.empty() ? colon : 0;
+    end = 0;
   } else {
-    colon = text.find(':');
-    authority.host = text.substr(0, colon);
-    const bool valid = !authority.host.empty() && authority.host.size() <= kMaxHostBytes &&
-                       std::all_of(authority.host.begin(), authority.host.end(), IsHostChar);
-    if (!valid) return std::nullopt;
+    authority.host = text.substr(0, end);
+    if (end == 0 || end > kMaxHostBytes || (end < text.size() && text[end] != ':')) return std::nullopt;
   }
-  if (colon == std::string_view::npos || colon + 1 == text.size()) return authority;
-  const std::optional<uint16_t> port = ParsePort(text.substr(colon + 1));
+  if (text.size() - end <= 1) return authority;  // no port, or an empty one
+  const std::optional<uint16_t> port = ParsePort(text.substr(end + 1));
   if (!port) return std::nullopt;
   authority.port = *port;
   return authority;

@@ -43,6 +43,18 @@ class AttributeList {
     count_ += other.count_;
     dropped_bytes_ += other.dropped_bytes_;
   }
+  // A place in the list, and what was appended since.
+  struct Mark {
+    uint32_t bytes = 0;
+    uint32_t count = 0;
+    uint64_t dropped_bytes = 0;
+  };
+  Mark mark() const { return {static_cast<uint32_t>(wire_.size()), count_, dropped_bytes_}; }
+  void AppendFrom(const AttributeList& other, const Mark& mark) {
+    wire_.Append(other.wire_.view().substr(mark.bytes));
+    count_ += other.count_ - mark.count;
+    dropped_bytes_ += other.dropped_bytes_ - mark.dropped_bytes;
+  }
 
   std::string_view wire() const { return wire_.view(); }
   uint32_t count() const { return count_; }

@@ -87,6 +87,7 @@ class ProtocolSession final : public stream::Session {
     facts_ = &facts;
     had_request_ = head_was_cut_ = false;
     profile_.Clear();
+    repeated_.Clear();
     last_started_ = 0;
     Restart();
   }
@@ -151,6 +152,7 @@ class ProtocolSession final : public stream::Session {
   typename Memory::Matcher matcher_;
   const stream::ConnectionFacts* facts_ = nullptr;
   span::ConnectionProfile profile_;
+  span::RepeatedAttributes repeated_;
   Side sides_[2];
   Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
   bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses

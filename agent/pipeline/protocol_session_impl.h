@@ -338,6 +338,7 @@ bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
   const match::MessageFacts& request = open.exchange.request_facts;
   if (profile_.role() == ConnectionRole::kUnknown || profile_has_opening_ != facts_->opening_seen) {
     profile_.Set(facts_->address, facts_->unix_path, facts_->role);
+    repeated_.Clear();
     profile_has_opening_ = facts_->opening_seen;
   }
   trace::SpanFinished& fact = services_->facts->AddSpan();
@@ -345,6 +346,7 @@ bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
                         .resource = services_->resources->Of(open.extra.tgid),
                         .incoming = open.extra.has_incoming ? &open.extra.incoming : nullptr,
                         .ended_ns = ended_ns,
+                        .repeated = &repeated_,
                         .pipelined = open.overlapped};
   metrics::Measurement measurement;
   if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {

@@ -13,6 +13,7 @@
 #include "agent/match/exchange.h"
 #include "agent/metrics/measurement.h"
 #include "agent/span/cpu_clock.h"
+#include "agent/span/repeated_attributes.h"
 #include "agent/trace/fact.h"
 #include "decoders/description.h"
 #include "exporters/span.h"
@@ -54,7 +55,8 @@ struct SpanInput {
   const ConnectionProfile* connection = nullptr;        // never null
   std::shared_ptr<const exporters::Resource> resource;  // never null; moved into the span
   const trace::IncomingContext* incoming = nullptr;     // its trace_state is kept in the span
-  uint64_t ended_ns = 0;   // boot time at which the exchange was found to be over (a close, an exit, a stop); 0: by its last byte
+  uint64_t ended_ns = 0;  // boot time at which the exchange was found to be over (a close, an exit, a stop); 0: by its last byte
+  RepeatedAttributes* repeated = nullptr;  // the connection's, cleared whenever `connection` is set; null: nothing is kept
   bool pipelined = false;  // another request of the connection was open meanwhile: times on CPU are not this exchange's alone
 };
 
@@ -80,7 +82,7 @@ class SpanBuilder {
   [[nodiscard]] bool Build(const match::Exchange<Message>& exchange, SpanInput input, exporters::Span& span,
                            metrics::Measurement& measurement) {
     if (!Begin(exchange.request_facts, exchange.response_facts, *input.connection)) return false;
-    Sink sink(span.attributes, measured_);
+    Sink sink(span.attributes, measured_, input.repeated);
     const Message* request = exchange.request_facts.seen ? &exchange.request : nullptr;
     const Message* response = exchange.response_facts.seen ? &exchange.response : nullptr;
     Describe(request, response, ContextOf(*input.connection, exchange.end), sink, description_);
@@ -91,31 +93,24 @@ class SpanBuilder {
   CpuClock& cpu_clock() { return cpu_clock_; }
 
  private:
-  // The values of the exchange that metrics are kept by: where they lie among the span's attributes.
-  struct MeasuredValues {
-    struct Place {
-      uint32_t begin = 0;  // 0: not given, for a value has its key before it
-      uint32_t size = 0;
-    };
-    std::array<Place, kMeasuredCount> places{};
-    int64_t server_port = 0;
-    int64_t status_code = 0;
-    bool Has(Measured what) const { return places[static_cast<size_t>(what)].begin != 0; }
-    std::string_view Of(Measured what, std::string_view wire) const {
-      const Place place = places[static_cast<size_t>(what)];
-      return wire.substr(place.begin, place.size);
-    }
-  };
   class Sink final : public decoders::AttributeSink {
    public:
-    Sink(exporters::AttributeList& list, MeasuredValues& measured) : list_(list), measured_(measured) {}
+    Sink(exporters::AttributeList& list, MeasuredValues& measured, RepeatedAttributes* repeated)
+        : list_(list), measured_(measured), repeated_(repeated) {}
     void String(const AttributeName& name, std::string_view value) override;
     void Int(const AttributeName& name, int64_t value) override;
     void Bool(const AttributeName& name, bool value) override;
+    bool Repeat(std::span<const std::string_view> inputs) override {
+      return repeated_ != nullptr && repeated_->Repeat(inputs, list_, measured_);
+    }
+    void Remember() override {
+      if (repeated_ != nullptr) repeated_->Remember(list_, measured_);
+    }
 
    private:
     exporters::AttributeList& list_;
     MeasuredValues& measured_;
+    RepeatedAttributes* repeated_;
   };
   struct Facts {
     const match::MessageFacts& request;

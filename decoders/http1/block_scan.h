@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
+
+#include "decoders/http_characters.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -16,26 +19,31 @@ inline constexpr size_t kBlockBytes = 32;
 struct BlockMasks {
   uint32_t low = 0;  // bytes 0 to 13: NUL, tab, the line ends and other controls
   uint32_t colon = 0;
-  uint32_t plain = 0;  // letters, digits and '-': all that nearly every field name is made of
+  uint32_t plain = 0;  // letters and '-': all that nearly every field name and method is made of
   bool operator==(const BlockMasks&) const = default;
+  BlockMasks operator>>(size_t count) const { return {low >> count, colon >> count, plain >> count}; }
 };
 
-// Scan: all masks of 32 bytes; ScanLow: the mask of low bytes alone.
+// Scan: all masks of 32 bytes; ScanLow: the mask of low bytes alone; ScanTarget: that of the bytes that no request target holds
+// (kTargetChar).
 struct ScalarBlock {
   static uint32_t ScanLow(const char* bytes) {
     uint32_t low = 0;
     for (uint32_t i = 0; i < kBlockBytes; ++i) low |= (static_cast<uint8_t>(bytes[i]) <= 13 ? 1U : 0U) << i;
     return low;
   }
+  static uint32_t ScanTarget(const char* bytes) {
+    uint32_t ends = 0;
+    for (uint32_t i = 0; i < kBlockBytes; ++i) ends |= (Is(kTargetChar, bytes[i]) ? 0U : 1U) << i;
+    return ends;
+  }
   static BlockMasks Scan(const char* bytes) {
     BlockMasks masks;
     for (uint32_t i = 0; i < kBlockBytes; ++i) {
       const auto byte = static_cast<uint8_t>(bytes[i]);
-      const auto folded = static_cast<uint8_t>(byte | 0x20U);
-      const bool plain = (folded >= 'a' && folded <= 'z') || (byte >= '0' && byte <= '9') || byte == '-';
       masks.low |= (byte <= 13 ? 1U : 0U) << i;
       masks.colon |= (byte == ':' ? 1U : 0U) << i;
-      masks.plain |= (plain ? 1U : 0U) << i;
+      masks.plain |= (IsAlpha(bytes[i]) || byte == '-' ? 1U : 0U) << i;
     }
     return masks;
   }
@@ -48,49 +56,47 @@ struct SimdBlock {
     const BlockMasks second = ScanHalf(bytes + 16);
     return {first.low | second.low << 16U, first.colon | second.colon << 16U, first.plain | second.plain << 16U};
   }
-  static uint32_t ScanLow(const char* bytes) { return Mask(Low(Load(bytes))) | Mask(Low(Load(bytes + 16))) << 16U; }
+  static uint32_t ScanLow(const char* bytes) {
+    return Mask(NotAbove(Load(bytes), 13)) | Mask(NotAbove(Load(bytes + 16), 13)) << 16U;
+  }
+  static uint32_t ScanTarget(const char* bytes) { return TargetHalf(bytes) | TargetHalf(bytes + 16) << 16U; }
 
  private:
   static __m128i Load(const char* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
-  static __m128i Low(__m128i bytes) { return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(13)), bytes); }
   static uint32_t Mask(__m128i lanes) { return static_cast<uint32_t>(_mm_movemask_epi8(lanes)); }
-  // Lanes whose byte minus `from` is below `count`, unsigned: SSE2 compares equality of an unsigned minimum.
-  static __m128i InRange(__m128i bytes, char from, char last_offset) {
-    const __m128i moved = _mm_sub_epi8(bytes, _mm_set1_epi8(from));
-    return _mm_cmpeq_epi8(_mm_min_epu8(moved, _mm_set1_epi8(last_offset)), moved);
+  static __m128i Equal(__m128i bytes, char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); }
+  // Unsigned; SSE2 compares signed only.
+  static __m128i NotAbove(__m128i bytes, char limit) { return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes); }
+  static uint32_t TargetHalf(const char* from) {
+    const __m128i bytes = Load(from);
+    return Mask(_mm_or_si128(NotAbove(bytes, ' '), Equal(bytes, 0x7f)));
   }
   static BlockMasks ScanHalf(const char* from) {
     const __m128i bytes = Load(from);
-    const __m128i letters = InRange(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z' - 'a');
-    const __m128i digits = InRange(bytes, '0', 9);
-    const __m128i hyphens = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
-    return {Mask(Low(bytes)), Mask(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))),
-            Mask(_mm_or_si128(_mm_or_si128(letters, digits), hyphens))};
+    // The 26 letters, lower case, become the 26 greatest signed bytes.
+    const __m128i top = _mm_add_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8(127 - 'z'));
+    const __m128i letters = _mm_cmpgt_epi8(top, _mm_set1_epi8(127 - 26));
+    return {Mask(NotAbove(bytes, 13)), Mask(Equal(bytes, ':')), Mask(_mm_or_si128(letters, Equal(bytes, '-')))};
   }
 };
 #else
 using SimdBlock = ScalarBlock;
 #endif
 
-// The mask of low bytes of up to 32 bytes at the end of a buffer.
-template <typename Block>
-uint32_t ScanLowTail(const char* bytes, size_t size) {
-  if (size >= kBlockBytes) return Block::ScanLow(bytes);
+// The masks at the end of `text`: its last 32 bytes are read, and the masks moved.
+template <auto kScan>
+auto ScanEnd(std::string_view text, size_t at) {
+  const size_t beyond = kBlockBytes - (text.size() - at);
+  if (text.size() >= kBlockBytes) return kScan(text.data() + text.size() - kBlockBytes) >> beyond;
   char copy[kBlockBytes] = {};
-  std::memcpy(copy, bytes, size);
-  return Block::ScanLow(copy) & ((uint32_t{1} << size) - 1);
+  std::memcpy(copy + kBlockBytes - text.size(), text.data(), text.size());
+  return kScan(copy) >> beyond;
 }
 
-// The masks of up to 32 bytes at the end of a buffer; bits beyond `size` are clear.
-template <typename Block>
-BlockMasks ScanTail(const char* bytes, size_t size) {
-  if (size >= kBlockBytes) return Block::Scan(bytes);
-  char copy[kBlockBytes] = {};
-  std::memcpy(copy, bytes, size);
-  BlockMasks masks = Block::Scan(copy);
-  const uint32_t valid = (uint32_t{1} << size) - 1;
-  masks.low &= valid;
-  return masks;  // zero bytes set neither `colon` nor `plain`
+// What `kScan` says of the bytes of `text` from `at` on, at most 32; bits beyond the text are clear. `at` < text.size().
+template <auto kScan>
+inline auto ScanAt(std::string_view text, size_t at) {
+  return text.size() - at >= kBlockBytes ? kScan(text.data() + at) : ScanEnd<kScan>(text, at);
 }
 
 }  // namespace wirespan::decoders::http1

@@ -96,25 +96,6 @@ bool IsField(std::string_view token, std::string_view lower) {
   return SameWord<Word>(token.data() + last, lower.data() + last);
 }
 
-// The kind of a field by its name, a token, and what it says. True: it is one of the framing fields.
-bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts) {
-  switch (name.size()) {
-    case kContentLength.size():
-      if (!IsField<uint64_t>(name, kContentLength)) return false;
-      NoteContentLength(value, facts);
-      return true;
-    case kTransferEncoding.size():
-      if (!IsField<uint64_t>(name, kTransferEncoding)) return false;
-      NoteTransferEncoding(value, facts);
-      return true;
-    case kUpgrade.size():
-      if (IsField<uint32_t>(name, kUpgrade)) facts.has_upgrade = true;
-      return false;
-    default:
-      return false;
-  }
-}
-
 // obs-fold (RFC 9112 5.2): the line continues the value of the field before it.
 void ReadContinuation(std::string_view line, uint32_t offset, bool is_trailer, HeadFacts& facts, std::vector<FieldRef>& fields) {
   const std::string_view content = TrimBlanks(line);
@@ -136,6 +117,24 @@ void StoreField(std::string_view line, std::string_view name, std::string_view v
 }
 
 }  // namespace
+
+bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts) {
+  switch (name.size()) {
+    case kContentLength.size():
+      if (!IsField<uint64_t>(name, kContentLength)) return false;
+      NoteContentLength(value, facts);
+      return true;
+    case kTransferEncoding.size():
+      if (!IsField<uint64_t>(name, kTransferEncoding)) return false;
+      NoteTransferEncoding(value, facts);
+      return true;
+    case kUpgrade.size():
+      if (IsField<uint32_t>(name, kUpgrade)) facts.has_upgrade = true;
+      return false;
+    default:
+      return false;
+  }
+}
 
 void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut, bool is_trailer, HeadFacts& facts,
                    std::vector<FieldRef>& fields, bool& truncated) {
@@ -163,19 +162,6 @@ void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut,
   StoreField(line, name, value, offset, fields);
   facts.name_bits |= NameBit(name);
   facts.last_is_stored = true;
-}
-
-void ReadPlainField(std::string_view head, size_t at, size_t name_length, size_t end, HeadFacts& facts,
-                    std::vector<FieldRef>& fields) {
-  const char* const text = head.data();
-  size_t from = at + name_length + 1;
-  size_t to = end;
-  while (from < to && IsBlank(text[from])) ++from;
-  while (to > from && IsBlank(text[to - 1])) --to;
-  facts.last_is_framing = NoteField({text + at, name_length}, {text + from, to - from}, facts);
-  facts.name_bits |= NameBit({text + at, name_length});
-  fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
-                    static_cast<uint32_t>(to - from)});
 }
 
 Framing FramingOf(const Message& message, HeadFacts& facts) {

@@ -72,10 +72,13 @@ struct HeadFacts {
 // `cut`: the line was longer than `line`.
 void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut, bool is_trailer, HeadFacts& facts,
                    std::vector<FieldRef>& fields, bool& truncated);
-// The same of a line of a whole head, [at, end) in `head`, whose name is known to be a token of `name_length` bytes and which
-// holds neither a bare CR nor a NUL. There is room in `fields`.
-void ReadPlainField(std::string_view head, size_t at, size_t name_length, size_t end, HeadFacts& facts,
-                    std::vector<FieldRef>& fields);
+// What a field of that name, a token, says of the framing. True: it is one of the framing fields.
+bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts);
+// False: NoteField notes nothing of a name of that length.
+constexpr bool MayBeNoted(size_t name_length) {
+  constexpr uint32_t kLengths = 1U << 7U | 1U << 14U | 1U << 17U;  // upgrade, content-length, transfer-encoding
+  return name_length < 32 && (kLengths >> name_length & 1U) != 0;
+}
 // A line end was met: CRLF, or a bare LF.
 inline void NoteLineEnd(bool crlf, HeadFacts& facts) { (crlf ? facts.any_crlf : facts.any_bare_lf) = true; }
 

@@ -19,13 +19,21 @@ uint8_t MinorVersion(const char* text) {
 }
 
 // The length of "METHOD target HTTP/1.x\r\n", its parts put into `message`; kNone where it is not that.
+template <typename Block>
 size_t PlainRequestLine(std::string_view bytes, Message& message) {
-  size_t at = 0;
+  const BlockMasks masks = ScanAt<Block::Scan>(bytes, 0);
+  size_t at = static_cast<size_t>(std::countr_one(masks.plain));
   while (at < bytes.size() && at <= kMaxMethodBytes && Is(kTokenChar, bytes[at])) ++at;
   if (at == 0 || at > kMaxMethodBytes || at >= bytes.size() || bytes[at] != ' ') return kNone;
   message.method_or_version.name_length = static_cast<uint32_t>(at);
   const size_t target = ++at;
-  while (at < bytes.size() && Is(kTargetChar, bytes[at])) ++at;
+  uint32_t ends = 0;
+  for (; at < bytes.size(); at += kBlockBytes) {
+    ends = ScanAt<Block::ScanTarget>(bytes, at);
+    if (ends != 0) break;
+  }
+  if (ends == 0) return kNone;
+  at += static_cast<size_t>(std::countr_zero(ends));
   if (at == target || bytes.size() - at < 11) return kNone;  // " HTTP/1.x\r\n"
   message.target_or_reason.value = static_cast<uint32_t>(target);
   message.target_or_reason.value_length = static_cast<uint32_t>(at - target);
@@ -50,65 +58,74 @@ size_t PlainStatusLine(std::string_view bytes, Message& message) {
   return at + 2;
 }
 
-// The length of the field name at `at`; 0 where there is none.
-size_t NameLength(std::string_view bytes, size_t at, BlockMasks masks) {
-  if (masks.colon != 0) {
-    const auto length = static_cast<size_t>(std::countr_zero(masks.colon));
-    const uint32_t name_bits = (uint32_t{1} << length) - 1;
-    if ((masks.plain & name_bits) == name_bits) return length;
-    return IsToken(bytes.substr(at, length)) ? length : 0;
-  }
-  size_t end = at;
+// The length of the field name at `at`, of which `known` bytes are; 0 where there is none.
+size_t LongNameLength(std::string_view bytes, size_t at, size_t known) {
+  size_t end = at + known;
   while (end < bytes.size() && Is(kTokenChar, bytes[end])) ++end;
   return end < bytes.size() && bytes[end] == ':' ? end - at : 0;
 }
+inline size_t NameLength(std::string_view bytes, size_t at, uint32_t plain, uint32_t colon) {
+  const auto known = static_cast<size_t>(std::countr_zero(~plain));
+  return ((colon & (plain + 1)) != 0 && known > 0) ? known : LongNameLength(bytes, at, known);
+}
 
-// The position of the CR that ends the line; kNone where the line is not plain or not whole. `masks` are the block's at `at`,
-// `from` (>= at) is where to look from.
+// The position of the CR that ends a line, searched for in the block at `block`, whose low bytes in question are `low`, and in
+// those after it; kNone where the line is not plain or not whole.
 template <typename Block>
-size_t LineEnd(std::string_view bytes, size_t at, size_t from, BlockMasks masks) {
-  size_t block = at;
-  uint32_t low = 0;
-  if (from < at + kBlockBytes) {
-    low = masks.low & (~uint32_t{0} << (from - at));
-  } else {
-    block = from;
-    low = ScanLowTail<Block>(bytes.data() + block, bytes.size() - block);
-  }
+size_t LongLineEnd(std::string_view bytes, size_t block, uint32_t low) {
   while (true) {
     for (; low != 0; low &= low - 1) {
       const size_t end = block + static_cast<size_t>(std::countr_zero(low));
-      if (bytes[end] == '\t' || bytes[end] == '\v' || bytes[end] == '\f') continue;
-      return bytes[end] == '\r' && end + 1 < bytes.size() && bytes[end + 1] == '\n' ? end : kNone;
+      if (bytes[end] == '\r') return end + 1 < bytes.size() && bytes[end + 1] == '\n' ? end : kNone;
+      if (bytes[end] != '\t' && bytes[end] != '\v' && bytes[end] != '\f') return kNone;
     }
     block += kBlockBytes;
     if (block >= bytes.size()) return kNone;
-    low = ScanLowTail<Block>(bytes.data() + block, bytes.size() - block);
+    low = ScanAt<Block::ScanLow>(bytes, block);
   }
+}
+// The same of the line at `at`, whose first block's low bytes are `low`: a name holds none, so they are the value's.
+template <typename Block>
+inline size_t LineEnd(std::string_view bytes, size_t at, size_t name_length, uint32_t low) {
+  const size_t end = at + static_cast<size_t>(std::countr_zero(low));
+  if (low != 0 && name_length < kBlockBytes && end + 1 < bytes.size() && bytes[end] == '\r' && bytes[end + 1] == '\n') return end;
+  return name_length < kBlockBytes ? LongLineEnd<Block>(bytes, at, low)
+                                   : LongLineEnd<Block>(bytes, at + name_length + 1 - kBlockBytes, 0);
 }
 
 }  // namespace
 
 template <typename Block>
 HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length) {
+  if (bytes.empty()) return HeadOutcome::kNotPlain;
   bytes = bytes.substr(0, kMaxHeadBytes);
-  size_t at = is_request ? PlainRequestLine(bytes, message) : PlainStatusLine(bytes, message);
+  size_t at = is_request ? PlainRequestLine<Block>(bytes, message) : PlainStatusLine(bytes, message);
   if (at == kNone) return HeadOutcome::kNotPlain;
   facts.any_crlf = true;
+  uint64_t name_bits = 0;
   while (at < bytes.size()) {
-    const char first = bytes[at];
-    if (first == '\r') {
+    if (bytes[at] == '\r') {
       if (at + 1 >= bytes.size() || bytes[at + 1] != '\n') return HeadOutcome::kNotPlain;
+      facts.name_bits |= name_bits;
       length = at + 2;
       return HeadOutcome::kDone;
     }
     if (message.fields.size() == kMaxFields) return HeadOutcome::kNotPlain;
-    const BlockMasks masks = ScanTail<Block>(bytes.data() + at, bytes.size() - at);
-    const size_t name_length = NameLength(bytes, at, masks);
+    const BlockMasks masks = ScanAt<Block::Scan>(bytes, at);
+    const size_t name_length = NameLength(bytes, at, masks.plain, masks.colon);
     if (name_length == 0) return HeadOutcome::kNotPlain;
-    const size_t end = LineEnd<Block>(bytes, at, at + name_length + 1, masks);
+    size_t from = at + name_length + 1;
+    const size_t end = LineEnd<Block>(bytes, at, name_length, masks.low);
     if (end == kNone) return HeadOutcome::kNotPlain;
-    ReadPlainField(bytes, at, name_length, end, facts, message.fields);
+    from += bytes[from] == ' ' ? 1U : 0U;  // nearly always, and all there is
+    while (from < end && IsBlank(bytes[from])) ++from;
+    size_t to = end;
+    while (to > from && IsBlank(bytes[to - 1])) --to;
+    const std::string_view name(bytes.data() + at, name_length);
+    if (MayBeNoted(name_length)) NoteField(name, {bytes.data() + from, to - from}, facts);
+    name_bits |= NameBit(name);
+    message.fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
+                              static_cast<uint32_t>(to - from)});
     at = end + 2;
   }
   return HeadOutcome::kNotPlain;

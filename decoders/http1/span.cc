@@ -20,16 +20,25 @@ std::string_view Scheme(const Target& target, const Forwarded& forwarded, const 
 
 uint16_t DefaultPort(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
 
+bool MayBeForwarded(const Message& request) {
+  return request.MayHave("forwarded") || request.MayHave("x-forwarded-for") || request.MayHave("x-forwarded-host") ||
+         request.MayHave("x-forwarded-proto");
+}
+
 // True: something was cut.
 bool DescribeServer(const Message& request, const Target& target, const ExchangeContext& context, AttributeSink& sink) {
-  const Forwarded forwarded = ReadForwarded({request.Header("forwarded"), request.Header("x-forwarded-for"),
-                                             request.Header("x-forwarded-host"), request.Header("x-forwarded-proto")});
   if (!target.path.empty()) sink.String(semconv::kUrlPath, target.path);
   const bool cut = GiveQuery(target, context, sink);
+  // From one client that asks for paths and not through a proxy, all else is what these two say.
+  const std::array<std::string_view, 2> inputs = {request.Header("host"), request.Header("user-agent")};
+  const bool is_usual = target.form == TargetForm::kOrigin && !MayBeForwarded(request);
+  if (is_usual && sink.Repeat(inputs)) return cut;
+  const Forwarded forwarded = ReadForwarded({request.Header("forwarded"), request.Header("x-forwarded-for"),
+                                             request.Header("x-forwarded-host"), request.Header("x-forwarded-proto")});
   sink.String(semconv::kUrlScheme, Scheme(target, forwarded, context));
   // RFC 9112 3.2.2: an absolute-form target replaces the Host field.
   std::optional<Authority> host = forwarded.host;
-  if (!host) host = target.authority ? target.authority : ParseAuthority(request.Header("host"));
+  if (!host) host = target.authority ? target.authority : ParseAuthority(inputs[0]);
   if (host) {
     GiveServer(host->host, host->port, sink);
   } else {
@@ -37,7 +46,8 @@ bool DescribeServer(const Message& request, const Target& target, const Exchange
   }
   const std::string_view client = forwarded.client.empty() ? context.peer_address : forwarded.client;
   if (!client.empty()) sink.String(semconv::kClientAddress, client);
-  GiveUserAgent(request.Header("user-agent"), sink);
+  GiveUserAgent(inputs[1], sink);
+  if (is_usual) sink.Remember();
   return cut;
 }
 

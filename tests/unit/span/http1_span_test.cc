@@ -1,7 +1,9 @@
 // HTTP/1 bytes through the real decoder and description into a span: the two folders fit together.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -53,8 +55,10 @@ class Http1SpanTest : public ::testing::Test {
   std::map<std::string, std::string> BuildAttributes(const trace::IncomingContext* incoming = nullptr) {
     SpanInput input;
     input.connection = &profile_;
+    input.repeated = repeated_;
     input.resource = resource_;
     input.incoming = incoming;
+    span_.Clear();
     EXPECT_TRUE(builder_.Build(exchange_, std::move(input), span_, measurement_));
     std::map<std::string, std::string> attributes;
     exporters::AttributeList::Reader reader(span_.attributes);
@@ -71,11 +75,74 @@ class Http1SpanTest : public ::testing::Test {
 
   SpanBuilder builder_{SpanBuilderOptions{}};
   ConnectionProfile profile_;
+  RepeatedAttributes* repeated_ = nullptr;
   std::shared_ptr<exporters::Resource> resource_ = std::make_shared<exporters::Resource>();
   match::Exchange<Message> exchange_;
   exporters::Span span_;
   metrics::Measurement measurement_;
 };
+
+// Whatever came before on the connection, a span says what it says without any memory, and so do the measurements.
+TEST_F(Http1SpanTest, WhatAConnectionRepeatsIsTheSameAsWhatItSaysAnew) {
+  const std::string long_agent(2000, 'a');
+  const std::array<std::string, 9> heads = {
+      "GET /a HTTP/1.1\r\nHost: shop.example:8080\r\nUser-Agent: curl/8.5\r\n\r\n",
+      "POST /b?x=1 HTTP/1.0\r\nHost: shop.example:8080\r\nUser-Agent: curl/8.5\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: shop.example:8080\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: shop.example:8080curl/8.5\r\n\r\n",
+      "GET /a HTTP/1.1\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: other.example\r\nUser-Agent: curl/8.5\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n",
+      "GET http://third.example:81/a HTTP/1.1\r\nHost: shop.example:8080\r\nUser-Agent: curl/8.5\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: other.example\r\nUser-Agent: \xff\xfe\r\n\r\n",
+      "GET /a HTTP/1.1\r\nHost: shop.example:8080\r\nUser-Agent: " + long_agent + "\r\n\r\n"};
+  RepeatedAttributes repeated;
+  std::mt19937 random(3);
+  for (int i = 0; i < 2000; ++i) {
+    const std::string& head = heads[random() % heads.size()];
+    decoders::http1::Decoder decoder;
+    exchange_.request = Decode(decoder, Direction::kClientToServer, head);
+    repeated_ = nullptr;
+    const std::map<std::string, std::string> anew = BuildAttributes();
+    const std::string wire(span_.attributes.wire());
+    const uint32_t count = span_.attributes.count();
+    const std::string scheme(measurement_.url_scheme);
+    const std::string version(measurement_.protocol_version);
+    repeated_ = &repeated;
+    ASSERT_EQ(BuildAttributes(), anew) << head;
+    ASSERT_EQ(span_.attributes.wire(), wire) << head;
+    ASSERT_EQ(span_.attributes.count(), count);
+    ASSERT_EQ(measurement_.url_scheme, scheme);
+    ASSERT_EQ(measurement_.protocol_version, version);
+  }
+}
+
+// On the other hand it does remember: what is kept is given without a look at the fields' meaning.
+TEST(RepeatedAttributes, GivesWhatItKeptForTheSameInputsOnly) {
+  RepeatedAttributes repeated;
+  exporters::AttributeList list;
+  MeasuredValues measured;
+  const std::array<std::string_view, 2> inputs = {"ab", "c"};
+  const std::array<std::string_view, 2> shifted = {"a", "bc"};
+  list.String("before", "x");
+  ASSERT_FALSE(repeated.Repeat(inputs, list, measured));
+  const std::string_view kept = list.String("key", "value");
+  measured.At(Measured::kScheme) = {static_cast<uint32_t>(list.wire().size() - kept.size()), 5};
+  measured.server_port = 80;
+  repeated.Remember(list, measured);
+
+  exporters::AttributeList next;
+  MeasuredValues again;
+  next.String("first", "longer than before");
+  ASSERT_TRUE(repeated.Repeat(inputs, next, again));
+  EXPECT_EQ(next.count(), 2U);
+  EXPECT_EQ(next.Find("key")->string_value, "value");
+  EXPECT_FALSE(next.Find("before"));
+  EXPECT_EQ(again.Of(Measured::kScheme, next.wire()), "value");
+  EXPECT_EQ(again.server_port, 80);
+  EXPECT_FALSE(repeated.Repeat(shifted, next, again));
+  repeated.Clear();
+  EXPECT_FALSE(repeated.Repeat(inputs, next, again));
+}
 
 TEST_F(Http1SpanTest, AWholeExchange) {
   TraceContextReader reader;
