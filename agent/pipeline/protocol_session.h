@@ -88,6 +88,7 @@ class ProtocolSession final : public stream::Session {
     had_request_ = head_was_cut_ = false;
     profile_.Clear();
     repeated_.Clear();
+    join_keys_.Clear();
     last_started_ = 0;
     Restart();
   }
@@ -142,7 +143,7 @@ class ProtocolSession final : public stream::Session {
   ExchangeEnd EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const;
   bool EmitSpan(Open& open, uint64_t ended_ns);
   void GiveBack(std::unique_ptr<Open> open);
-  trace::JoinKey JoinKeyOf(uint64_t position) const;
+  trace::JoinKey JoinKeyOf(uint64_t position);
   void AdoptOpenResponse();
   Losses& losses() { return *services_->losses; }
 
@@ -153,6 +154,7 @@ class ProtocolSession final : public stream::Session {
   const stream::ConnectionFacts* facts_ = nullptr;
   span::ConnectionProfile profile_;
   span::RepeatedAttributes repeated_;
+  span::TcpJoinKeys join_keys_;
   Side sides_[2];
   Token last_started_ = 0;            // the exchange whose ResponseStarted was told last
   bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses

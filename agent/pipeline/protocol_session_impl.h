@@ -213,13 +213,14 @@ void ProtocolSession<Protocol>::StartResponse(const DataChunk& chunk) {
 }
 
 template <typename Protocol>
-trace::JoinKey ProtocolSession<Protocol>::JoinKeyOf(uint64_t position) const {
+trace::JoinKey ProtocolSession<Protocol>::JoinKeyOf(uint64_t position) {
   const auto low = static_cast<uint32_t>(position);
   if (!facts_->opening_seen) return {};
   if (facts_->address.family == AddressFamily::kUnix) {
     return span::MakeUnixJoinKey(services_->config->id_key, facts_->id, facts_->peer, facts_->role, low);
   }
-  return span::MakeJoinKey(services_->config->id_key, facts_->address, facts_->role, low);
+  if (!join_keys_.IsSetFor(facts_->role)) join_keys_.Set(services_->config->id_key, facts_->address, facts_->role);
+  return join_keys_.At(low);
 }
 
 template <typename Protocol>
@@ -349,7 +350,7 @@ bool ProtocolSession<Protocol>::EmitSpan(Open& open, uint64_t ended_ns) {
                         .repeated = &repeated_,
                         .pipelined = open.overlapped};
   metrics::Measurement measurement;
-  if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
+  if (!services_->spans->Build(open.exchange, std::move(input), *fact.span, measurement)) {
     services_->facts->Withdraw();
     return false;
   }
