@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "exporters/span_box.h"
+
 namespace wirespan::exporters {
 namespace {
 
@@ -89,13 +91,9 @@ std::string_view Name(LinkConfidence confidence) {
   return "";
 }
 
-void Span::Swap(Span& other) noexcept {
-  std::swap(static_cast<SpanValues&>(*this), static_cast<SpanValues&>(other));
-  name.swap(other.name);
-  if (!trace_state.empty() || !other.trace_state.empty()) trace_state.swap(other.trace_state);
-  if (!status_message.empty() || !other.status_message.empty()) status_message.swap(other.status_message);
-  attributes.Swap(other.attributes);
-  resource.swap(other.resource);
+const Span& SpanBox::Nothing() {
+  static const Span nothing;
+  return nothing;
 }
 
 void Span::Clear() {

@@ -1,5 +1,5 @@
 // Span and Resource: the agent's output language, OpenTelemetry-neutral values. Exporters know nothing else of the agent. A Span
-// is built by one thread and handed on by move; its buffers are reused through SpanBatch.
+// is built by one thread and handed on in a SpanBox; its buffers are reused through SpanBatch.
 #pragma once
 
 #include <array>
@@ -72,9 +72,6 @@ struct Span : SpanValues {
   std::shared_ptr<const Resource> resource;  // shared: one resource outlives none of its spans
 
   void Clear();  // keeps the buffers
-  void Swap(Span& other) noexcept;
 };
-// Spans travel by swapping; member by member this is half the work of three moves.
-inline void swap(Span& a, Span& b) noexcept { a.Swap(b); }
 
 }  // namespace wirespan::exporters

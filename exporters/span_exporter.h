@@ -4,23 +4,30 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "exporters/span.h"
+#include "exporters/span_box.h"
 
 namespace wirespan::exporters {
 
 // Spans on their way out, in no order. Owned by whoever holds it; Clear keeps the memory.
 struct SpanBatch {
-  std::vector<Span> spans;
+  SpanList spans;
   size_t size = 0;  // spans in use; the rest are spare objects
+  // One more, empty.
   Span& Add() {
-    if (size == spans.size()) spans.emplace_back();
-    Span& span = spans[size++];
+    Span& span = *Next();
     span.Clear();
     return span;
   }
+  // One more: takes it and leaves a spare span, or none, in its place.
+  void Take(SpanBox& span) { Next().Swap(span); }
   void Clear() { size = 0; }
+
+ private:
+  SpanBox& Next() {
+    if (size == spans.size()) spans.Grow();
+    return spans.box(size++);
+  }
 };
 
 struct ExportOutcome {

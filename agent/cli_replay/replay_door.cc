@@ -82,8 +82,7 @@ void WriteTree(std::vector<exporters::Span> spans, std::ostream& out) {
 
 void WriteOtlp(std::vector<exporters::Span> spans, std::ostream& out) {
   exporters::SpanBatch batch;
-  batch.spans = std::move(spans);
-  batch.size = batch.spans.size();
+  for (exporters::Span& span : spans) batch.Add() = std::move(span);
   const auto encoder = exporters::otlp::NewJsonTraceEncoder(exporters::otlp::Scope{});
   encoder->Begin(batch);
   std::string body;

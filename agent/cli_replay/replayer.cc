@@ -159,8 +159,9 @@ void Replayer::TickByRecord(std::span<const std::byte> record) {
 }
 
 std::vector<exporters::Span> Replayer::TakeSpans() {
-  std::vector<exporters::Span> spans = std::move(spans_.spans);
-  spans.resize(spans_.size);
+  std::vector<exporters::Span> spans;
+  for (size_t i = 0; i < spans_.size; ++i) spans.push_back(std::move(spans_.spans[i]));
+  spans_ = {};
   std::sort(spans.begin(), spans.end(), [](const exporters::Span& a, const exporters::Span& b) {
     return std::tie(a.end_unix_ns, a.start_unix_ns, a.span_id) < std::tie(b.end_unix_ns, b.start_unix_ns, b.span_id);
   });

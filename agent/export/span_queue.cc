@@ -44,7 +44,7 @@ SpanQueue::Chunk& SpanQueue::Tail(Clock::time_point now) {
   return tail;
 }
 
-// Counts `span` in or out; `store` moves or copies it into a cleared span of the queue.
+// Counts `span` in or out; `store` moves or copies it to the end of the batch it is given.
 template <typename Store>
 void SpanQueue::PutOne(const exporters::Span& span, Clock::time_point now, const Store& store) {
   ++counts_.offered;
@@ -54,7 +54,7 @@ void SpanQueue::PutOne(const exporters::Span& span, Clock::time_point now, const
   if (counts_.held >= limits_.max_spans) return drop(QueueDrop::kSpans);
   if (counts_.held_bytes + bytes > limits_.max_bytes) return drop(QueueDrop::kBytes);
   Chunk& tail = Tail(now);
-  store(tail.batch.Add());
+  store(tail.batch);
   tail.bytes += bytes;
   ++counts_.held;
   counts_.held_bytes += bytes;
@@ -80,8 +80,8 @@ void SpanQueue::Put(exporters::SpanBatch& batch) {
   if (batch.size == 0) return;
   PutUnderLock([&](Clock::time_point now) {
     for (size_t i = 0; i < batch.size; ++i) {
-      exporters::Span& span = batch.spans[i];
-      PutOne(span, now, [&span](exporters::Span& slot) { slot.Swap(span); });
+      exporters::SpanBox& span = batch.spans.box(i);
+      PutOne(*span, now, [&span](exporters::SpanBatch& tail) { tail.Take(span); });
     }
   });
   batch.Clear();
@@ -92,7 +92,7 @@ void SpanQueue::PutCopy(const exporters::SpanBatch& batch) {
   PutUnderLock([&](Clock::time_point now) {
     for (size_t i = 0; i < batch.size; ++i) {
       const exporters::Span& span = batch.spans[i];
-      PutOne(span, now, [&span](exporters::Span& slot) { slot = span; });
+      PutOne(span, now, [&span](exporters::SpanBatch& tail) { tail.Add() = span; });
     }
   });
 }

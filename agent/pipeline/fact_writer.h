@@ -41,7 +41,7 @@ class FactWriter {
     if (!spares_.empty()) {
       fact.span.Swap(spares_.back());
       spares_.pop_back();
-      fact.span.Clear();
+      fact.span->Clear();
     }
     return fact;
   }
@@ -53,7 +53,8 @@ class FactWriter {
     sink_->Deliver(batch_);
     for (trace::Fact& fact : batch_) {
       auto* finished = std::get_if<trace::SpanFinished>(&fact);
-      if (finished != nullptr && spares_.size() < 2 * batch_facts_) spares_.emplace_back().Swap(finished->span);
+      if (finished == nullptr || finished->span.empty() || spares_.size() >= 2 * batch_facts_) continue;
+      spares_.push_back(std::move(finished->span));
     }
     batch_.clear();
   }
@@ -62,7 +63,7 @@ class FactWriter {
   FactSink* sink_;
   size_t batch_facts_;
   trace::FactBatch batch_;
-  std::vector<exporters::Span> spares_;
+  std::vector<exporters::SpanBox> spares_;
 };
 
 }  // namespace wirespan::pipeline

@@ -6,6 +6,7 @@ void SessionOutput::Reset(const stream::ConnectionFacts& facts) {
   connection_ = &facts;
   profile_.Clear();
   repeated_.Clear();
+  join_keys_.Clear();
 }
 
 void SessionOutput::NoteFirst(const DataChunk& chunk, match::MessageFacts& facts) {
@@ -49,13 +50,14 @@ void SessionOutput::NoteSeen(const DataChunk& chunk, uint64_t position, trace::R
   seen.sequences = span::MakeSequenceKey(services_->config->id_key, connection_->role, chunk.position, chunk.reverse_position);
 }
 
-trace::JoinKey SessionOutput::JoinKeyOf(uint64_t position) const {
+trace::JoinKey SessionOutput::JoinKeyOf(uint64_t position) {
   const auto low = static_cast<uint32_t>(position);
   if (!connection_->opening_seen) return {};
   if (connection_->address.family == AddressFamily::kUnix) {
     return span::MakeUnixJoinKey(services_->config->id_key, connection_->id, connection_->peer, connection_->role, low);
   }
-  return span::MakeJoinKey(services_->config->id_key, connection_->address, connection_->role, low);
+  if (!join_keys_.IsSetFor(connection_->role)) join_keys_.Set(services_->config->id_key, connection_->address, connection_->role);
+  return join_keys_.At(low);
 }
 
 void SessionOutput::TellRequest(const trace::RequestSeen& seen, const match::MessageFacts& facts, const ExchangeExtra& extra) {

@@ -49,7 +49,7 @@ class SessionOutput {
   void NoteSeen(const DataChunk& chunk, uint64_t position, trace::RequestSeen& seen) const;
 
   // Names an exchange by the position of its request's first byte.
-  trace::JoinKey JoinKeyOf(uint64_t position) const;
+  trace::JoinKey JoinKeyOf(uint64_t position);
   // `seen` as NoteSeen left it.
   void TellRequest(const trace::RequestSeen& seen, const match::MessageFacts& facts, const ExchangeExtra& extra);
   // The first byte of a response to the request of `token`, on a server connection.
@@ -82,7 +82,7 @@ class SessionOutput {
                           .repeated = &repeated_,
                           .pipelined = open.overlapped};
     metrics::Measurement measurement;
-    if (!services_->spans->Build(open.exchange, std::move(input), fact.span, measurement)) {
+    if (!services_->spans->Build(open.exchange, std::move(input), *fact.span, measurement)) {
       services_->facts->Withdraw();
       return false;
     }
@@ -105,6 +105,7 @@ class SessionOutput {
   const stream::ConnectionFacts* connection_ = nullptr;
   span::ConnectionProfile profile_;
   span::RepeatedAttributes repeated_;  // of profile_
+  span::TcpJoinKeys join_keys_;
   bool profile_has_opening_ = false;   // profile_ was made with the connection's addresses
 };
 

@@ -25,6 +25,22 @@ struct SipState {
     v2 += v1, v1 = std::rotl(v1, 17) ^ v2, v2 = std::rotl(v2, 32);
   }
   uint64_t Fold() const { return v0 ^ v1 ^ v2 ^ v3; }
+  void Absorb(uint64_t word) {
+    v3 ^= word;
+    Round(), Round();
+    v0 ^= word;
+  }
+  // The first and then the second word of the result, after the last word was absorbed.
+  uint64_t EndFirst() {
+    v2 ^= 0xee;
+    for (int i = 0; i < 4; ++i) Round();
+    return Fold();
+  }
+  uint64_t EndSecond() {
+    v1 ^= 0xdd;
+    for (int i = 0; i < 4; ++i) Round();
+    return Fold();
+  }
 };
 
 static_assert(std::endian::native == std::endian::little);
@@ -32,12 +48,6 @@ static_assert(std::endian::native == std::endian::little);
 uint64_t LoadLittle(const uint8_t* bytes) {
   uint64_t word = 0;
   std::memcpy(&word, bytes, sizeof word);
-  return word;
-}
-// Of fewer than eight bytes; the others are 0.
-uint64_t LoadLittle(const uint8_t* bytes, size_t size) {
-  uint64_t word = 0;
-  for (size_t i = 0; i < size; ++i) word |= static_cast<uint64_t>(bytes[i]) << (8 * i);
   return word;
 }
 
@@ -55,10 +65,16 @@ class Input {
     std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
     size_ += bytes.size();
   }
-  std::span<const uint8_t> view() const { return {bytes_.data(), size_}; }
+  uint64_t Word(size_t i) const { return LoadLittle(bytes_.data() + 8 * i); }
+  // Absorbs it all; the bytes behind its end are 0.
+  void GoInto(SipState& state) const {
+    size_t at = 0;
+    for (; at + 8 <= size_; at += 8) state.Absorb(LoadLittle(bytes_.data() + at));
+    state.Absorb(LoadLittle(bytes_.data() + at) | static_cast<uint64_t>(size_) << 56U);
+  }
 
  private:
-  std::array<uint8_t, 48> bytes_{};
+  std::array<uint8_t, 48> bytes_{};  // at most 47 in use
   size_t size_ = 0;
 };
 
@@ -73,11 +89,27 @@ std::array<uint8_t, 16> Canonical(AddressFamily family, const std::array<uint8_t
   return mapped;
 }
 
-trace::JoinKey KeyOf(const IdKey& key, const Input& input) {
-  const Hash128 hash = SipHash128(key, input.view());
+SipState Begin(const IdKey& key) {
+  const uint64_t k0 = LoadLittle(key.bytes.data());
+  const uint64_t k1 = LoadLittle(key.bytes.data() + 8);
+  return {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xeeU, k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
+}
+Hash128 End(SipState& state) {
+  Hash128 hash;
+  hash.first = state.EndFirst();
+  hash.second = state.EndSecond();
+  return hash;
+}
+
+trace::JoinKey Known(const Hash128& hash) {
   trace::JoinKey join{hash.first, hash.second};
   if (!join.known()) join.low = 1;
   return join;
+}
+trace::JoinKey KeyOf(const IdKey& key, const Input& input) {
+  SipState state = Begin(key);
+  input.GoInto(state);
+  return Known(End(state));
 }
 
 Input OfSpan(Domain domain, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
@@ -111,30 +143,21 @@ Result<IdKey> RandomIdKey() {
 
 // SipHash (Aumasson, Bernstein 2012), two rounds per word and four at the end, in the variant with 128 bits of output.
 Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes) {
-  const uint64_t k0 = LoadLittle(key.bytes.data());
-  const uint64_t k1 = LoadLittle(key.bytes.data() + 8);
-  SipState s{k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xeeU, k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
-  const auto absorb = [&s](uint64_t word) {
-    s.v3 ^= word;
-    s.Round(), s.Round();
-    s.v0 ^= word;
-  };
+  SipState state = Begin(key);
   const size_t whole = bytes.size() / 8 * 8;
-  for (size_t i = 0; i < whole; i += 8) absorb(LoadLittle(bytes.data() + i));
-  absorb(LoadLittle(bytes.data() + whole, bytes.size() - whole) | static_cast<uint64_t>(bytes.size()) << 56U);
-  Hash128 hash;
-  s.v2 ^= 0xee;
-  for (int i = 0; i < 4; ++i) s.Round();
-  hash.first = s.Fold();
-  s.v1 ^= 0xdd;
-  for (int i = 0; i < 4; ++i) s.Round();
-  hash.second = s.Fold();
-  return hash;
+  for (size_t i = 0; i < whole; i += 8) state.Absorb(LoadLittle(bytes.data() + i));
+  std::array<uint8_t, 8> last{};
+  std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(whole), bytes.end(), last.begin());
+  state.Absorb(LoadLittle(last.data()) | static_cast<uint64_t>(bytes.size()) << 56U);
+  return End(state);
 }
 
-trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position) {
-  if (address.family != AddressFamily::kIpv4 && address.family != AddressFamily::kIpv6) return {};
-  if (role == ConnectionRole::kUnknown) return {};
+// Domain, client, server: 37 bytes, of which the hash has taken 32 when the position comes; 5 are left in `rest_`.
+void TcpJoinKeys::Set(const IdKey& key, const Address& address, ConnectionRole role) {
+  role_ = role;
+  is_set_ = true;
+  is_ip_ = address.family == AddressFamily::kIpv4 || address.family == AddressFamily::kIpv6;
+  if (!is_ip_ || role == ConnectionRole::kUnknown) return;
   std::array<uint8_t, 16> client = Canonical(address.family, address.local);
   std::array<uint8_t, 16> server = Canonical(address.family, address.peer);
   uint16_t client_port = address.local_port;
@@ -148,8 +171,25 @@ trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionR
   input.Number(client_port);
   input.Bytes(server);
   input.Number(server_port);
-  input.Number(position);
-  return KeyOf(key, input);
+  SipState state = Begin(key);
+  for (size_t word = 0; word < kWholeWords; ++word) state.Absorb(input.Word(word));
+  state_ = {state.v0, state.v1, state.v2, state.v3};
+  rest_ = input.Word(kWholeWords);
+}
+
+trace::JoinKey TcpJoinKeys::At(uint32_t position) const {
+  if (!is_ip_ || role_ == ConnectionRole::kUnknown) return {};
+  SipState state{state_[0], state_[1], state_[2], state_[3]};
+  state.Absorb(rest_ | static_cast<uint64_t>(position) << (8 * kRestBytes));
+  constexpr uint64_t kInputBytes = 8 * kWholeWords + kRestBytes + sizeof position;
+  state.Absorb(position >> (8 * (8 - kRestBytes)) | kInputBytes << 56U);
+  return Known(End(state));
+}
+
+trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position) {
+  TcpJoinKeys keys;
+  keys.Set(key, address, role);
+  return keys.At(position);
 }
 
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position) {
@@ -177,11 +217,15 @@ trace::JoinKey MakeLocalKey(const IdKey& key, Token token, uint32_t index, uint6
 }
 
 exporters::SpanId MakeSpanId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
-  return BigEndian<8>(SipHash128(key, OfSpan(Domain::kSpan, exchange, role, start_ns).view()));
+  SipState state = Begin(key);
+  OfSpan(Domain::kSpan, exchange, role, start_ns).GoInto(state);
+  return BigEndian<8>({state.EndFirst(), 0});
 }
 
 exporters::TraceId MakeTraceId(const IdKey& key, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
-  return BigEndian<16>(SipHash128(key, OfSpan(Domain::kTrace, exchange, role, start_ns).view()));
+  SipState state = Begin(key);
+  OfSpan(Domain::kTrace, exchange, role, start_ns).GoInto(state);
+  return BigEndian<16>(End(state));
 }
 
 }  // namespace wirespan::span

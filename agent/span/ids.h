@@ -32,6 +32,24 @@ Hash128 SipHash128(const IdKey& key, std::span<const uint8_t> bytes);
 // the request's first byte. `address` is as the end in `role` sees it; v4-mapped IPv6 and IPv4 are the same. Not known() where
 // the family is not IP or the role is unknown.
 trace::JoinKey MakeJoinKey(const IdKey& key, const Address& address, ConnectionRole role, uint32_t position);
+// MakeJoinKey for one connection: all but the position is hashed once. Kept with the connection.
+class TcpJoinKeys {
+ public:
+  void Set(const IdKey& key, const Address& address, ConnectionRole role);
+  void Clear() { is_set_ = false; }
+  bool IsSetFor(ConnectionRole role) const { return is_set_ && role_ == role; }
+  // After Set.
+  trace::JoinKey At(uint32_t position) const;
+
+ private:
+  static constexpr size_t kWholeWords = 4;
+  static constexpr size_t kRestBytes = 5;
+  std::array<uint64_t, 4> state_{};
+  uint64_t rest_ = 0;
+  ConnectionRole role_ = ConnectionRole::kUnknown;
+  bool is_set_ = false;
+  bool is_ip_ = false;
+};
 // The same for a unix stream socket: the inode of the client's end and the position in its stream. The client knows no inode of
 // the other end where it wrote before it was accepted. Not known() at a server without a peer.
 trace::JoinKey MakeUnixJoinKey(const IdKey& key, ConnectionId own, ConnectionId peer, ConnectionRole role, uint32_t position);

@@ -68,7 +68,7 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_
                        .start_ns = finished->start_ns,
                        .token = finished->token,
                        .index = finished->index,
-                       .role = finished->role != ConnectionRole::kUnknown ? finished->role : RoleOf(spans_[span].kind),
+                       .role = finished->role != ConnectionRole::kUnknown ? finished->role : RoleOf(spans_[span]->kind),
                        .tgid = finished->tgid,
                        .join = finished->join,
                        .last_tid = finished->last_tid,
@@ -107,7 +107,7 @@ void TraceAssembler::Flush(exporters::SpanBatch& out) {
 
 // What was let go between two calls of Advance.
 void TraceAssembler::Collect(exporters::SpanBatch& out) {
-  for (size_t i = 0; i < ready_.size; ++i) out.Add().Swap(ready_.spans[i]);
+  for (size_t i = 0; i < ready_.size; ++i) out.Take(ready_.spans.box(i));
   ready_.Clear();
 }
 
@@ -303,8 +303,8 @@ void TraceAssembler::Emit(uint32_t slot) {
     Drop(SpanDrop::kNotCollected, at);
     return;
   }
-  Dress(entry, spans_[at]);
-  (out_ != nullptr ? *out_ : ready_).Add().Swap(spans_[at]);
+  Dress(entry, *spans_[at]);
+  (out_ != nullptr ? *out_ : ready_).Take(spans_[at]);
   ++counters_.spans_out;
   spans_.GiveBack(at);
 }

@@ -203,7 +203,7 @@ class TraceAssembler {
   StableArray<Entry> entries_;  // by slot
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
   FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
-  Pool<exporters::Span> spans_;
+  Pool<exporters::SpanBox> spans_;
   Pool<IncomingContext> contexts_;
   TimerQueue<Ref> timers_;
   std::vector<Step> climb_;

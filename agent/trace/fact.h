@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/kernel/event.h"
-#include "exporters/span.h"
+#include "exporters/span_box.h"
 
 namespace wirespan::trace {
 
@@ -88,7 +88,7 @@ struct SpanFinished {
   uint32_t last_tid = 0;  // thread that moved the last byte of the response, and its turn then
   uint32_t last_turn = 0;
   bool shared = false;  // others were open on its multiplexed connection at some time, or may have been
-  exporters::Span span;
+  exporters::SpanBox span;
 };
 
 struct ProcessEnded {

@@ -30,7 +30,10 @@ QueuedFact& FactQueue::Push(uint32_t shard, uint64_t time_ns) {
   lane.last_order_ns = std::max(lane.last_order_ns, time_ns);
   place.order_ns = lane.last_order_ns;
   place.context = UINT32_MAX;
-  if (lane.count == 1) FindFirst();
+  if (lane.count == 1) {
+    lane.first_order_ns = place.order_ns;
+    FindFirst();
+  }
   return place;
 }
 
@@ -39,7 +42,8 @@ void FactQueue::Pop() {
   lane.head = (lane.head + 1) & (lane.ring.size() - 1);
   --lane.count;
   --size_;
-  if (size_ > 0) FindFirst();
+  lane.first_order_ns = lane.count > 0 ? lane.At(0).order_ns : UINT64_MAX;
+  if (lanes_.size() > 1 && size_ > 0) FindFirst();
 }
 
 // Few shards: a scan beats a heap.
@@ -47,9 +51,8 @@ void FactQueue::FindFirst() {
   uint64_t first = UINT64_MAX;
   bool found = false;
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i].count == 0) continue;
-    const uint64_t order = lanes_[i].At(0).order_ns;
-    if (found && order >= first) continue;
+    const uint64_t order = lanes_[i].first_order_ns;
+    if (lanes_[i].count == 0 || (found && order >= first)) continue;
     first = order;
     first_lane_ = i;
     found = true;

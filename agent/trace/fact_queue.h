@@ -46,7 +46,7 @@ class FactQueue {
   // What is pushed for the shard from now on comes at this time or later. Never goes back. `shard` < max_shards().
   void KeepAfter(uint32_t shard, uint64_t time_ns);
   // Time of the first fact in merged order. Not empty().
-  uint64_t FirstOrder() const { return lanes_[first_lane_].At(0).order_ns; }
+  uint64_t FirstOrder() const { return lanes_[first_lane_].first_order_ns; }
   // The first fact; valid until the next Push of any shard. Pop it afterwards.
   QueuedFact& First() { return lanes_[first_lane_].At(0); }
   void Pop();
@@ -58,6 +58,7 @@ class FactQueue {
     size_t head = 0;
     size_t count = 0;
     uint64_t last_order_ns = 0;
+    uint64_t first_order_ns = UINT64_MAX;  // of the first fact; while there is none, so late
     QueuedFact& At(size_t i) { return ring[(head + i) & (ring.size() - 1)]; }
     const QueuedFact& At(size_t i) const { return ring[(head + i) & (ring.size() - 1)]; }
     void Grow();

@@ -7,8 +7,8 @@ namespace wirespan::trace {
 
 // Moves the window on to `now_ns`; time that goes back counts in the newest bucket.
 void TrustMeter::Roll(uint64_t now_ns) {
+  if (now_ns < epoch_ends_ns_) return;
   const uint64_t epoch = now_ns / kBucketNs;
-  if (epoch <= epoch_) return;
   const uint64_t steps = std::min(epoch - epoch_, kBuckets);
   for (uint64_t i = 1; i <= steps; ++i) {
     Counts& bucket = buckets_[(epoch_ + i) % kBuckets];
@@ -17,6 +17,8 @@ void TrustMeter::Roll(uint64_t now_ns) {
   }
   // A jump further than the window has emptied all of it: which bucket is reused first no longer matters.
   epoch_ = epoch;
+  epoch_ends_ns_ = epoch < UINT64_MAX / kBucketNs ? (epoch + 1) * kBucketNs : UINT64_MAX;
+  is_judged_ = false;
 }
 
 void TrustMeter::Note(Sign sign, uint64_t now_ns) {
@@ -24,11 +26,21 @@ void TrustMeter::Note(Sign sign, uint64_t now_ns) {
   uint32_t& count = buckets_[epoch_ % kBuckets][static_cast<size_t>(sign)];
   if (count == UINT32_MAX) return;
   ++count;
-  ++totals_[static_cast<size_t>(sign)];
+  const uint64_t total = ++totals_[static_cast<size_t>(sign)];
+  // The two signs of every exchange change nothing where nothing speaks against the process.
+  const bool is_usual = (sign == Sign::kLink && Count(Sign::kViolation) == 0) ||
+                        (sign == Sign::kAgreement && total > kCalmProof && trust_.spotless);
+  if (!is_usual) is_judged_ = false;
 }
 
-Trust TrustMeter::trust(uint64_t now_ns) {
+const Trust& TrustMeter::trust(uint64_t now_ns) {
   Roll(now_ns);
+  if (!is_judged_) trust_ = Judge();
+  is_judged_ = true;
+  return trust_;
+}
+
+Trust TrustMeter::Judge() const {
   const uint64_t contradictions = Count(Sign::kContradiction);
   const uint64_t violations = Count(Sign::kViolation);
   Trust trust;

@@ -69,16 +69,20 @@ class TrustMeter {
   static constexpr uint64_t kContextProof = 16;
 
   void Note(Sign sign, uint64_t now_ns);
-  Trust trust(uint64_t now_ns);
+  const Trust& trust(uint64_t now_ns);
   uint64_t Count(Sign sign) const { return totals_[static_cast<size_t>(sign)]; }
 
  private:
   using Counts = std::array<uint32_t, static_cast<size_t>(Sign::kCount)>;
   void Roll(uint64_t now_ns);
+  Trust Judge() const;
 
   std::array<Counts, kBuckets> buckets_{};
   std::array<uint64_t, static_cast<size_t>(Sign::kCount)> totals_{};
   uint64_t epoch_ = 0;  // bucket number of the newest bucket
+  uint64_t epoch_ends_ns_ = kBucketNs;
+  Trust trust_;             // as judged last
+  bool is_judged_ = false;  // and no count has changed since that could change it
 };
 
 }  // namespace wirespan::trace

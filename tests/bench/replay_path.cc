@@ -47,7 +47,7 @@ SpanEnd::SpanEnd(bool has_assembler) : has_assembler_(has_assembler), assembler_
 void SpanEnd::Add(uint32_t shard, uint64_t told_after_ns, trace::FactBatch& facts) {
   if (has_assembler_) return assembler_.Add(std::move(facts), shard, told_after_ns);
   for (trace::Fact& fact : facts) {
-    if (auto* finished = std::get_if<trace::SpanFinished>(&fact)) ready_.Add().Swap(finished->span);
+    if (auto* finished = std::get_if<trace::SpanFinished>(&fact)) ready_.Take(finished->span);
   }
 }
 

@@ -55,7 +55,9 @@ SpanBatch ShopTrace() {
 }
 
 std::vector<Span> SpansOf(const SpanBatch& batch) {
-  return {batch.spans.begin(), batch.spans.begin() + static_cast<ptrdiff_t>(batch.size)};
+  std::vector<Span> spans;
+  for (size_t i = 0; i < batch.size; ++i) spans.push_back(batch.spans[i]);
+  return spans;
 }
 
 std::string Render(const SpanBatch& batch, ConsoleOptions options = {}, bool late = false) {

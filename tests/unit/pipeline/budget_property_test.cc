@@ -301,7 +301,7 @@ std::string Difference(const Conversation& c, bool times) {
     if (s.path != e.plan->path || s.method != e.plan->method) return "request of span " + std::to_string(i);
     if (s.status != e.plan->status) return "status of " + s.path;
     if (s.incomplete != IncompleteOf(e)) return "wirespan.incomplete of " + s.path;
-    const bool truncated = c.h.facts.finished[i].span.attributes.Find("wirespan.truncated").has_value();
+    const bool truncated = c.h.facts.finished[i].span->attributes.Find("wirespan.truncated").has_value();
     if (truncated != (!e.request_whole || !e.response_whole)) return "wirespan.truncated of " + s.path;
     if (s.start_ns != e.start_ns) return "start of " + s.path;
     if (s.end_ns > e.end_ns || (times && s.end_ns != e.end_ns)) return "end of " + s.path;

@@ -37,7 +37,7 @@ struct World {
   }
   uint64_t last_record_ns() const { return end.now - end.step; }
   bool Has(size_t span, std::string_view attribute) {
-    return h.facts.finished.at(span).span.attributes.Find(attribute).has_value();
+    return h.facts.finished.at(span).span->attributes.Find(attribute).has_value();
   }
   // Everything but what is named was zero.
   void ExpectLost(std::initializer_list<Loss> reasons) {

@@ -115,7 +115,7 @@ TEST(FastCgiShard, AnUploadBeyondTheBudget) {
   ASSERT_EQ(w.spans().size(), 1U);
   EXPECT_TRUE(w.spans()[0].complete());
   EXPECT_EQ(w.spans()[0].status, 201);
-  const auto size = w.h.facts.finished[0].span.attributes.Find("http.request.body.size");
+  const auto size = w.h.facts.finished[0].span->attributes.Find("http.request.body.size");
   ASSERT_TRUE(size.has_value());
   EXPECT_EQ(size->int_value, 90000);
   w.ExpectNothingLost();

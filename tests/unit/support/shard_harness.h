@@ -105,7 +105,7 @@ class RecordedFacts final : public pipeline::FactSink {
   static char Letter(const trace::Fact& fact) { return "QRSWP"[fact.index()]; }
   void Add(const trace::SpanFinished& fact) {
     finished.push_back(fact);
-    const exporters::AttributeList& attributes = fact.span.attributes;
+    const exporters::AttributeList& attributes = fact.span->attributes;
     SpanView view;
     view.path = TextOf(attributes, "url.path");
     if (view.path.empty()) {
@@ -118,7 +118,7 @@ class RecordedFacts final : public pipeline::FactSink {
     const auto status = attributes.Find("http.response.status_code");
     view.status = status ? status->int_value : 0;
     view.incomplete = TextOf(attributes, "wirespan.incomplete");
-    view.kind = fact.span.kind;
+    view.kind = fact.span->kind;
     view.start_ns = fact.start_ns;
     view.end_ns = fact.time_ns;
     view.token = fact.token;

@@ -9,20 +9,20 @@
 namespace wirespan::trace {
 namespace {
 
-void LendBuffers(FactBatch& batch, std::vector<exporters::Span>& spare) {
+void LendBuffers(FactBatch& batch, std::vector<exporters::SpanBox>& spare) {
   for (Fact& fact : batch) {
     auto* finished = std::get_if<SpanFinished>(&fact);
     if (finished == nullptr || spare.empty()) continue;
-    exporters::Span span = std::move(spare.back());
+    exporters::SpanBox span = std::move(spare.back());
     spare.pop_back();
-    span.attributes.String("some.attribute", "longer than what the assembler adds to a span, in all of its attributes together");
-    span.Clear();  // keeps the buffers
-    span.name = finished->span.name;
-    span.kind = finished->span.kind;
+    span->attributes.String("some.attribute", "longer than what the assembler adds to a span, in all of its attributes together");
+    span->Clear();  // keeps the buffers
+    span->name = finished->span->name;
+    span->kind = finished->span->kind;
     finished->span = std::move(span);
   }
 }
-void KeepBuffers(FactBatch& batch, std::vector<exporters::Span>& spare) {
+void KeepBuffers(FactBatch& batch, std::vector<exporters::SpanBox>& spare) {
   for (Fact& fact : batch) {
     if (auto* finished = std::get_if<SpanFinished>(&fact)) spare.push_back(std::move(finished->span));
   }
@@ -41,10 +41,10 @@ TEST(Allocation, NoneInTheSteadyState) {
   out_end.fresh = false;
   TraceAssembler assembler(config, kTestKey);
   exporters::SpanBatch out;
-  std::vector<exporters::Span> spare;
+  std::vector<exporters::SpanBox> spare;
   for (int i = 0; i < 500; ++i) {
-    spare.emplace_back().attributes.String("some.attribute",
-                                           "longer than what the assembler will add to a span, in all its attributes");
+    spare.emplace_back()->attributes.String("some.attribute",
+                                            "longer than what the assembler will add to a span, in all its attributes");
   }
   size_t counted = 0;
   size_t spans = 0;

@@ -81,8 +81,8 @@ FactBatch Noise(Dice& random, size_t count, uint64_t& now_ns) {
         finished.role = role;
         finished.tgid = tgid;
         finished.join = join;
-        finished.span.name = "noise with a name that does not fit inside a string object";
-        finished.span.kind = static_cast<exporters::SpanKind>(random() % 6);
+        finished.span->name = "noise with a name that does not fit inside a string object";
+        finished.span->kind = static_cast<exporters::SpanKind>(random() % 6);
         batch.emplace_back(std::move(finished));
       }
     }

@@ -183,7 +183,7 @@ std::vector<Story> Stories() {
          s.world.ClientReads(s.thread, s.out);
          auto& finished = std::get<SpanFinished>(s.world.facts.back());
          finished.role = ConnectionRole::kUnknown;
-         finished.span.kind = exporters::SpanKind::kInternal;
+         finished.span->kind = exporters::SpanKind::kInternal;
        }},
       {UnlinkedReason::kRequestNotSeen, [](Stage& s) { s.Read(), s.Call(), s.world.facts.pop_back(), s.End(); }},
       {UnlinkedReason::kOtherTrace,

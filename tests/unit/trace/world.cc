@@ -223,8 +223,8 @@ void World::Finish(WorldThread& thread, WorldEnd& end, ConnectionRole role) {
   finished.join = JoinOf(record, role);
   finished.last_tid = thread.tid;
   finished.last_turn = thread.turn;
-  finished.span.name = NameOf(role, record.number);
-  finished.span.kind = role == ConnectionRole::kClient ? exporters::SpanKind::kClient : exporters::SpanKind::kServer;
+  finished.span->name = NameOf(role, record.number);
+  finished.span->kind = role == ConnectionRole::kClient ? exporters::SpanKind::kClient : exporters::SpanKind::kServer;
   facts.emplace_back(std::move(finished));
 }
 
