@@ -30,12 +30,12 @@ struct World {
     h.Tick(end.now);
     std::vector<std::string> names;
     for (const auto& fact : h.facts.finished) {
-      const std::string missing = TextOf(fact.span.attributes, "wirespan.incomplete");
-      names.push_back(std::string(fact.span.name) + (missing.empty() ? "" : " " + missing));
+      const std::string missing = TextOf(fact.span->attributes, "wirespan.incomplete");
+      names.push_back(std::string(fact.span->name) + (missing.empty() ? "" : " " + missing));
     }
     return names;
   }
-  std::string Last(std::string_view key) { return TextOf(h.facts.finished.back().span.attributes, key); }
+  std::string Last(std::string_view key) { return TextOf(h.facts.finished.back().span->attributes, key); }
   void ExpectNothingLost() {
     for (size_t i = 0; i < kLossCount; ++i) EXPECT_EQ(h.Lost(static_cast<Loss>(i)), 0U) << LossName(static_cast<Loss>(i));
     EXPECT_TRUE(h.Balances());

@@ -21,8 +21,8 @@ struct World {
     h.Tick(end.now);
     std::vector<std::string> texts;
     for (const auto& fact : h.facts.finished) {
-      const std::string missing = TextOf(fact.span.attributes, "wirespan.incomplete");
-      texts.push_back(TextOf(fact.span.attributes, "db.query.text") + (missing.empty() ? "" : " " + missing));
+      const std::string missing = TextOf(fact.span->attributes, "wirespan.incomplete");
+      texts.push_back(TextOf(fact.span->attributes, "db.query.text") + (missing.empty() ? "" : " " + missing));
     }
     return texts;
   }
