@@ -159,24 +159,13 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
     StartResponse(chunk);
     return;
   }
-  s.seen = {};
-  s.seen.stored = chunk.stored;
-  s.seen.active_open = chunk.active_open;
-  s.seen.fresh = chunk.fresh;
-  s.seen.stored_conflict = chunk.stored_conflict;
-  s.seen.other_unresolved = chunk.other_unresolved;
-  s.seen.timer_due = chunk.timer_due;
-  s.seen.loop_thread = chunk.loop_thread;
-  s.seen.queued_reuse = chunk.queued_reuse;
-  s.seen.several_reads = chunk.several_reads;
-  s.seen.stored_doubtful = chunk.stored_doubtful;
-  s.seen.stored_timer = chunk.stored_timer;
-  s.seen.stored_sandwiched = chunk.stored_sandwiched;
-  s.seen.handed_over = chunk.handed_over;
+  s.flags = static_cast<const ActivityFlags&>(chunk);
+  s.stored = chunk.stored;
+  s.sequences = {};
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(s.facts.position);
   if (!begins_call || facts_->address.family == AddressFamily::kUnix) return;
-  s.seen.sequences = span::MakeSequenceKey(services_->config->id_key, facts_->role, chunk.position, chunk.reverse_position);
+  s.sequences = span::MakeSequenceKey(services_->config->id_key, facts_->role, chunk.position, chunk.reverse_position);
 }
 
 template <typename Protocol>
@@ -239,7 +228,9 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
       span::ParseTraceContext(head, *services_->contexts, open->extra.incoming) == span::ContextReject::kNone;
   if (!is_told) return;
   auto& fact = services_->facts->template Add<trace::RequestSeen>();
-  fact = s.seen;
+  static_cast<ActivityFlags&>(fact) = s.flags;
+  fact.stored = s.stored;
+  fact.sequences = s.sequences;
   fact.time_ns = s.facts.first_byte_ns;
   fact.token = s.facts.token;
   fact.index = s.facts.index;
