@@ -137,14 +137,6 @@ Target ParseTarget(std::string_view text, bool is_connect) {
   return target;
 }
 
-void BoundedText::Append(std::string_view text) {
-  const size_t room = bytes_.size() - size_;
-  cut_ = cut_ || text.size() > room;
-  text = text.substr(0, room);
-  if (!text.empty()) std::memcpy(bytes_.data() + size_, text.data(), text.size());
-  size_ += text.size();
-}
-
 void BoundedText::AppendNumber(uint64_t number) {
   std::array<char, 20> digits;
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);

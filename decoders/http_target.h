@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -34,8 +35,20 @@ Target ParseTarget(std::string_view target, bool is_connect);
 // A text that is put together in place, cut at its bound.
 class BoundedText {
  public:
-  void Append(std::string_view text);
-  void Append(char c) { Append(std::string_view(&c, 1)); }
+  void Append(std::string_view text) {
+    const size_t room = bytes_.size() - size_;
+    cut_ = cut_ || text.size() > room;
+    text = text.substr(0, room);
+    if (!text.empty()) std::memcpy(bytes_.data() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  void Append(char c) {
+    if (size_ < bytes_.size()) {
+      bytes_[size_++] = c;
+    } else {
+      cut_ = true;
+    }
+  }
   void AppendNumber(uint64_t number);
   std::string_view view() const { return {bytes_.data(), size_}; }
   bool cut() const { return cut_; }

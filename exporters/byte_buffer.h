@@ -38,6 +38,11 @@ class ByteBuffer {
     size_ += count;
     return to;
   }
+  // Room for `count` more bytes, of which Extend(n <= count) then takes the first.
+  char* Room(size_t count) {
+    if (count > capacity_ - size_) Grow(count);
+    return bytes_.get() + size_;
+  }
   void Append(std::string_view bytes) {
     if (!bytes.empty()) std::memcpy(Extend(bytes.size()), bytes.data(), bytes.size());
   }

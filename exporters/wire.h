@@ -28,6 +28,32 @@ inline char* PutRaw(char* to, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return to + bytes.size();
 }
+// Short texts, which most are, without a call. `to` and `from` do not overlap; nothing beyond `size` is read or written. The
+// result is the bitwise or of words that hold all of them.
+inline uint64_t CopyShort(char* to, const char* from, size_t size) {
+  uint64_t all = 0;
+  const auto copy = [to, from, &all](size_t at, auto word) {
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+    all |= word;
+  };
+  constexpr uint64_t kWord = 0;
+  if (size >= 16) {
+    for (size_t at = 0; at + 16 < size; at += 16) copy(at, kWord), copy(at + 8, kWord);
+    copy(size - 16, kWord), copy(size - 8, kWord);
+  } else if (size >= 8) {
+    copy(0, kWord), copy(size - 8, kWord);
+  } else if (size >= 4) {
+    copy(0, uint32_t{}), copy(size - 4, uint32_t{});
+  } else {
+    for (size_t at = 0; at < size; ++at) copy(at, uint8_t{});
+  }
+  return all;
+}
+// The same; false where a byte is not ASCII.
+inline bool CopyShortAscii(char* to, const char* from, size_t size) {
+  return (CopyShort(to, from, size) & 0x8080808080808080U) == 0;
+}
 inline char* PutFixed64(char* to, uint64_t value) {
   static_assert(std::endian::native == std::endian::little);
   std::memcpy(to, &value, sizeof value);

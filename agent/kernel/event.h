@@ -74,7 +74,25 @@ struct ConnectionOpened {
   uint32_t receive_position = 0;
 };
 
-struct DataChunk {
+// Flags of ws_data_flag: what the thread was at as a chunk's bytes moved, of which links are made.
+struct ActivityFlags {
+  bool fresh = false;
+  bool stored_conflict = false;
+  bool other_unresolved = false;
+  bool timer_due = false;
+  bool loop_thread = false;
+  bool active_open = false;
+  bool queued_reuse = false;
+  bool several_reads = false;      // the thread had read several responses since it last sent: which led here is not known
+  bool stored_doubtful = false;    // when `stored` was noted the thread had read other exchanges that had done nothing yet
+  bool stored_timer = false;       // `stored` may have been noted by a timer; without it: the connection was made by one
+  bool stored_sandwiched = false;  // the same, but the thread read on in that turn
+  bool handed_over = false;      // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
+  bool requester_known = false;  // the goroutine that asked for the call is known: `stored` is what it works for, 0 nothing
+  bool requester_again = false;  // it was started for that exchange, and has made a call before
+};
+
+struct DataChunk : ActivityFlags {
   uint64_t time_ns = 0;  // sends: the call's start; receives: its end
   ConnectionId connection = 0;
   Token exchange = 0;
@@ -93,24 +111,10 @@ struct DataChunk {
   int32_t fd = -1;
   StreamSide side = StreamSide::kReceive;
   ConnectionRole role = ConnectionRole::kUnknown;
-  // flags of ws_data_flag
+  // The other flags.
   bool first_of_turn = false;
-  bool fresh = false;
-  bool stored_conflict = false;
-  bool other_unresolved = false;
-  bool timer_due = false;
-  bool loop_thread = false;
   bool position_raced = false;
   bool first_of_response = false;
-  bool active_open = false;
-  bool queued_reuse = false;
-  bool several_reads = false;
-  bool stored_doubtful = false;
-  bool stored_timer = false;
-  bool stored_sandwiched = false;
-  bool requester_known = false;  // WS_DATA_REQUESTER
-  bool requester_again = false;
-  bool handed_over = false;
   bool copy_fault = false;
   Ancestors ancestors{};             // of the context that begins a call
   std::span<const std::byte> bytes;  // the captured prefix, `skipped_size` after `position`

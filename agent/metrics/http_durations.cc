@@ -123,6 +123,20 @@ uint64_t SeriesTable::Hash(uint32_t resource, std::string_view key) const {
 }
 
 DurationSeries* SeriesTable::Find(uint32_t resource, std::string_view key) {
+  const auto byte = [key](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(key[i])); };
+  // Kind and status are in the first bytes; what else differs has mostly another length.
+  const size_t look = key.size() < kFixedKeyBytes ? 0 : resource * size_t{37} + byte(1) * 19 + byte(2) * 5 + key.size();
+  uint32_t& recent = recent_[look % kRecent];
+  if (recent != 0) {
+    DurationSeries& series = series_[recent - 1];
+    if (series.resource == resource && series.key == key) return &series;
+  }
+  DurationSeries* const found = FindHashed(resource, key);
+  if (found != nullptr) recent = static_cast<uint32_t>(found - series_.data()) + 1;
+  return found;
+}
+
+DurationSeries* SeriesTable::FindHashed(uint32_t resource, std::string_view key) {
   const uint64_t hash = Hash(resource, key);
   const size_t mask = slots_.size() - 1;
   for (size_t slot = hash & mask; slots_[slot] != 0; slot = (slot + 1) & mask) {
@@ -155,6 +169,7 @@ void SeriesTable::Grow() {
 void SeriesTable::Clear() {
   series_.clear();
   slots_.assign(kFirstSlots, 0);
+  recent_ = {};
 }
 
 HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)

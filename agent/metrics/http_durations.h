@@ -4,6 +4,7 @@
 // over.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -66,12 +67,16 @@ class SeriesTable {
   void Clear();
 
  private:
+  static constexpr size_t kRecent = 512;
   uint64_t Hash(uint32_t resource, std::string_view key) const;
+  DurationSeries* FindHashed(uint32_t resource, std::string_view key);
   void Grow();
 
   uint64_t seed_;
   std::vector<DurationSeries> series_;
   std::vector<uint32_t> slots_;  // index into series_ + 1; 0: free
+  // The series found last for a key of that look: most are found again, by one comparison.
+  std::array<uint32_t, kRecent> recent_{};  // index into series_ + 1; 0: none
 };
 
 class HttpDurations {

@@ -107,7 +107,7 @@ class MultiplexedSession final : public stream::Session {
   // When and by whom a message's bytes were moved.
   struct Noted {
     match::MessageFacts facts;
-    trace::RequestSeen seen;
+    RequestMarks marks;
     DataChunk chunk;  // of the first byte, without its bytes
     bool is_known = false;
   };

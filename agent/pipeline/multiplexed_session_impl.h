@@ -138,7 +138,7 @@ void MultiplexedSession<Protocol>::NoteFirst(Direction dir, uint64_t position, c
   noted.chunk = *from->chunk;
   noted.chunk.bytes = {};
   SessionOutput::NoteFirst(noted.chunk, noted.facts);
-  if (dir == Direction::kClientToServer) output_.NoteSeen(noted.chunk, position, noted.seen);
+  if (dir == Direction::kClientToServer) output_.NoteMarks(noted.chunk, position, noted.marks);
 }
 
 // What is in progress will be over in another call: when it began is known only now.
@@ -254,10 +254,10 @@ void MultiplexedSession<Protocol>::BeginExchange(Open& open, const Message& head
   open.extra.has_incoming =
       span::ParseTraceContext(head, *output_.services().contexts, open.extra.incoming) == span::ContextReject::kNone;
   if (open.ambiguous) return;
-  if (IsPushed(id)) noted_.seen = {};  // nobody's call: what its thread had done before says nothing of it
-  noted_.seen.multiplexed = true;
-  noted_.seen.shares = table_.size() > 1 || MayHide();
-  output_.TellRequest(noted_.seen, facts, open.extra);
+  if (IsPushed(id)) noted_.marks = {};  // nobody's call: what its thread had done before says nothing of it
+  noted_.marks.multiplexed = true;
+  noted_.marks.shares = table_.size() > 1 || MayHide();
+  output_.TellRequest(noted_.marks, facts, open.extra);
 }
 
 // Responses to requests before `id` that wait for them wait in vain.

@@ -113,8 +113,8 @@ class ProtocolSession final : public stream::Session {
     uint64_t start = 0;      // decoder position
     uint64_t noted = 0;      // stream position of the byte that `facts` says was the last
     match::MessageFacts facts;
-    trace::RequestSeen seen;  // requests: what the first byte's chunk said
-    Token last_token = 0;     // of the message before
+    RequestMarks marks;    // requests
+    Token last_token = 0;  // of the message before
     uint32_t next_index = 0;
   };
   using Origin = uint64_t;  // stream position - decoder position

@@ -157,7 +157,7 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
     StartResponse(chunk);
     return;
   }
-  output_.NoteSeen(chunk, s.facts.position, s.seen);
+  output_.NoteMarks(chunk, s.facts.position, s.marks);
 }
 
 template <typename Protocol>
@@ -195,7 +195,7 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
   open->extra.join = output_.JoinKeyOf(s.facts.position);
   open->extra.has_incoming =
       span::ParseTraceContext(head, *output_.services().contexts, open->extra.incoming) == span::ContextReject::kNone;
-  if (is_told) output_.TellRequest(s.seen, s.facts, open->extra);
+  if (is_told) output_.TellRequest(s.marks, s.facts, open->extra);
 }
 
 // True: the message was moved into its exchange.

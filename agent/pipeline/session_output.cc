@@ -26,28 +26,15 @@ void SessionOutput::NoteLast(const DataChunk& chunk, match::MessageFacts& facts)
   facts.srtt_us = chunk.srtt_us;
 }
 
-void SessionOutput::NoteSeen(const DataChunk& chunk, uint64_t position, trace::RequestSeen& seen) const {
-  seen = {};
-  seen.stored = chunk.stored;
-  seen.active_open = chunk.active_open;
-  seen.fresh = chunk.fresh;
-  seen.stored_conflict = chunk.stored_conflict;
-  seen.other_unresolved = chunk.other_unresolved;
-  seen.timer_due = chunk.timer_due;
-  seen.loop_thread = chunk.loop_thread;
-  seen.queued_reuse = chunk.queued_reuse;
-  seen.several_reads = chunk.several_reads;
-  seen.stored_doubtful = chunk.stored_doubtful;
-  seen.stored_timer = chunk.stored_timer;
-  seen.stored_sandwiched = chunk.stored_sandwiched;
-  seen.handed_over = chunk.handed_over;
-  seen.requester_known = chunk.requester_known;
-  seen.requester_again = chunk.requester_again;
-  seen.ancestors = chunk.ancestors;
+void SessionOutput::NoteMarks(const DataChunk& chunk, uint64_t position, RequestMarks& marks) const {
+  marks.flags = static_cast<const ActivityFlags&>(chunk);
+  marks.stored = chunk.stored;
+  marks.ancestors = chunk.ancestors;
+  marks.sequences = {};
   // The other direction's position is known of a call's first byte.
   const bool begins_call = chunk.first_of_turn && chunk.position == static_cast<uint32_t>(position);
   if (!begins_call || connection_->address.family == AddressFamily::kUnix) return;
-  seen.sequences = span::MakeSequenceKey(services_->config->id_key, connection_->role, chunk.position, chunk.reverse_position);
+  marks.sequences = span::MakeSequenceKey(services_->config->id_key, connection_->role, chunk.position, chunk.reverse_position);
 }
 
 trace::JoinKey SessionOutput::JoinKeyOf(uint64_t position) {
@@ -60,9 +47,14 @@ trace::JoinKey SessionOutput::JoinKeyOf(uint64_t position) {
   return join_keys_.At(low);
 }
 
-void SessionOutput::TellRequest(const trace::RequestSeen& seen, const match::MessageFacts& facts, const ExchangeExtra& extra) {
+void SessionOutput::TellRequest(const RequestMarks& marks, const match::MessageFacts& facts, const ExchangeExtra& extra) {
   auto& fact = services_->facts->Add<trace::RequestSeen>();
-  fact = seen;
+  static_cast<ActivityFlags&>(fact) = marks.flags;
+  fact.stored = marks.stored;
+  fact.sequences = marks.sequences;
+  fact.ancestors = marks.ancestors;
+  fact.multiplexed = marks.multiplexed;
+  fact.shares = marks.shares;
   fact.time_ns = facts.first_byte_ns;
   fact.token = facts.token;
   fact.index = facts.index;

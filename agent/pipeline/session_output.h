@@ -30,6 +30,16 @@ struct ExchangeExtra {
   }
 };
 
+// What the chunk of a request's first byte says of it beside MessageFacts.
+struct RequestMarks {
+  ActivityFlags flags;
+  Token stored = 0;
+  trace::JoinKey sequences;
+  Ancestors ancestors{};
+  bool multiplexed = false;  // trace::RequestSeen's
+  bool shares = false;
+};
+
 class SessionOutput {
  public:
   explicit SessionOutput(const ShardServices& services) : services_(&services) {}
@@ -46,12 +56,12 @@ class SessionOutput {
   // The same of the chunk of its last byte so far.
   static void NoteLast(const DataChunk& chunk, match::MessageFacts& facts);
   // The forward candidate that a request's first chunk carries, and its sequence numbers where it begins a call.
-  void NoteSeen(const DataChunk& chunk, uint64_t position, trace::RequestSeen& seen) const;
+  void NoteMarks(const DataChunk& chunk, uint64_t position, RequestMarks& marks) const;
 
   // Names an exchange by the position of its request's first byte.
   trace::JoinKey JoinKeyOf(uint64_t position);
-  // `seen` as NoteSeen left it.
-  void TellRequest(const trace::RequestSeen& seen, const match::MessageFacts& facts, const ExchangeExtra& extra);
+  // `marks` as NoteMarks left it.
+  void TellRequest(const RequestMarks& marks, const match::MessageFacts& facts, const ExchangeExtra& extra);
   // The first byte of a response to the request of `token`, on a server connection.
   void TellResponse(const DataChunk& chunk, Token token);
 
@@ -106,7 +116,7 @@ class SessionOutput {
   span::ConnectionProfile profile_;
   span::RepeatedAttributes repeated_;  // of profile_
   span::TcpJoinKeys join_keys_;
-  bool profile_has_opening_ = false;   // profile_ was made with the connection's addresses
+  bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
 };
 
 }  // namespace wirespan::pipeline

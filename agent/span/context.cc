@@ -63,6 +63,10 @@ bool IsValue(std::string_view value) {
 // An obs-fold (CRLF before white space, RFC 9112 5.2) counts as white space; any other CR or LF stays and makes the value
 // invalid.
 void AppendUnfolded(std::string_view value, std::string& out) {
+  if (value.find('\n') == std::string_view::npos) {
+    out += value;
+    return;
+  }
   for (size_t i = 0; i < value.size(); ++i) {
     size_t next = i;
     if (value[next] == '\r' && next + 1 < value.size() && value[next + 1] == '\n') ++next;

@@ -72,7 +72,10 @@ template <typename Message>
 ContextReject ParseTraceContext(const Message& request, TraceContextReader& reader, trace::IncomingContext& out) {
   reader.Reset();
   if constexpr (requires { request.MayHave(std::string_view{}); }) {
-    if (!request.MayHave("traceparent") && !request.MayHave("tracestate")) return reader.Finish(out);
+    if (!request.MayHave("traceparent") && !request.MayHave("tracestate")) {
+      out.trace_id = {}, out.parent_span_id = {}, out.flags = 0, out.trace_state.clear();
+      return ContextReject::kNoTraceparent;
+    }
   }
   for (const auto& field : request.fields) reader.Add(request.Name(field), request.Value(field));
   return reader.Finish(out);

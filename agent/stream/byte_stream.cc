@@ -55,26 +55,13 @@ void ByteStream::Restart(uint64_t position, StorePool& pool) {
   started_ = true;
 }
 
-void ByteStream::OpenChunk(uint64_t begin, const DataChunk& chunk) {
-  current_ = &chunk;
-  current_begin_ = begin;
-  if (chunk.position_high >= last_high_) {
-    last_high_ = chunk.position_high;
-    high_at_ = begin;
-  }
-}
-
-void ByteStream::Append(std::span<const std::byte> bytes, StorePool& pool) {
+void ByteStream::AppendCopy(std::span<const std::byte> bytes, StorePool& pool) {
   if (bytes.empty()) return;
-  if (position_ == end_) {
-    in_place_ = bytes;
-  } else {
-    if (!in_place_.empty()) {
-      Copy(in_place_, pool);
-      in_place_ = {};
-    }
-    Copy(bytes, pool);
+  if (!in_place_.empty()) {
+    Copy(in_place_, pool);
+    in_place_ = {};
   }
+  Copy(bytes, pool);
   end_ += bytes.size();
 }
 
@@ -93,19 +80,8 @@ void ByteStream::Skip(uint64_t size) {
   position_ = end_;
 }
 
-std::span<const std::byte> ByteStream::Head() const {
-  if (!in_place_.empty()) return in_place_;
-  if (position_ == end_ || store_ == nullptr) return {};
+std::span<const std::byte> ByteStream::StoredHead() const {
   return std::span<const std::byte>(store_->buffer).subspan(store_->head, store_->tail - store_->head);
-}
-
-void ByteStream::Consume(size_t size) {
-  position_ += size;
-  if (!in_place_.empty()) {
-    in_place_ = in_place_.subspan(size);
-  } else if (store_ != nullptr) {
-    store_->head += size;
-  }
 }
 
 void ByteStream::DropHead() {
@@ -117,7 +93,7 @@ void ByteStream::DropHead() {
   }
 }
 
-void ByteStream::CloseChunk(StorePool& pool) {
+void ByteStream::CloseUndecided(StorePool& pool) {
   if (!in_place_.empty()) {
     Copy(in_place_, pool);
     in_place_ = {};
@@ -134,11 +110,7 @@ void ByteStream::CloseChunk(StorePool& pool) {
   if (store_->empty()) pool.Give(std::move(store_));
 }
 
-std::optional<Provenance> ByteStream::TimeAt(uint64_t position) const {
-  if (current_ != nullptr && position >= current_begin_ && position - current_begin_ < current_->original_size) {
-    return Provenance{current_begin_, current_begin_ + current_->original_size, current_};
-  }
-  if (store_ == nullptr) return std::nullopt;
+std::optional<Provenance> ByteStream::Remembered(uint64_t position) const {
   for (const ChunkRecord& r : store_->records) {
     if (position >= r.begin && position < r.end) return Provenance{r.begin, r.end, &r.chunk};
   }

@@ -85,20 +85,52 @@ class ByteStream {
   void Restart(uint64_t position, StorePool& pool);
 
   // `chunk`, whose call began at `begin`, is the current one until CloseChunk: its bytes and times can be asked for.
-  void OpenChunk(uint64_t begin, const DataChunk& chunk);
+  void OpenChunk(uint64_t begin, const DataChunk& chunk) {
+    current_ = &chunk;
+    current_begin_ = begin;
+    if (chunk.position_high < last_high_) return;
+    last_high_ = chunk.position_high;
+    high_at_ = begin;
+  }
   // `bytes` of the open chunk follow end(). Views them where Head() is empty, else copies.
-  void Append(std::span<const std::byte> bytes, StorePool& pool);
+  void Append(std::span<const std::byte> bytes, StorePool& pool) {
+    if (position_ == end_ && !bytes.empty()) {
+      in_place_ = bytes;
+      end_ += bytes.size();
+    } else {
+      AppendCopy(bytes, pool);
+    }
+  }
   // `size` bytes at end() were not seen. Head() must be empty.
   void Skip(uint64_t size);
-  std::span<const std::byte> Head() const;
-  void Consume(size_t size);
+  std::span<const std::byte> Head() const {
+    if (!in_place_.empty()) return in_place_;
+    return position_ == end_ || store_ == nullptr ? std::span<const std::byte>() : StoredHead();
+  }
+  void Consume(size_t size) {
+    position_ += size;
+    if (!in_place_.empty()) {
+      in_place_ = in_place_.subspan(size);
+    } else if (store_ != nullptr) {
+      store_->head += size;
+    }
+  }
   // The undecided bytes are given up; position() becomes end().
   void DropHead();
   // Copies what is undecided, remembers its chunk, gives the store back where it is empty.
-  void CloseChunk(StorePool& pool);
+  void CloseChunk(StorePool& pool) {
+    if (store_ != nullptr || position_ != end_) CloseUndecided(pool);
+    current_ = nullptr;
+    in_place_ = {};
+  }
 
   // The chunk that the byte at `position` came with, or that told of it; nullopt: a gap between chunks, or forgotten.
-  std::optional<Provenance> TimeAt(uint64_t position) const;
+  std::optional<Provenance> TimeAt(uint64_t position) const {
+    if (current_ != nullptr && position >= current_begin_ && position - current_begin_ < current_->original_size) {
+      return Provenance{current_begin_, current_begin_ + current_->original_size, current_};
+    }
+    return store_ == nullptr ? std::nullopt : Remembered(position);
+  }
 
   // Chunks that cannot be used yet, by position. False: no room.
   bool AddPending(uint64_t begin, const DataChunk& chunk, uint64_t now_ns, StorePool& pool);
@@ -114,6 +146,10 @@ class ByteStream {
  private:
   StreamStore& Store(StorePool& pool);
   void Copy(std::span<const std::byte> bytes, StorePool& pool);
+  void AppendCopy(std::span<const std::byte> bytes, StorePool& pool);
+  void CloseUndecided(StorePool& pool);
+  std::span<const std::byte> StoredHead() const;
+  std::optional<Provenance> Remembered(uint64_t position) const;  // store_ is there
 
   uint64_t position_ = 0;
   uint64_t end_ = 0;

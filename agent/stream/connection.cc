@@ -71,16 +71,17 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
       Deliver(context.scratch->begin, context.scratch->chunk, context);
     }
   }
-  ReleasePassed(chunk, context);
+  if (is_waiting()) ReleasePassed(chunk, context);
   if (state_ == State::kOff) return;
   Place(chunk, context);
+  if (!is_waiting()) return;
   if (state_ != State::kOff) Drain(StreamSide::kReceive, false, context);
   if (state_ != State::kOff) Drain(StreamSide::kSend, false, context);
 }
 
 // What a chunk waited for cannot come any more once the turn after its own is over: the connection has gone on without it.
 void Connection::ReleasePassed(const DataChunk& chunk, StreamContext& context) {
-  if (!is_waiting() || PlacesItself()) return;
+  if (PlacesItself()) return;
   const StreamSide requests = SideOf(Direction::kClientToServer);
   for (const StreamSide side : {requests, Opposite(requests)}) {
     const ByteStream& s = stream(side);
@@ -136,7 +137,8 @@ void Connection::Place(const DataChunk& chunk, StreamContext& context) {
   const Direction dir = DirectionOf(chunk.side);
   const bool in_use = state_ == State::kActive ? step(dir) == Step::kInStep : candidate_ && dir == Direction::kClientToServer;
   const bool has_hole = begin > stream.end() && in_use;
-  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend && !PlacesItself()) ReleaseRead(chunk, context);
+  if (facts.role == ConnectionRole::kServer && chunk.side == StreamSide::kSend && is_waiting() && !PlacesItself())
+    ReleaseRead(chunk, context);
   if (state_ == State::kOff) return;
   if (has_hole || (stream.has_pending() && begin > stream.end()) || ComesTooEarly(chunk)) {
     Hold(begin, chunk, context);

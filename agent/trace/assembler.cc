@@ -114,8 +114,8 @@ void TraceAssembler::Collect(exporters::SpanBatch& out) {
 // Facts and timers in the order of their times up to `limit`; facts first, so that evidence counts before a wait is given up.
 void TraceAssembler::Run(uint64_t limit) {
   while (true) {
-    const uint64_t fact_at = queue_.empty() ? UINT64_MAX : queue_.FirstOrder();
-    const uint64_t timer_at = timers_.empty() ? UINT64_MAX : timers_.FirstDue();
+    const uint64_t fact_at = queue_.FirstOrder();
+    const uint64_t timer_at = timers_.FirstDue();
     const uint64_t at = std::min(fact_at, timer_at);
     if (at == UINT64_MAX || at > limit) break;
     if (fact_at <= timer_at) {
@@ -357,6 +357,17 @@ void TraceAssembler::MakeRoom() {
 
 // Forgets by age; called before every fact and timer, so that what is forgotten depends on facts' time alone.
 void TraceAssembler::Expire() {
+  const bool too_many = lingering_.size > config_.max_lingering || unanswered_.size > config_.max_unanswered;
+  if (now_ < next_expiry_ns_ && !too_many) return;
+  ExpireNow();
+  next_expiry_ns_ = UINT64_MAX;
+  const auto note = [this](uint64_t at) { next_expiry_ns_ = std::min(next_expiry_ns_, at); };
+  if (lingering_.first != kNone) note(entries_[lingering_.first].ended_at + config_.hold_ns);
+  if (unanswered_.first != kNone) note(entries_[unanswered_.first].ended_at + config_.late_server_ns);
+  if (open_.first != kNone) note(entries_[open_.first].seen_at + config_.forget_ns);
+}
+
+void TraceAssembler::ExpireNow() {
   while (lingering_.first != kNone) {
     const uint32_t slot = lingering_.first;
     const bool too_many = lingering_.size > config_.max_lingering;
@@ -427,6 +438,7 @@ void TraceAssembler::Move(uint32_t slot, Stage stage) {
   entry.previous = entry.next = kNone;
   entry.stage = stage;
   if (List* list = ListOf(stage); list != nullptr) {
+    if (list->last == kNone) next_expiry_ns_ = 0;  // it becomes the first: to be looked at
     entry.previous = list->last;
     (list->last == kNone ? list->first : entries_[list->last].next) = slot;
     list->last = slot;

@@ -90,6 +90,8 @@ class TraceAssembler {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kEvidences = static_cast<size_t>(exporters::LinkEvidence::kInjected) + 1;
+  static constexpr size_t kConfidences = static_cast<size_t>(exporters::LinkConfidence::kExact) + 1;
   // kUnanswered: as kLingering, longer: a call that ended without an answer, before its server was heard of.
   enum class Stage : uint8_t { kFree, kOpen, kHeld, kLingering, kUnanswered };
 
@@ -174,6 +176,7 @@ class TraceAssembler {
   Entry& Sized(uint32_t slot);
   void MakeRoom();
   void Expire();
+  void ExpireNow();
   void ForgetLingering(uint32_t slot);
   void Forget(uint32_t slot);
   List* ListOf(Stage stage);
@@ -193,6 +196,7 @@ class TraceAssembler {
   const IncomingContext* HeaderOf(const Entry& entry) const;
   const IncomingContext* AdoptedHeader(uint32_t slot);
   void Tell(uint32_t slot, const Entry& entry) const;
+  const exporters::AttributeList& WordsOf(exporters::LinkEvidence evidence, exporters::LinkConfidence confidence);
   void Dress(const Entry& entry, exporters::Span& span);
 
   AssemblerConfig config_;
@@ -207,11 +211,13 @@ class TraceAssembler {
   Pool<IncomingContext> contexts_;
   TimerQueue<Ref> timers_;
   std::vector<Step> climb_;
+  std::array<exporters::AttributeList, kEvidences * kConfidences> link_words_;  // of spans with a link
   List open_, held_, lingering_, unanswered_;
   exporters::SpanBatch ready_;
   exporters::SpanBatch* out_ = nullptr;  // where spans go now; null outside Advance and Flush: then to ready_
   uint64_t now_ = 0;
-  uint64_t wait_until_ = 0;  // set by Decide when it has to wait
+  uint64_t next_expiry_ns_ = 0;  // nothing goes by age before: the lists are in the order of their times
+  uint64_t wait_until_ = 0;      // set by Decide when it has to wait
   uint32_t visit_ = 0;
   AssemblerCounters counters_;
 };

@@ -230,6 +230,15 @@ void TraceAssembler::Tell(uint32_t slot, const Entry& entry) const {
 
 // ---- What the span says ----
 
+// Put into words once.
+const exporters::AttributeList& TraceAssembler::WordsOf(LinkEvidence evidence, LinkConfidence confidence) {
+  exporters::AttributeList& words = link_words_[static_cast<size_t>(evidence) * kConfidences + static_cast<size_t>(confidence)];
+  if (words.count() > 0) return words;
+  words.String(exporters::ConstantKey{semconv::kWirespanLinkEvidence.text}, exporters::Name(evidence));
+  words.String(exporters::ConstantKey{semconv::kWirespanLinkConfidence.text}, exporters::Name(confidence));
+  return words;
+}
+
 void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
   span.trace_id = entry.trace_id;
   span.span_id = entry.span_id;
@@ -240,8 +249,7 @@ void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
   span.link_confidence = entry.confidence;
   if (entry.evidence != LinkEvidence::kNone) {
     ++counters_.links.Links(entry.evidence, entry.confidence);
-    span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkEvidence.text}, exporters::Name(entry.evidence));
-    span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkConfidence.text}, exporters::Name(entry.confidence));
+    span.attributes.Append(WordsOf(entry.evidence, entry.confidence));
   }
   if (!entry.has_reason) return;
   ++counters_.links.Unlinked(entry.reason);

@@ -32,7 +32,8 @@ struct IncomingContext {
 
 // The request of an exchange was seen on a server connection (its head is complete), or a call's on a client connection.
 // `token` is shared by all requests of one connection turn (pipelining): then `index` > 0 or `more` make the token ambiguous.
-struct RequestSeen {
+// The flags are of the forward candidate on the client side, as the kernel stamped it on the first byte of the request.
+struct RequestSeen : ActivityFlags {
   uint64_t time_ns = 0;  // first byte
   Token token = 0;
   uint32_t index = 0;  // 0 for the first request of the turn
@@ -41,24 +42,10 @@ struct RequestSeen {
   JoinKey sequences;  // the same by both directions' sequence numbers alone: where address translation lies between the ends
   std::optional<IncomingContext> incoming;
   uint32_t tgid = 0;  // of the thread that read or wrote the first byte
-  // Client side: the forward candidate, as the kernel stamped it on the first byte of the request.
+  // Client side: of the forward candidate too.
   ThreadStamp thread;
   Token stored = 0;
-  bool active_open = false;
-  bool fresh = false;
-  bool stored_conflict = false;
-  bool other_unresolved = false;
-  bool timer_due = false;
-  bool loop_thread = false;
-  bool queued_reuse = false;
-  bool several_reads = false;      // the thread had read several responses since it last sent
-  bool stored_doubtful = false;    // when `stored` was noted the thread had read other exchanges that had done nothing yet
-  bool stored_timer = false;       // `stored` may have been noted by a timer; without it: the connection was made by one
-  bool stored_sandwiched = false;  // the same, but the thread read on in that turn
-  bool handed_over = false;      // since its last multiplexed wait the thread was woken at a futex, or read an eventfd or a pipe
-  bool requester_known = false;  // the goroutine that asked for the call is known: `stored` is what it works for, 0 nothing
-  bool requester_again = false;  // it was started for that exchange, and has made a call before
-  Ancestors ancestors{};         // of the CPython context it was written in
+  Ancestors ancestors{};  // of the CPython context it was written in
   // Its connection carries several at once (HTTP/2): reads and writes there are not of one request alone.
   bool multiplexed = false;
   bool shares = false;  // and others were open when it began, or may have been: the kernel's marks may be another's

@@ -43,7 +43,8 @@ void FactQueue::Pop() {
   --lane.count;
   --size_;
   lane.first_order_ns = lane.count > 0 ? lane.At(0).order_ns : UINT64_MAX;
-  if (lanes_.size() > 1 && size_ > 0) FindFirst();
+  first_order_ns_ = lane.first_order_ns;
+  if (lanes_.size() > 1) FindFirst();
 }
 
 // Few shards: a scan beats a heap.
@@ -57,6 +58,7 @@ void FactQueue::FindFirst() {
     first_lane_ = i;
     found = true;
   }
+  first_order_ns_ = first;
 }
 
 }  // namespace wirespan::trace

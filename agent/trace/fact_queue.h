@@ -45,8 +45,8 @@ class FactQueue {
   QueuedFact& Push(uint32_t shard, uint64_t time_ns);
   // What is pushed for the shard from now on comes at this time or later. Never goes back. `shard` < max_shards().
   void KeepAfter(uint32_t shard, uint64_t time_ns);
-  // Time of the first fact in merged order. Not empty().
-  uint64_t FirstOrder() const { return lanes_[first_lane_].first_order_ns; }
+  // Time of the first fact in merged order; so late that it never comes where there is none.
+  uint64_t FirstOrder() const { return first_order_ns_; }
   // The first fact; valid until the next Push of any shard. Pop it afterwards.
   QueuedFact& First() { return lanes_[first_lane_].At(0); }
   void Pop();
@@ -68,6 +68,7 @@ class FactQueue {
   uint32_t max_shards_;
   std::vector<Lane> lanes_;
   size_t first_lane_ = 0;  // valid while not empty
+  uint64_t first_order_ns_ = UINT64_MAX;
   size_t size_ = 0;
 };
 

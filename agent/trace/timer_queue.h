@@ -14,10 +14,11 @@ template <typename What>
 class TimerQueue {
  public:
   bool empty() const { return line_count_ == 0 && heap_.empty(); }
-  // Of the first; not empty().
-  uint64_t FirstDue() const { return FirstIsInLine() ? At(0).due : heap_.front().due; }
+  // Of the first; so late that it never comes where there is none.
+  uint64_t FirstDue() const { return first_due_; }
   void Add(uint64_t due, const What& what) {
     const Timer timer{due, next_order_++, what};
+    first_due_ = std::min(first_due_, due);
     if (line_count_ == 0 || due >= At(line_count_ - 1).due) {
       if (line_count_ == line_.size()) Grow();
       At(line_count_++) = timer;
@@ -28,20 +29,24 @@ class TimerQueue {
   }
   // Takes the first out; not empty().
   What Pop() {
+    What what;
     if (FirstIsInLine()) {
-      const What what = At(0).what;
+      what = At(0).what;
       line_head_ = (line_head_ + 1) & (line_.size() - 1);
       --line_count_;
-      return what;
+    } else {
+      std::pop_heap(heap_.begin(), heap_.end(), Later);
+      what = heap_.back().what;
+      heap_.pop_back();
     }
-    std::pop_heap(heap_.begin(), heap_.end(), Later);
-    const What what = heap_.back().what;
-    heap_.pop_back();
+    first_due_ = line_count_ > 0 ? At(0).due : UINT64_MAX;
+    if (!heap_.empty()) first_due_ = std::min(first_due_, heap_.front().due);
     return what;
   }
   void Clear() {
     line_count_ = 0;
     heap_.clear();
+    first_due_ = UINT64_MAX;
   }
 
  private:
@@ -68,6 +73,7 @@ class TimerQueue {
   size_t line_count_ = 0;
   std::vector<Timer> heap_;
   uint64_t next_order_ = 0;
+  uint64_t first_due_ = UINT64_MAX;
 };
 
 }  // namespace wirespan::trace

@@ -16,48 +16,37 @@ namespace wirespan::decoders::http1 {
 
 inline constexpr size_t kBlockBytes = 32;
 
-struct BlockMasks {
-  uint32_t low = 0;  // bytes 0 to 13: NUL, tab, the line ends and other controls
-  uint32_t colon = 0;
-  uint32_t plain = 0;  // letters and '-': all that nearly every field name and method is made of
-  bool operator==(const BlockMasks&) const = default;
-  BlockMasks operator>>(size_t count) const { return {low >> count, colon >> count, plain >> count}; }
-};
-
-// Scan: all masks of 32 bytes; ScanLow: the mask of low bytes alone; ScanTarget: that of the bytes that no request target holds
-// (kTargetChar).
+// ScanLow: bytes 0 to 13, which are NUL, tab, the line ends and other controls; ScanPlain: letters and '-', all that nearly every
+// field name and method is made of, up to the first other byte (beyond it, any bits); ScanTarget: bytes that no request target
+// holds (kTargetChar).
 struct ScalarBlock {
   static uint32_t ScanLow(const char* bytes) {
-    uint32_t low = 0;
-    for (uint32_t i = 0; i < kBlockBytes; ++i) low |= (static_cast<uint8_t>(bytes[i]) <= 13 ? 1U : 0U) << i;
-    return low;
+    return MaskOf(bytes, [](char c) { return static_cast<uint8_t>(c) <= 13; });
+  }
+  static uint32_t ScanPlain(const char* bytes) {
+    return MaskOf(bytes, [](char c) { return IsAlpha(c) || c == '-'; });
   }
   static uint32_t ScanTarget(const char* bytes) {
-    uint32_t ends = 0;
-    for (uint32_t i = 0; i < kBlockBytes; ++i) ends |= (Is(kTargetChar, bytes[i]) ? 0U : 1U) << i;
-    return ends;
+    return MaskOf(bytes, [](char c) { return !Is(kTargetChar, c); });
   }
-  static BlockMasks Scan(const char* bytes) {
-    BlockMasks masks;
-    for (uint32_t i = 0; i < kBlockBytes; ++i) {
-      const auto byte = static_cast<uint8_t>(bytes[i]);
-      masks.low |= (byte <= 13 ? 1U : 0U) << i;
-      masks.colon |= (byte == ':' ? 1U : 0U) << i;
-      masks.plain |= (IsAlpha(bytes[i]) || byte == '-' ? 1U : 0U) << i;
-    }
-    return masks;
+
+ private:
+  template <typename IsMeant>
+  static uint32_t MaskOf(const char* bytes, IsMeant is_meant) {
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < kBlockBytes; ++i) mask |= (is_meant(bytes[i]) ? 1U : 0U) << i;
+    return mask;
   }
 };
 
 #if defined(__SSE2__)
 struct SimdBlock {
-  static BlockMasks Scan(const char* bytes) {
-    const BlockMasks first = ScanHalf(bytes);
-    const BlockMasks second = ScanHalf(bytes + 16);
-    return {first.low | second.low << 16U, first.colon | second.colon << 16U, first.plain | second.plain << 16U};
-  }
   static uint32_t ScanLow(const char* bytes) {
     return Mask(NotAbove(Load(bytes), 13)) | Mask(NotAbove(Load(bytes + 16), 13)) << 16U;
+  }
+  static uint32_t ScanPlain(const char* bytes) {
+    const uint32_t first = PlainHalf(bytes);
+    return first == 0xffff ? first | PlainHalf(bytes + 16) << 16U : first;
   }
   static uint32_t ScanTarget(const char* bytes) { return TargetHalf(bytes) | TargetHalf(bytes + 16) << 16U; }
 
@@ -71,31 +60,29 @@ struct SimdBlock {
     const __m128i bytes = Load(from);
     return Mask(_mm_or_si128(NotAbove(bytes, ' '), Equal(bytes, 0x7f)));
   }
-  static BlockMasks ScanHalf(const char* from) {
+  static uint32_t PlainHalf(const char* from) {
     const __m128i bytes = Load(from);
     // The 26 letters, lower case, become the 26 greatest signed bytes.
     const __m128i top = _mm_add_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8(127 - 'z'));
-    const __m128i letters = _mm_cmpgt_epi8(top, _mm_set1_epi8(127 - 26));
-    return {Mask(NotAbove(bytes, 13)), Mask(Equal(bytes, ':')), Mask(_mm_or_si128(letters, Equal(bytes, '-')))};
+    return Mask(_mm_or_si128(_mm_cmpgt_epi8(top, _mm_set1_epi8(127 - 26)), Equal(bytes, '-')));
   }
 };
 #else
 using SimdBlock = ScalarBlock;
 #endif
 
-// The masks at the end of `text`: its last 32 bytes are read, and the masks moved.
+// The mask of the fewer than 32 bytes from `at` on: of a copy of them.
 template <auto kScan>
-auto ScanEnd(std::string_view text, size_t at) {
-  const size_t beyond = kBlockBytes - (text.size() - at);
-  if (text.size() >= kBlockBytes) return kScan(text.data() + text.size() - kBlockBytes) >> beyond;
+uint32_t ScanEnd(std::string_view text, size_t at) {
   char copy[kBlockBytes] = {};
-  std::memcpy(copy + kBlockBytes - text.size(), text.data(), text.size());
-  return kScan(copy) >> beyond;
+  const size_t size = text.size() - at;
+  std::memcpy(copy, text.data() + at, size);
+  return kScan(copy) & ((1U << size) - 1);
 }
 
 // What `kScan` says of the bytes of `text` from `at` on, at most 32; bits beyond the text are clear. `at` < text.size().
 template <auto kScan>
-inline auto ScanAt(std::string_view text, size_t at) {
+inline uint32_t ScanAt(std::string_view text, size_t at) {
   return text.size() - at >= kBlockBytes ? kScan(text.data() + at) : ScanEnd<kScan>(text, at);
 }
 

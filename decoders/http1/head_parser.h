@@ -77,7 +77,7 @@ bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts);
 // False: NoteField notes nothing of a name of that length.
 constexpr bool MayBeNoted(size_t name_length) {
   constexpr uint32_t kLengths = 1U << 7U | 1U << 14U | 1U << 17U;  // upgrade, content-length, transfer-encoding
-  return name_length < 32 && (kLengths >> name_length & 1U) != 0;
+  return (kLengths >> (name_length % 32) & 1U) != 0;
 }
 // A line end was met: CRLF, or a bare LF.
 inline void NoteLineEnd(bool crlf, HeadFacts& facts) { (crlf ? facts.any_crlf : facts.any_bare_lf) = true; }

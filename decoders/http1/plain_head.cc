@@ -1,5 +1,6 @@
-// The fast way through a head that came whole and is plain: one 32-byte block per line finds the colon and the line's end. It
-// accepts a subset of what start_line.cc and fields.cc accept, with the same result; everything else goes their way.
+// The fast way through a head that came whole and is plain: line ends are taken from the masks of one block after the other, the
+// length of a name from the mask of the block that it begins. It accepts a subset of what start_line.cc and fields.cc accept,
+// with the same result; everything else goes their way.
 #include <bit>
 #include <cstring>
 
@@ -21,8 +22,7 @@ uint8_t MinorVersion(const char* text) {
 // The length of "METHOD target HTTP/1.x\r\n", its parts put into `message`; kNone where it is not that.
 template <typename Block>
 size_t PlainRequestLine(std::string_view bytes, Message& message) {
-  const BlockMasks masks = ScanAt<Block::Scan>(bytes, 0);
-  size_t at = static_cast<size_t>(std::countr_one(masks.plain));
+  size_t at = static_cast<size_t>(std::countr_one(ScanAt<Block::ScanPlain>(bytes, 0)));
   while (at < bytes.size() && at <= kMaxMethodBytes && Is(kTokenChar, bytes[at])) ++at;
   if (at == 0 || at > kMaxMethodBytes || at >= bytes.size() || bytes[at] != ' ') return kNone;
   message.method_or_version.name_length = static_cast<uint32_t>(at);
@@ -64,34 +64,58 @@ size_t LongNameLength(std::string_view bytes, size_t at, size_t known) {
   while (end < bytes.size() && Is(kTokenChar, bytes[end])) ++end;
   return end < bytes.size() && bytes[end] == ':' ? end - at : 0;
 }
-inline size_t NameLength(std::string_view bytes, size_t at, uint32_t plain, uint32_t colon) {
-  const auto known = static_cast<size_t>(std::countr_zero(~plain));
-  return ((colon & (plain + 1)) != 0 && known > 0) ? known : LongNameLength(bytes, at, known);
+// Of a line that ends within `bytes`: what is plain ends there too.
+template <typename Block>
+inline size_t NameLength(std::string_view bytes, size_t at) {
+  const auto known = static_cast<size_t>(std::countr_zero(~ScanAt<Block::ScanPlain>(bytes, at)));
+  if (bytes[at + known] == ':' && known > 0) [[likely]]
+    return known;
+  return LongNameLength(bytes, at, known);
 }
 
-// The position of the CR that ends a line, searched for in the block at `block`, whose low bytes in question are `low`, and in
-// those after it; kNone where the line is not plain or not whole.
+// The line ends of a text, from `at` on, one after the other: each block is looked at once.
 template <typename Block>
-size_t LongLineEnd(std::string_view bytes, size_t block, uint32_t low) {
-  while (true) {
-    for (; low != 0; low &= low - 1) {
-      const size_t end = block + static_cast<size_t>(std::countr_zero(low));
-      if (bytes[end] == '\r') return end + 1 < bytes.size() && bytes[end + 1] == '\n' ? end : kNone;
-      if (bytes[end] != '\t' && bytes[end] != '\v' && bytes[end] != '\f') return kNone;
+class LineEnds {
+ public:
+  LineEnds(std::string_view bytes, size_t at) : bytes_(bytes), block_(at), low_(ScanAt<Block::ScanLow>(bytes, at)) {}
+
+  // The position of the CR of the next CRLF; kNone where the line is not plain or not whole.
+  size_t Next() {
+    while (true) {
+      while (low_ == 0) {
+        block_ += kBlockBytes;
+        if (block_ >= bytes_.size()) [[unlikely]]
+          return kNone;
+        low_ = ScanAt<Block::ScanLow>(bytes_, block_);
+      }
+      const size_t at = block_ + static_cast<size_t>(std::countr_zero(low_));
+      low_ &= low_ - 1;
+      if (bytes_[at] == '\r') [[likely]] {
+        if (at + 1 >= bytes_.size() || bytes_[at + 1] != '\n') [[unlikely]]
+          return kNone;
+        SkipLf();
+        return at;
+      }
+      if (!IsInner(bytes_[at])) return kNone;
     }
-    block += kBlockBytes;
-    if (block >= bytes.size()) return kNone;
-    low = ScanAt<Block::ScanLow>(bytes, block);
   }
-}
-// The same of the line at `at`, whose first block's low bytes are `low`: a name holds none, so they are the value's.
-template <typename Block>
-inline size_t LineEnd(std::string_view bytes, size_t at, size_t name_length, uint32_t low) {
-  const size_t end = at + static_cast<size_t>(std::countr_zero(low));
-  if (low != 0 && name_length < kBlockBytes && end + 1 < bytes.size() && bytes[end] == '\r' && bytes[end + 1] == '\n') return end;
-  return name_length < kBlockBytes ? LongLineEnd<Block>(bytes, at, low)
-                                   : LongLineEnd<Block>(bytes, at + name_length + 1 - kBlockBytes, 0);
-}
+
+ private:
+  static bool IsInner(char c) { return c == '\t' || c == '\v' || c == '\f'; }
+  // The LF behind a CR is not looked at any more. Where the CR was the last low byte of its block, it begins the next.
+  void SkipLf() {
+    if (low_ != 0) [[likely]] {
+      low_ &= low_ - 1;
+      return;
+    }
+    block_ += kBlockBytes;
+    low_ = ScanAt<Block::ScanLow>(bytes_, block_) & ~1U;
+  }
+
+  std::string_view bytes_;
+  size_t block_;
+  uint32_t low_;
+};
 
 }  // namespace
 
@@ -101,28 +125,31 @@ HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& mes
   bytes = bytes.substr(0, kMaxHeadBytes);
   size_t at = is_request ? PlainRequestLine<Block>(bytes, message) : PlainStatusLine(bytes, message);
   if (at == kNone) return HeadOutcome::kNotPlain;
+  if (at >= bytes.size()) return HeadOutcome::kNotPlain;
   facts.any_crlf = true;
   uint64_t name_bits = 0;
-  while (at < bytes.size()) {
-    if (bytes[at] == '\r') {
-      if (at + 1 >= bytes.size() || bytes[at + 1] != '\n') return HeadOutcome::kNotPlain;
+  LineEnds<Block> line_ends(bytes, at);
+  for (size_t count = 0; count <= kMaxFields; ++count) {
+    const size_t end = line_ends.Next();
+    if (end == kNone) return HeadOutcome::kNotPlain;
+    if (end == at) {
       facts.name_bits |= name_bits;
       length = at + 2;
       return HeadOutcome::kDone;
     }
-    if (message.fields.size() == kMaxFields) return HeadOutcome::kNotPlain;
-    const BlockMasks masks = ScanAt<Block::Scan>(bytes, at);
-    const size_t name_length = NameLength(bytes, at, masks.plain, masks.colon);
-    if (name_length == 0) return HeadOutcome::kNotPlain;
+    const size_t name_length = NameLength<Block>(bytes, at);
+    if (name_length == 0 || count == kMaxFields) [[unlikely]]
+      return HeadOutcome::kNotPlain;
     size_t from = at + name_length + 1;
-    const size_t end = LineEnd<Block>(bytes, at, name_length, masks.low);
-    if (end == kNone) return HeadOutcome::kNotPlain;
     from += bytes[from] == ' ' ? 1U : 0U;  // nearly always, and all there is
-    while (from < end && IsBlank(bytes[from])) ++from;
     size_t to = end;
-    while (to > from && IsBlank(bytes[to - 1])) --to;
+    if (from == to || IsBlank(bytes[from]) || IsBlank(bytes[to - 1])) [[unlikely]] {
+      while (from < to && IsBlank(bytes[from])) ++from;
+      while (to > from && IsBlank(bytes[to - 1])) --to;
+    }
     const std::string_view name(bytes.data() + at, name_length);
-    if (MayBeNoted(name_length)) NoteField(name, {bytes.data() + from, to - from}, facts);
+    if (MayBeNoted(name_length)) [[unlikely]]
+      NoteField(name, {bytes.data() + from, to - from}, facts);
     name_bits |= NameBit(name);
     message.fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
                               static_cast<uint32_t>(to - from)});

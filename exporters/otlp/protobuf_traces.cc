@@ -22,6 +22,14 @@ constexpr size_t kMaxTextBytes = 16'384;                 // of a name, trace sta
 std::string_view View(const TraceId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 std::string_view View(const SpanId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
+// wire::PutField without a call, of a field whose tag takes one byte.
+char* PutShortField(char* to, uint32_t field, std::string_view content) {
+  *to++ = static_cast<char>(wire::Tag(field, wire::kBytes));
+  to = wire::PutVarint(to, content.size());
+  wire::CopyShort(to, content.data(), content.size());
+  return to + content.size();
+}
+
 // `text` as protobuf may carry it.
 std::string_view Clean(const std::string& text, std::string& scratch) {
   if (text.size() <= kMaxTextBytes && IsValidUtf8(text)) return text;
@@ -60,6 +68,7 @@ class Encoder final : public TraceEncoder {
     const Span* span;
     size_t bytes;         // of the Span message
     size_t status_bytes;  // of the Status message; 0: absent
+    bool has_clean_name;
   };
 
   static size_t StatusSize(const Span& span, std::string& scratch) {
@@ -72,14 +81,15 @@ class Encoder final : public TraceEncoder {
     size_t bytes = 2 + span.trace_id.size() + 2 + span.span_id.size();
     if (!span.trace_state.empty()) bytes += wire::FieldSize(Clean(span.trace_state, scratch_).size());
     if (!IsZero(span.parent_span_id)) bytes += 2 + span.parent_span_id.size();
-    if (!span.name.empty()) bytes += wire::FieldSize(Clean(span.name, scratch_).size());
+    const std::string_view name = Clean(span.name, scratch_);
+    if (!name.empty()) bytes += wire::FieldSize(name.size());
     bytes += 2;      // kind
     bytes += 9 + 9;  // start, end
     bytes += span.attributes.wire().size();
     const size_t status = StatusSize(span, scratch_);
     if (status > 0) bytes += wire::FieldSize(status);
     if (span.flags != 0) bytes += 2 + 4;
-    return {&span, bytes, status};
+    return {&span, bytes, status, name.data() == span.name.data()};
   }
 
   size_t ScopeSpansSize(const Group& group) const {
@@ -147,11 +157,12 @@ class Encoder final : public TraceEncoder {
   char* PutSpan(char* to, const Measured& measured) {
     const Span& span = *measured.span;
     to = wire::PutFieldHead(to, kSpans, measured.bytes);
-    to = wire::PutField(to, kTraceId, View(span.trace_id));
-    to = wire::PutField(to, kSpanId, View(span.span_id));
+    to = PutShortField(to, kTraceId, View(span.trace_id));
+    to = PutShortField(to, kSpanId, View(span.span_id));
     if (!span.trace_state.empty()) to = wire::PutField(to, kTraceState, Clean(span.trace_state, scratch_));
-    if (!IsZero(span.parent_span_id)) to = wire::PutField(to, kParentSpanId, View(span.parent_span_id));
-    if (!span.name.empty()) to = wire::PutField(to, kName, Clean(span.name, scratch_));
+    if (!IsZero(span.parent_span_id)) to = PutShortField(to, kParentSpanId, View(span.parent_span_id));
+    const std::string_view name = measured.has_clean_name ? std::string_view(span.name) : Clean(span.name, scratch_);
+    if (!name.empty()) to = PutShortField(to, kName, name);
     *to++ = static_cast<char>(wire::Tag(kKind, wire::kVarint));
     *to++ = static_cast<char>(span.kind);
     *to++ = static_cast<char>(wire::Tag(kStart, wire::kFixed64));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <random>
 
@@ -13,6 +14,9 @@ namespace {
 
 namespace http1 = decoders::http1;
 
+// All of a mask of plain bytes that means something.
+int UpToOther(uint32_t plain) { return std::countr_one(plain); }
+
 TEST(Http1PlainHead, BlockMasksEqualTheLoopForEveryByteInEveryPlace) {
   std::mt19937 random(1);
   for (size_t place = 0; place < http1::kBlockBytes; ++place) {
@@ -20,8 +24,8 @@ TEST(Http1PlainHead, BlockMasksEqualTheLoopForEveryByteInEveryPlace) {
       char block[http1::kBlockBytes];
       for (char& c : block) c = static_cast<char>(random());
       block[place] = static_cast<char>(byte);
-      ASSERT_EQ(http1::SimdBlock::Scan(block), http1::ScalarBlock::Scan(block)) << byte;
-      ASSERT_EQ(http1::SimdBlock::ScanLow(block), http1::ScalarBlock::Scan(block).low) << byte;
+      ASSERT_EQ(UpToOther(http1::SimdBlock::ScanPlain(block)), UpToOther(http1::ScalarBlock::ScanPlain(block))) << byte;
+      ASSERT_EQ(http1::SimdBlock::ScanLow(block), http1::ScalarBlock::ScanLow(block)) << byte;
       ASSERT_EQ(http1::SimdBlock::ScanTarget(block), http1::ScalarBlock::ScanTarget(block)) << byte;
     }
   }
@@ -40,7 +44,8 @@ TEST(Http1PlainHead, MasksAtTheEndOfATextAreOfItsBytesAlone) {
       std::string block = text.substr(at, rest);
       block.resize(http1::kBlockBytes, '.');
       const std::string_view whole(exact.get(), size);
-      ASSERT_EQ(http1::ScanAt<http1::SimdBlock::Scan>(whole, at), http1::ScalarBlock::Scan(block.data())) << size << " " << at;
+      const int plain = UpToOther(http1::ScalarBlock::ScanPlain(block.data()));
+      ASSERT_EQ(UpToOther(http1::ScanAt<http1::SimdBlock::ScanPlain>(whole, at)), plain) << size << " " << at;
       const uint32_t ends = http1::ScalarBlock::ScanTarget(block.data());
       ASSERT_EQ(http1::ScanAt<http1::SimdBlock::ScanTarget>(whole, at), ends) << size << " " << at;
     }

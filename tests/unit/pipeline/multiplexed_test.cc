@@ -160,7 +160,7 @@ TEST(Multiplexed, Resets) {
   EXPECT_TRUE(w.Of("/whole").complete());
   const auto error_of = [&](std::string_view path) {
     for (const trace::SpanFinished& span : w.h.facts.finished) {
-      if (TextOf(span.span.attributes, "url.path") == path) return TextOf(span.span.attributes, "error.type");
+      if (TextOf(span.span->attributes, "url.path") == path) return TextOf(span.span->attributes, "error.type");
     }
     return std::string("?");
   };
@@ -239,7 +239,7 @@ TEST(Multiplexed, AGapInsideDataCostsNothing) {
   w.Request(H2Get(3, "/next"));
   w.Response(H2Ok(3));
   ASSERT_EQ(w.spans().size(), 2U);
-  const auto size = w.h.facts.finished[0].span.attributes.Find("http.response.body.size");
+  const auto size = w.h.facts.finished[0].span->attributes.Find("http.response.body.size");
   ASSERT_TRUE(size.has_value());
   EXPECT_EQ(size->int_value, 16000);
   w.ExpectNothingLost();
@@ -292,10 +292,10 @@ TEST(Multiplexed, GrpcUnaryAndStreaming) {
   EXPECT_EQ(w.h.measurements.rpc_count, 2U) << "measured as calls";
   EXPECT_EQ(w.h.measurements.http_count, 0U) << "and not as requests";
   ASSERT_EQ(w.h.facts.finished.size(), 2U);
-  const exporters::Span& get = w.h.facts.finished[0].span;
+  const exporters::Span& get = *w.h.facts.finished[0].span;
   EXPECT_EQ(get.name, "shop.Cart/Get");
   EXPECT_EQ(TextOf(get.attributes, "rpc.status_code"), "NOT_FOUND");
-  const exporters::Span& watch = w.h.facts.finished[1].span;
+  const exporters::Span& watch = *w.h.facts.finished[1].span;
   EXPECT_EQ(watch.name, "shop.Cart/Watch");
   EXPECT_EQ(TextOf(watch.attributes, "rpc.status_code"), "OK");
   EXPECT_EQ(watch.attributes.Find("wirespan.rpc.request.messages")->int_value, 2);

@@ -45,7 +45,7 @@ TEST(RedisShard, CommandsOneAfterTheOther) {
     w.Request(RedisCommand({"LPUSH", "a", "2"}));
     w.Reply("-WRONGTYPE no\r\n");
     EXPECT_EQ(w.Texts(), (Texts{"SET a ?", "LPUSH a ?"}));
-    EXPECT_EQ(TextOf(w.h.facts.finished[1].span.attributes, "error.type"), "WRONGTYPE");
+    EXPECT_EQ(TextOf(w.h.facts.finished[1].span->attributes, "error.type"), "WRONGTYPE");
     w.ExpectNothingLost();
   }
 }
@@ -137,7 +137,7 @@ TEST(RedisShard, AConnectionThatHoldsStateDoesNotRest) {
   w.Request(RedisCommand({"GET", "a"}));
   w.Reply("$-1\r\n");
   ASSERT_EQ(w.Texts().size(), 2U);
-  EXPECT_EQ(TextOf(w.h.facts.finished[1].span.attributes, "db.namespace"), "3");
+  EXPECT_EQ(TextOf(w.h.facts.finished[1].span->attributes, "db.namespace"), "3");
 }
 
 TEST(RedisShard, ACommandWithoutAnAnswer) {

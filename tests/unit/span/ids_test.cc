@@ -46,6 +46,13 @@ TEST(SipHash128, EqualsAnotherImplementation) {
   }
 }
 
+template <size_t kSize>
+std::array<uint8_t, kSize> BigEndianOf(const Hash128& hash) {
+  std::array<uint8_t, kSize> bytes{};
+  for (size_t i = 0; i < kSize; ++i) bytes[i] = static_cast<uint8_t>((i < 8 ? hash.first : hash.second) >> (56 - 8 * (i % 8)));
+  return bytes;
+}
+
 Address V4(std::array<uint8_t, 4> local, uint16_t local_port, std::array<uint8_t, 4> peer, uint16_t peer_port) {
   Address address;
   address.family = AddressFamily::kIpv4;
@@ -75,6 +82,35 @@ Address Mapped(const Address& v4) {
 }
 
 const Address kClientView = V4({10, 0, 0, 1}, 40000, {10, 0, 0, 2}, 80);
+
+void Put(uint64_t value, size_t size, std::vector<uint8_t>& out) {
+  for (size_t i = 0; i < size; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+
+// What ids.cc hashes word by word is the hash of these bytes: recordings made before keep their ids.
+TEST(Ids, AreTheHashOfTheirBytes) {
+  const IdKey key = ReferenceKey();
+  for (const uint32_t position : {0U, 1U, 0x89abcdefU, 0xffffffffU}) {
+    std::vector<uint8_t> tcp = {1};
+    for (const auto* host : {&kClientView.local, &kClientView.peer}) {
+      tcp.insert(tcp.end(), 10, 0), tcp.insert(tcp.end(), 2, 0xff), tcp.insert(tcp.end(), host->begin(), host->begin() + 4);
+      Put(host == &kClientView.local ? kClientView.local_port : kClientView.peer_port, 2, tcp);
+    }
+    Put(position, 4, tcp);
+    const Hash128 join = SipHash128(key, tcp);
+    EXPECT_EQ(MakeJoinKey(key, kClientView, ConnectionRole::kClient, position), (trace::JoinKey{join.first, join.second}));
+
+    constexpr uint64_t kStart = 0xfedcba9876543210;
+    std::vector<uint8_t> span = {4};
+    Put(join.first, 8, span), Put(join.second, 8, span), Put(2, 1, span), Put(kStart, 8, span);
+    const trace::JoinKey exchange{join.first, join.second};
+    const auto role = static_cast<ConnectionRole>(2);
+    const Hash128 id = SipHash128(key, span);
+    EXPECT_EQ(MakeSpanId(key, exchange, role, kStart), BigEndianOf<8>(id));
+    span[0] = 5;
+    EXPECT_EQ(MakeTraceId(key, exchange, role, kStart), BigEndianOf<16>(SipHash128(key, span)));
+  }
+}
 
 TEST(JoinKey, BothEndsOfAConnectionAgree) {
   const IdKey key = ReferenceKey();
