@@ -36,7 +36,8 @@ std::optional<Segment> ReadSegment(std::string_view packet, uint32_t link, uint1
   if (link == kEthernet) packet = packet.size() > 14 && Big(packet, 12, 2) == 0x0800 ? packet.substr(14) : "";
   if (packet.size() < 20 || Big(packet, 9, 1) != 6) return std::nullopt;
   const size_t ip_bytes = (Big(packet, 0, 1) & 15U) * 4;
-  packet = packet.substr(0, Big(packet, 2, 2));
+  const size_t total = Big(packet, 2, 2);  // 0 where the device is to cut it (segmentation offload)
+  packet = packet.substr(0, total == 0 ? packet.size() : total);
   if (packet.size() < ip_bytes + 20) return std::nullopt;
   const uint64_t addresses[2] = {Big(packet, 12, 4), Big(packet, 16, 4)};
   const std::string_view tcp = packet.substr(ip_bytes);

@@ -86,6 +86,7 @@ TEST(RedisVectors, CapturesOfOthers) {
     for (const Script& script : ReadCapture(Vectors() / std::string(line["pcap"]), 6379)) {
       RedisWire wire;
       for (const Happening& happening : script) wire.Feed(happening.direction, happening.bytes);
+      wire.Close(kS2c);  // one of them ends inside its last reply
       EXPECT_EQ(wire.text().find("error"), std::string::npos) << line["id"] << "\n" << wire.text();
       for (const auto& message : wire.messages()) {
         answered += !message.is_request && message.exchange != 0 ? 1 : 0;
