@@ -33,7 +33,8 @@ enum class Pairing : uint8_t {
 };
 
 // What an entry of the list has: the name used on command lines, in metrics and configuration; the decoder; how its first bytes
-// look; what a span of it says; which session it takes.
+// look; what a span of it says; which session it takes; kManyPerTurn, where a turn holds many messages, so that a larger budget
+// is asked for as soon as the protocol is known.
 struct Http1 {
   static constexpr std::string_view kName = "http1";
   using Decoder = http1::Decoder;
@@ -64,6 +65,7 @@ struct Redis {
   static constexpr auto kLikeness = &redis::LikenessOf;
   static constexpr auto kDescribe = &redis::Describe;
   static constexpr Pairing kPairing = Pairing::kInOrder;
+  static constexpr bool kManyPerTurn = true;
 };
 
 struct PostgreSql {
@@ -72,6 +74,7 @@ struct PostgreSql {
   static constexpr auto kLikeness = &postgresql::LikenessOf;
   static constexpr auto kDescribe = &postgresql::Describe;
   static constexpr Pairing kPairing = Pairing::kInOrder;
+  static constexpr bool kManyPerTurn = true;
 };
 
 template <typename... P>

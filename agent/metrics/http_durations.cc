@@ -178,6 +178,7 @@ HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)
 }
 
 void HttpDurations::Record(const Measurement& m) {
+  if (m.request_method.empty() && m.status_code == 0) return;  // of no HTTP
   const uint32_t resource = ResourceIndex(m.resource);
   const std::string_view key = key_.Of(m);
   DurationSeries* series = table_.Find(resource, key);

@@ -43,6 +43,13 @@ bool IsOneWay(const Message& message) {
   return false;
 }
 
+// Whether a message adrift of such a protocol ends by bytes that are always sent, and not by turns alone.
+template <typename Decoder>
+constexpr bool MarksEnds() {
+  if constexpr (requires { Decoder::kMarksEnds; }) return Decoder::kMarksEnds;
+  return false;
+}
+
 template <typename Protocol>
 struct ProtocolMemory {
   using Decoder = typename Protocol::Decoder;
@@ -100,6 +107,10 @@ class ProtocolSession final : public stream::Session {
   bool head_was_cut() const override { return head_was_cut_; }
   bool holds_state() const override {
     if constexpr (requires { decoder_.HoldsState(); }) return decoder_.HoldsState();
+    return false;
+  }
+  bool many_per_turn() const override {
+    if constexpr (requires { Protocol::kManyPerTurn; }) return Protocol::kManyPerTurn;
     return false;
   }
   decoders::ProtocolId protocol() const override { return decoders::IdOf<Protocol>(); }

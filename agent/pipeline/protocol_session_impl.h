@@ -45,7 +45,7 @@ stream::FeedResult ProtocolSession<Protocol>::Gap(Direction dir, uint64_t size, 
   const bool was_adrift = decoder_.AnyAdrift();
   const bool had_cut = head_was_cut_;
   bool absorbed = decoder_.OnGap(dir, stream.Head().size() + size, memory_->decoded);
-  if (matcher_.pipelined() && decoder_.Adrift(dir)) {  // no turn would prove its end
+  if (!MarksEnds<Decoder>() && matcher_.pipelined() && decoder_.Adrift(dir)) {  // no turn would prove its end
     decoder_.EndAdrift(dir, false, memory_->decoded);
     absorbed = false;
   }

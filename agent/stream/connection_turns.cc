@@ -173,12 +173,12 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   candidate_ = has_adrift_ = false;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
+  const bool needs_turns = PlacesItself() || session_->many_per_turn();
+  if (needs_turns && !std::exchange(asked_budget_, true)) context.policy->Budget(facts.id, context.limits.cut_head_budget);
   if (!PlacesItself()) return;
   // What the server may have said before is gone.
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
   had_turn_ = true;
-  if (std::exchange(asked_budget_, true)) return;
-  context.policy->Budget(facts.id, context.limits.cut_head_budget);
 }
 
 void Connection::Decode(Direction dir, StreamContext& context) {

@@ -82,6 +82,8 @@ class Session {
   virtual bool finds_its_place() const { return false; }
   // Its decoder knows what later messages mean and no byte will say again (prepared statements): it does not rest.
   virtual bool holds_state() const { return false; }
+  // Turns hold many messages, of which the budget would cut off all but the first: a larger one is asked for at once.
+  virtual bool many_per_turn() const { return false; }
   virtual decoders::ProtocolId protocol() const = 0;
 };
 

@@ -56,6 +56,7 @@ class Decoder {
 
   // A message is adrift where a gap took the header of a frame of it. It ends where a call ends with the frame that ends such a
   // message (ReadyForQuery; Sync); a request also where its reply begins; a reply where a request begins, or the connection ends.
+  static constexpr bool kMarksEnds = true;
   bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
   bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
   bool EndsHere(Direction dir, std::vector<Message>& out);

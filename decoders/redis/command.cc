@@ -268,7 +268,7 @@ const Command* Find(std::string_view name) {
 
 Command CommandOf(std::string_view name) {
   const Command* command = Find(name);
-  return command != nullptr ? *command : Command{name};
+  return command != nullptr ? *command : Command{};
 }
 
 bool IsCommand(std::string_view name) { return Find(name) != nullptr; }

@@ -39,7 +39,7 @@ struct Command {
   bool names_procedure = false;  // the first argument is the digest or name of a script
 };
 
-// Upper case. A command that is not known shows no argument.
+// `name` in upper case. A command that is not known has no name and shows no argument.
 Command CommandOf(std::string_view name);
 bool IsCommand(std::string_view name);
 

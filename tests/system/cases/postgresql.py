@@ -85,7 +85,8 @@ def postgresql_psycopg(workspace):
         for span in spans:
             # Only what is longer than what is copied of a turn may lack a part, and says so.
             missing = span["attributes"].get("wirespan.incomplete")
-            check(missing is None, f"{span['name']} of kind {kind}: {missing}")
+            is_long = span["attributes"].get("db.query.text") == "SELECT length($1)"
+            check(missing is None or (is_long and missing == "request_not_seen"), f"{span['name']} of kind {kind}: {missing}")
     check("SECRET-WORD" not in open(tracer.output, encoding="utf-8").read(), "a value reached the output")
     capture.check_nothing_lost()
 

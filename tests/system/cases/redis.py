@@ -27,7 +27,10 @@ def require_module(name):
 def facts(span):
     attributes = span["attributes"]
     check_equal(attributes["db.system.name"], "redis", "db.system.name")
-    check("wirespan.incomplete" not in attributes, f"{attributes.get('db.query.text')}: {attributes.get('wirespan.incomplete')}")
+    # Only a command of more arguments than are copied of a turn may lack some, and says so.
+    missing = attributes.get("wirespan.incomplete")
+    check(missing is None or (missing == "request_not_seen" and attributes["db.query.text"].startswith("RPUSH list ?")),
+          f"{attributes.get('db.query.text')}: {missing}")
     return attributes["db.operation.name"], attributes.get("db.namespace"), attributes.get("db.response.status_code")
 
 
@@ -57,10 +60,10 @@ def redis_py(workspace):
     capture = tracer.finish(server)
     commands, errors, messages = expected_of(log)
     check_equal(messages, 5, "messages that the client got")
-    # EXEC is told as what it executes: once three INCR, once a SET and a GET.
+    # EXEC is told as what it executes: once three INCRBY, once a SET and a GET.
     operations = Counter(name for name, _ in commands)
     check_equal(operations.pop("EXEC"), 2, "EXEC")
-    operations.update({"MULTI INCR": 1, "MULTI": 1})
+    operations.update({"MULTI INCRBY": 1, "MULTI": 1})
     for kind in ("SERVER", "CLIENT"):
         spans = [facts(span) for span in capture.of_kind(kind)]
         check_equal(Counter(name for name, _, _ in spans), operations, f"operations of {kind} spans")
@@ -84,10 +87,8 @@ def command_counts(port):
     """What the server itself counted, by command."""
     with RawConnection(port) as connection:
         connection.send("*2\r\n$4\r\nINFO\r\n$12\r\ncommandstats\r\n")
-        size = int(connection.socket.makefile("rb").readline()[1:])
-        check(size > 0, "INFO commandstats")
         text = b""
-        while len(text) < size:
+        while not text.endswith(b"\r\n\r\n") and not text.startswith(b"-"):
             part = connection.socket.recv(1 << 16)
             if not part:
                 raise Failure("redis-server closed")

@@ -21,7 +21,7 @@ def plain(connection):
     connection.execute("CREATE TABLE songs (id int PRIMARY KEY, title text)")
     note("CREATE TABLE songs")
     for i in range(20):
-        connection.execute("INSERT INTO songs VALUES (%s, %s)", (i, "SECRET-WORD"))
+        connection.execute("INSERT INTO songs VALUES (%s, %s)", (i, "SECRET-WORD"), prepare=False)
         note("INSERT songs")
     assert len(connection.execute("SELECT * FROM songs WHERE title = 'SECRET-WORD'").fetchall()) == 20
     note("SELECT songs")

@@ -8,12 +8,18 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/decoders/capture.h"
 #include "tests/unit/decoders/postgresql_wire.h"
 
 namespace wirespan::testing {
 namespace {
 
 using Json = nlohmann::json;
+
+std::filesystem::path Vectors() {
+  const char* given = std::getenv("WIRESPAN_VECTORS");
+  return given != nullptr ? std::filesystem::path(given) : std::filesystem::path(WIRESPAN_SOURCE_DIR) / "../shared/vectors";
+}
 
 std::string FromHex(const std::string& hex) {
   std::string bytes;
@@ -36,10 +42,7 @@ bool Agrees(const Json& assertion, const PostgreSqlWire& wire) {
 }
 
 TEST(PostgreSqlVectors, ExchangesOfOthers) {
-  const char* given = std::getenv("WIRESPAN_VECTORS");
-  const auto folder =
-      given != nullptr ? std::filesystem::path(given) : std::filesystem::path(WIRESPAN_SOURCE_DIR) / "../shared/vectors";
-  std::ifstream input(folder / "neutral" / "deepflow" / "postgresql.jsonl");
+  std::ifstream input(Vectors() / "neutral" / "deepflow" / "postgresql.jsonl");
   if (!input) GTEST_SKIP() << "no vectors beside the checkout";
   size_t passed = 0;
   size_t count = 0;
@@ -54,6 +57,51 @@ TEST(PostgreSqlVectors, ExchangesOfOthers) {
     passed += same ? 1 : 0;
   }
   std::cout << "postgresql exchanges: " << passed << " of " << count << "\n";
+}
+
+// What a rule of Suricata asks for of one transaction is what one exchange says.
+bool IsThere(const Json& match, const std::vector<Script>& scripts) {
+  const auto wanted = [&](const char* key) { return match.contains(key) ? match[key].get<std::string>() : std::string(); };
+  decoders::sql::Sanitized sanitized;
+  decoders::sql::Sanitize(wanted("pgsql.request.simple_query"), decoders::sql::Dialect::kPostgresql, sanitized);
+  for (const Script& script : scripts) {
+    PostgreSqlWire wire;
+    for (const Happening& happening : script) wire.Feed(happening.direction, happening.bytes);
+    for (const auto& reply : wire.messages()) {
+      if (reply.is_request || (reply.exchange == 0 && !reply.one_way)) continue;
+      bool same = reply.tag == wanted("pgsql.response.command_completed") || !match.contains("pgsql.response.command_completed");
+      same = same && (reply.code() == wanted("pgsql.response.code") || !match.contains("pgsql.response.code"));
+      for (const auto& request : wire.messages()) {
+        if (request.is_request && request.exchange == reply.exchange && !reply.one_way)
+          same = same && (sanitized.text.empty() || request.text == sanitized.text);
+      }
+      if (same) return true;
+    }
+  }
+  return false;
+}
+
+TEST(PostgreSqlVectors, CapturesOfOthers) {
+  std::ifstream input(Vectors() / "neutral" / "replay" / "suricata_postgresql.jsonl");
+  if (!input) GTEST_SKIP() << "no vectors beside the checkout";
+  size_t passed = 0;
+  size_t count = 0;
+  for (std::string line; std::getline(input, line);) {
+    const Json vector = Json::parse(line);
+    const std::vector<Script> scripts = ReadCapture(Vectors() / std::string(vector["pcap"]), 5432);
+    EXPECT_FALSE(scripts.empty()) << vector["id"];
+    for (const Json& filter : vector["expected"]["eve_filters"]) {
+      const Json& match = filter["match"];
+      const bool is_ours = match.contains("pgsql.request.simple_query") || match.contains("pgsql.response.command_completed") ||
+                           match.contains("pgsql.response.code");
+      if (!is_ours) continue;
+      ++count;
+      const bool same = IsThere(match, scripts);
+      EXPECT_TRUE(same) << vector["id"] << "\n" << match;
+      passed += same ? 1 : 0;
+    }
+  }
+  std::cout << "postgresql transactions of captures: " << passed << " of " << count << "\n";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/decoders/capture.h"
 #include "tests/unit/decoders/redis_wire.h"
 
 namespace wirespan::testing {
@@ -15,11 +16,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::vector<Json> ReadLines(const std::string& name) {
+std::filesystem::path Vectors() {
   const char* given = std::getenv("WIRESPAN_VECTORS");
-  const auto folder =
-      given != nullptr ? std::filesystem::path(given) : std::filesystem::path(WIRESPAN_SOURCE_DIR) / "../shared/vectors";
-  std::ifstream input(folder / "neutral" / name);
+  return given != nullptr ? std::filesystem::path(given) : std::filesystem::path(WIRESPAN_SOURCE_DIR) / "../shared/vectors";
+}
+
+std::vector<Json> ReadLines(const std::string& name) {
+  std::ifstream input(Vectors() / "neutral" / name);
   std::vector<Json> lines;
   for (std::string line; std::getline(input, line);) lines.push_back(Json::parse(line));
   return lines;
@@ -71,6 +74,32 @@ TEST(RedisVectors, ExchangesOfOthers) {
   }
   if (count == 0) GTEST_SKIP() << "no vectors beside the checkout";
   std::cout << "redis exchanges: " << passed << " of " << count << "\n";
+}
+
+TEST(RedisVectors, CapturesOfOthers) {
+  size_t passed = 0;
+  size_t count = 0;
+  for (const Json& line : ReadLines("deepflow/redis.jsonl")) {
+    ++count;
+    size_t answered = 0;
+    size_t failed = 0;
+    for (const Script& script : ReadCapture(Vectors() / std::string(line["pcap"]), 6379)) {
+      RedisWire wire;
+      for (const Happening& happening : script) wire.Feed(happening.direction, happening.bytes);
+      wire.Close(kS2c);  // one of them ends inside its last reply
+      EXPECT_EQ(wire.text().find("error"), std::string::npos) << line["id"] << "\n" << wire.text();
+      for (const auto& message : wire.messages()) {
+        answered += !message.is_request && message.exchange != 0 ? 1 : 0;
+        failed += message.is_error() ? 1 : 0;
+      }
+    }
+    const Json& expected = line["expected"]["red"];
+    const bool same = answered == expected["request_count"] && failed == expected["err_server_count"];
+    EXPECT_TRUE(same) << line["id"] << ": " << answered << " exchanges, " << failed << " errors, expected " << expected;
+    passed += same ? 1 : 0;
+  }
+  if (count == 0) GTEST_SKIP() << "no vectors beside the checkout";
+  std::cout << "redis captures: " << passed << " of " << count << "\n";
 }
 
 }  // namespace

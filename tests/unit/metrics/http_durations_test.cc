@@ -157,6 +157,16 @@ TEST(HttpDurations, RecordsBySeries) {
   EXPECT_EQ(durations.overflowed(), 0U);
 }
 
+TEST(HttpDurations, ExchangesOfOtherProtocolsAreNotCounted) {
+  HttpDurations durations;
+  const auto resource = MakeResource(1);
+  Measurement query = MakeMeasurement(resource);
+  query.request_method = {};
+  query.status_code = 0;
+  durations.Record(query);
+  EXPECT_EQ(durations.table().series().size(), 0U);
+}
+
 TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
   HttpDurations durations;
   std::vector<exporters::Resource> resources;
