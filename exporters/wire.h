@@ -30,7 +30,7 @@ inline char* PutRaw(char* to, std::string_view bytes) {
 }
 // Short texts, which most are, without a call. `to` and `from` do not overlap; nothing beyond `size` is read or written. The
 // result is the bitwise or of words that hold all of them.
-inline uint64_t CopyShort(char* to, const char* from, size_t size) {
+[[gnu::always_inline]] inline uint64_t CopyShort(char* to, const char* from, size_t size) {
   uint64_t all = 0;
   const auto copy = [to, from, &all](size_t at, auto word) {
     std::memcpy(&word, from + at, sizeof word);
@@ -51,7 +51,7 @@ inline uint64_t CopyShort(char* to, const char* from, size_t size) {
   return all;
 }
 // The same; false where a byte is not ASCII.
-inline bool CopyShortAscii(char* to, const char* from, size_t size) {
+[[gnu::always_inline]] inline bool CopyShortAscii(char* to, const char* from, size_t size) {
   return (CopyShort(to, from, size) & 0x8080808080808080U) == 0;
 }
 inline char* PutFixed64(char* to, uint64_t value) {
