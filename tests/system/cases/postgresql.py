@@ -72,7 +72,7 @@ def postgresql_psycopg(workspace):
     require_module("psycopg")
     server = postgresql_server(workspace)
     log = workspace.path("client.log")
-    argv = [servers.REAL_PYTHON, os.path.join(PROGRAMS, "postgresql_client.py"), str(server.port), log]
+    argv = [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, "postgresql_client.py"), str(server.port), log]
     client = GatedProcess(workspace, "client", argv)
     tracer = Tracer.attach(workspace, [server.pid, client.pid])
     client.open().finish()

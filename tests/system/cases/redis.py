@@ -2,7 +2,6 @@
 span at each end, whatever it was sent together with, and nothing of its values is in it."""
 import json
 import os
-import sys
 from collections import Counter
 
 from registry import case
@@ -20,8 +19,8 @@ def redis_server(workspace):
 
 
 def require_module(name):
-    if os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", f"import {name}"]) != 0:
-        raise Skip(f"{name} for {sys.executable} is not installed")
+    if os.spawnv(os.P_WAIT, servers.DEBIAN_PYTHON, [servers.DEBIAN_PYTHON, "-c", f"import {name}"]) != 0:
+        raise Skip(f"{name} for {servers.DEBIAN_PYTHON} is not installed")
 
 
 def facts(span):
@@ -54,7 +53,7 @@ def redis_py(workspace):
     require_module("redis")
     server = redis_server(workspace)
     log = workspace.path("client.log")
-    client = GatedProcess(workspace, "client", [servers.REAL_PYTHON, os.path.join(PROGRAMS, "redis_client.py"), str(server.port), log])
+    client = GatedProcess(workspace, "client", [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, "redis_client.py"), str(server.port), log])
     tracer = Tracer.attach(workspace, [server.pid, client.pid])
     client.open().finish()
     capture = tracer.finish(server)

@@ -7,6 +7,7 @@ from .compare import read_server_log
 from .workspace import PROGRAMS, Failure, Skip, accepts, free_port, require_program, wait_until
 
 REAL_PYTHON = os.path.realpath(sys.executable)
+DEBIAN_PYTHON = "/usr/bin/python3"  # which has the modules of Debian's packages
 
 
 class Server:
