@@ -181,6 +181,16 @@ def go_requesters(workspace):
 
 
 @case(timeout=300)
+def go_requesters_of_built_program(workspace):
+    """The same of the program that the build made: where there is no Go (the guests of scripts/vm_test)."""
+    relay = workspace.built("go_relay")
+    for mode in ("pooled", "parallel"):
+        figures = measure(workspace, f"built {mode}", relay, [relay, "relay"], mode, 2, True, requests=200)
+        check_all_right(figures, f"built {mode}")
+        check_equal(set(figures.evidence), {"goroutine exact"}, f"built {mode}: evidence")
+
+
+@case(timeout=300)
 def go_background_work(workspace):
     """Go: a goroutine that calls after the answer of the request that started it has no open exchange to belong to, and none is made up."""
     version, command = next(iter(go_toolchains().items()))
