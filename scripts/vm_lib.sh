@@ -65,11 +65,11 @@ kernel_image() {
   printf '%s' "$image"
 }
 
-# copy_with_libraries BINARY TARGET: with what it links beyond the C library, into the overlay $work/top.
+# copy_with_libraries BINARY TARGET: with what it links beyond the C library (a static one: nothing), into the overlay $work/top.
 copy_with_libraries() {
   local binary=$1 target=$2 library
   cp "$binary" "$target"
-  ldd "$binary" | awk '$3 ~ /^\// && $3 !~ /\/(libc|libm|libpthread|libdl|librt|libresolv)\.so/ {print $3}' | while read -r library; do
+  { ldd "$binary" || true; } | awk '$3 ~ /^\// && $3 !~ /\/(libc|libm|libpthread|libdl|librt|libresolv)\.so/ {print $3}' | while read -r library; do
     mkdir -p "$work/top$(dirname "$library")"
     cp -Ln "$library" "$work/top$library"
   done
