@@ -8,13 +8,14 @@ Event = namedtuple("Event", "time_ns tid inode text data", defaults=(None,))
 Data = namedtuple("Data", "is_send role token thread_turn last_call first_of_turn first_of_response local peer")
 SERVER, CLIENT = 1, 2
 HEADER = struct.Struct("<IIQ")
-THREAD = struct.Struct("<IIIIQQQQQQQIHH")
+THREAD = struct.Struct("<IIIIQQQQQQIHH")
 AFTER_THREAD = struct.Struct("<QQQIIIIIIIIHHiIIII")
 OPENED = struct.Struct("<QQQQHHHH16s16sIiIIII")
 WAKE = struct.Struct("<QQII")
 DATA, OPENED_TYPE, WAKE_TYPE, CAPTURE_STARTED = 2, 1, 8, 256
 FLAGS = ("first", "fresh", "stored-conflict", "other-unresolved", "timer-due", "loop", "raced", "first-of-response", "budget", "fault",
-         "active-open", "preexisting", "queued-reuse", "several-reads", "stored-doubtful", "stored-timer", "stored-sandwiched", "handed-over")
+         "active-open", "preexisting", "queued-reuse", "several-reads", "stored-doubtful", "stored-timer", "stored-sandwiched", "handed-over",
+         "requester", "requester-again")
 SOURCES = ("none", "read", "response", "connect")
 ROLES = ("?", "S", "C")
 
@@ -60,7 +61,7 @@ def read(path):
 
 
 def _data(time_ns, body, ports):
-    _, tid, sequence, turn, active, last_call, runtime, parent, _, _, _, source, _, activations = THREAD.unpack_from(body)
+    _, tid, sequence, turn, active, last_call, runtime, _, _, _, source, _, activations = THREAD.unpack_from(body)
     (inode, exchange, stored, _, _, _, size, _, _, flags, connection_turn, direction, role, *_) = AFTER_THREAD.unpack_from(body, THREAD.size)
     names = ",".join(name for bit, name in enumerate(FLAGS) if flags >> bit & 1)
     local, peer = ports.get(inode, (0, 0))
@@ -68,7 +69,7 @@ def _data(time_ns, body, ports):
     return Event(time_ns, tid, inode,
             f"{'SEND' if direction else 'RECV'} {ROLES[role] if role < 3 else role} {local}->{peer} x={token(exchange)} turn={connection_turn} "
             f"size={size} thread(seq={sequence} turn={turn} active={token(active)} from={SOURCES[source] if source < 4 else source} "
-            f"last_call={token(last_call)} read={activations} rt={runtime:x}/{parent:x}) stored={token(stored)} [{names}]", data)
+            f"last_call={token(last_call)} read={activations} rt={runtime:x}) stored={token(stored)} [{names}]", data)
 
 
 def examples(recording, wrong, limit):
