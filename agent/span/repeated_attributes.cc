@@ -10,7 +10,7 @@ bool RepeatedAttributes::IsSame(std::span<const std::string_view> inputs) const 
     uint16_t size = 0;
     if (rest.size() < sizeof size) return false;
     std::memcpy(&size, rest.data(), sizeof size);
-    if (size != input.size() || std::memcmp(rest.data() + sizeof size, input.data(), size) != 0) return false;
+    if (rest.substr(sizeof size, size) != input) return false;
     rest.remove_prefix(sizeof size + size);
   }
   return rest.empty();
