@@ -287,18 +287,18 @@ class Replays(unittest.TestCase):
 
 class Recordings(unittest.TestCase):
     def test_layout_is_the_kernels(self):
-        """The structures of bpf/shared/events.h: 80 bytes of thread stamp, 176 of data event, 224 of connection event."""
-        self.assertEqual(events.THREAD.size, 80)
-        self.assertLessEqual(events.HEADER.size + events.THREAD.size + events.AFTER_THREAD.size, 176)
+        """The structures of bpf/shared/events.h: 72 bytes of thread stamp, 216 of data event, 224 of connection event."""
+        self.assertEqual(events.THREAD.size, 72)
+        self.assertLessEqual(events.HEADER.size + events.THREAD.size + events.AFTER_THREAD.size, 216)
         self.assertEqual(events.HEADER.size + events.OPENED.size + 108 + 4, 224)
-        self.assertEqual(events.HEADER.size + events.THREAD.size + events.WAKE.size, 120)
+        self.assertEqual(events.HEADER.size + events.THREAD.size + events.WAKE.size, 112)
 
     def test_a_cut_recording_ends_the_reading(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "r.wscap")
             capture = struct.pack("<8sIIq", b"WSCAP", 1, 100, 5)
             with open(path, "wb") as file:
-                file.write(struct.pack("<IIQ", 256, 16 + len(capture), 0) + capture + struct.pack("<IIQ", 2, 176, 1) + b"x" * 20)
+                file.write(struct.pack("<IIQ", 256, 16 + len(capture), 0) + capture + struct.pack("<IIQ", 2, 216, 1) + b"x" * 20)
             self.assertEqual(events.read(path), (5, []))
 
 
