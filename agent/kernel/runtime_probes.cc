@@ -41,11 +41,14 @@ RuntimeProbes::Link RuntimeProbes::Open(uint32_t tgid, const RuntimeProbe& probe
 Result<void> RuntimeProbes::Attach(uint32_t tgid, const std::vector<RuntimeProbe>& probes) {
   Process process;
   std::optional<Error> failed;
+  // What is freed comes before what is copied: without the first, the second would be believed of addresses that are used again.
+  bool births_can_be_told = true;
   for (const RuntimeProbe& probe : probes) {
+    if (TellsOfBirths(probe.kind) && !births_can_be_told) continue;
     process.probes.push_back({probe, Open(tgid, probe)});
-    if (process.probes.back().link == nullptr && !failed) {
-      failed = Error::FromErrno("attach a uprobe to " + PathOf(tgid, probe), errno);
-    }
+    if (process.probes.back().link != nullptr) continue;
+    births_can_be_told = births_can_be_told && !TellsOfBirths(probe.kind);
+    if (!failed) failed = Error::FromErrno("attach a uprobe to " + PathOf(tgid, probe), errno);
   }
   process.counted = std::chrono::steady_clock::now();
   {
@@ -87,7 +90,9 @@ std::vector<uint32_t> RuntimeProbes::Shed(const std::function<uint64_t(uint32_t 
       if (!TellsOfBirths(held.probe.kind)) continue;
       if (too_often && held.link != nullptr) shed.push_back(std::move(held.link));
       const bool has_rested = process.rests_until != TimePoint() && process.rests_until <= now;
-      if (has_rested && held.link == nullptr) held.link = Open(tgid, held.probe);
+      if (!has_rested || held.link != nullptr) continue;
+      held.link = Open(tgid, held.probe);
+      if (held.link == nullptr) break;  // as in Attach: those behind it would mislead
     }
     if (process.rests_until <= now) process.rests_until = TimePoint();
   }
