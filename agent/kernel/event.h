@@ -107,7 +107,6 @@ struct DataChunk : ActivityFlags {
   uint32_t srtt_us = 0;
   uint32_t retransmits = 0;
   uint32_t queue_wait_jiffies = 0;
-  uint32_t call_ns = 0;
   int32_t fd = -1;
   StreamSide side = StreamSide::kReceive;
   ConnectionRole role = ConnectionRole::kUnknown;

@@ -22,7 +22,6 @@ struct MessageFacts {
   uint32_t retransmits_last = 0;
   uint32_t srtt_us = 0;             // at the last byte
   uint32_t queue_wait_jiffies = 0;  // at the first byte (receives)
-  uint32_t first_call_ns = 0;       // time inside the call that moved the first byte
   bool seen = false;
   bool last_byte_seen = true;  // false: it lies in a gap between calls; last_byte_ns and `last` are those of the last byte seen
 };

@@ -16,7 +16,6 @@ void SessionOutput::NoteFirst(const DataChunk& chunk, match::MessageFacts& facts
   facts.retransmits_first = facts.retransmits_last = chunk.retransmits;
   facts.srtt_us = chunk.srtt_us;
   facts.queue_wait_jiffies = chunk.queue_wait_jiffies;
-  facts.first_call_ns = chunk.call_ns;
 }
 
 void SessionOutput::NoteLast(const DataChunk& chunk, match::MessageFacts& facts) {

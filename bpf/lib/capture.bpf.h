@@ -51,11 +51,11 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	event->srtt_us = 0;
 	event->retransmits = 0;
 	if (!connection->is_unix) {
-		event->srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
-		event->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
+		event->srtt_us = READ((struct tcp_sock *)sk, srtt_us) >> 3;
+		event->retransmits = READ((struct tcp_sock *)sk, total_retrans);
 	}
 	event->queue_wait_jiffies = operation->queue_wait_jiffies;
-	event->call_ns = operation->call_ns;
+	event->reserved = 0;
 	fill_ancestors(event, operation, connection);
 }
 
@@ -357,7 +357,6 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 
 	operation->direction = WS_SEND;
 	operation->time_ns = operation->start_ns;
-	operation->call_ns = (__u32)(bpf_ktime_get_boot_ns() - operation->start_ns);
 	operation->queue_wait_jiffies = 0;
 	if (connection->turn_unsent) {
 		operation->data_flags |= WS_DATA_FIRST_OF_TURN;
@@ -386,7 +385,6 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 
 	operation->direction = WS_RECEIVE;
 	operation->time_ns = now_ns;
-	operation->call_ns = (__u32)(now_ns - operation->start_ns);
 	operation->queue_wait_jiffies = 0;
 	stamp_thread(thread, now_ns);
 	read_identity(thread);
@@ -403,8 +401,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 		operation->position_high = receive_total_mib(sk);
 		if (connection->last_direction != WS_RECEIVE)
 			operation->queue_wait_jiffies =
-				(__u32)bpf_jiffies64() -
-				BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
+				(__u32)bpf_jiffies64() - READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
 	}
 	emit_data(thread, target, connection, sk);
 }

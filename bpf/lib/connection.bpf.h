@@ -5,17 +5,17 @@
 
 static __always_inline void fill_address(struct ws_address *address, struct sock *sk)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = READ(sk, __sk_common.skc_family);
 
 	__builtin_memset(address, 0, sizeof(*address));
 	address->family = family;
 	if (family == AF_UNIX)
 		return;
-	address->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	address->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	address->local_port = READ(sk, __sk_common.skc_num);
+	address->peer_port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (family == AF_INET) {
-		__u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-		__u32 peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		__u32 local = READ(sk, __sk_common.skc_rcv_saddr);
+		__u32 peer = READ(sk, __sk_common.skc_daddr);
 
 		__builtin_memcpy(address->local, &local, 4);
 		__builtin_memcpy(address->peer, &peer, 4);
@@ -75,7 +75,7 @@ static __noinline int announce_connection(struct connection *connection, struct 
 	event->header.size = sizeof(*event);
 	event->header.time_ns = bpf_ktime_get_boot_ns();
 	event->inode = connection->inode;
-	event->net_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	event->net_namespace = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 	event->opened_ns = event->header.time_ns;
 	fill_address(&event->address, sk);
 	event->tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
@@ -143,7 +143,7 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	fresh.inode = inode;
 	fresh.sweep = sweep_number;
 	fresh.last_direction = NO_DIRECTION;
-	fresh.is_unix = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX;
+	fresh.is_unix = READ(sk, __sk_common.skc_family) == AF_UNIX;
 	fresh.owner_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
 	if (role == WS_ROLE_UNKNOWN && fresh.is_unix)
 		role = unix_role(sk);

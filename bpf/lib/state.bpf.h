@@ -9,10 +9,8 @@ enum operation_kind {
 	OPERATION_NONE = 0,
 	OPERATION_SEND = 1,
 	OPERATION_RECEIVE = 2,
-	OPERATION_ACCEPT = 3,
-	OPERATION_WAIT = 4, /* multiplexed wait: ends the thread's turn */
-	OPERATION_FUTEX = 5,
-	OPERATION_MOVE = 6, /* sendfile, splice: bytes that are counted only */
+	OPERATION_WAIT = 3, /* a multiplexed wait with a time-out */
+	OPERATION_FUTEX = 4,
 };
 
 /* Where the bytes of a call lie. */
@@ -52,8 +50,6 @@ struct operation {
 	__u32 position_high;
 	__u32 data_flags; /* enum ws_data_flag known at entry */
 	__u32 active_source;
-	__u32 is_peek;
-	__u32 call_ns;
 	__u32 queue_wait_jiffies;
 	__u32 direction;
 	__u32 is_new_turn;
@@ -61,8 +57,14 @@ struct operation {
 	__u64 last_call;
 	__u64 runtime_id;     /* who makes the call, 0 unknown */
 	__u64 runtime_parent; /* a goroutine: who started it. A CPython context: its address */
-	__s64 timeout_ns;     /* OPERATION_WAIT: -1 never, 0 at once */
+	__s64 timeout_ns;     /* OPERATION_WAIT */
 };
+
+/* Time-outs of a wait that are none. */
+#define WAIT_FOREVER (-1)
+#define WAIT_UNKNOWN (-2)
+
+#define CALL_ARGUMENTS 5 /* of a system call; no call that is looked at needs the sixth */
 
 #define PAST_TURNS	  8
 #define SHORTEST_TIMER_NS 1000000ULL /* what event loops that look without waiting (libuv) can set at least */
@@ -100,6 +102,7 @@ struct thread_state {
 	__u64 woken_sock;
 	__u64 woken_call; /* last_call of then */
 	__u64 woken_is_call;
+	__u64 arguments[CALL_ARGUMENTS]; /* of the call in flight, where its return cannot read them (tracepoints) */
 	struct operation operation;
 };
 

@@ -27,7 +27,7 @@ static __always_inline void on_gone(struct sock *sk, struct connection *connecti
 {
 	__u64 key = (__u64)sk;
 	__u32 owner = connection->owner_tgid;
-	__u32 error = (__u32)BPF_CORE_READ(sk, sk_err);
+	__u32 error = (__u32)READ(sk, sk_err);
 	struct ws_target *target;
 	__u64 inode;
 
@@ -105,7 +105,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
-	tgid = BPF_CORE_READ(task, tgid);
+	tgid = READ(task, tgid);
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
 	socket_of_file(file, &ref);

@@ -117,7 +117,7 @@ static __always_inline int leave_receive_call(int moved)
 
 static __always_inline struct sock *sock_of(struct socket *socket)
 {
-	return BPF_CORE_READ(socket, sk);
+	return READ(socket, sk);
 }
 
 #define FIRST(ctx)  ((void *)(ctx)[0])

@@ -7,6 +7,7 @@ enum ws_feature {
 	WS_FEATURE_SYSCALL_IO = 1 << 0,	     /* the syscall programs capture data (source `syscall`), not only waits */
 	WS_FEATURE_COMPLETION_WAKE = 1 << 1, /* the sched_waking program emits completion wakes */
 	WS_FEATURE_RUNTIME_IDS = 1 << 2,     /* runtime identities are read where a process has offsets */
+	WS_FEATURE_TYPED_READS = 1 << 3,     /* the kernel has bpf_rdonly_cast */
 };
 
 struct ws_config {

@@ -71,8 +71,7 @@ int take_step(void* ctx __attribute__((unused))) {
   connection = bpf_map_lookup_elem(&connections, &key);
   seen_active = thread->active;
   if (step == STEP_WAIT) {
-    thread->operation.timeout_ns = step_timeout_ns;
-    finish_wait(thread, step_now_ns);
+    finish_wait(thread, step_now_ns, step_timeout_ns, step_now_ns);
   } else if (step == STEP_EVENTFD) {
     forget_token(thread);
   } else if (step == STEP_FUTEX) {
