@@ -152,14 +152,14 @@ class LoadedTracer final : public Tracer {
   }
   void DetachProbes(uint32_t tgid) override { probes_.Detach(tgid); }
   bool HasProbes(uint32_t tgid) override { return probes_.Has(tgid); }
-  size_t ShedProbes() override {
+  std::vector<uint32_t> ShedProbes() override {
     const auto births = [this](uint32_t tgid) {
       ws_runtime runtime{};
       return bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) == 0 ? uint64_t{runtime.births} : 0;
     };
-    const std::vector<uint32_t> shed = probes_.Shed(births, std::chrono::steady_clock::now());
+    std::vector<uint32_t> shed = probes_.Shed(births, std::chrono::steady_clock::now());
     for (const uint32_t tgid : shed) BeginEpoch(tgid);
-    return shed.size();
+    return shed;
   }
 
   std::vector<uint32_t> Targets() const override {

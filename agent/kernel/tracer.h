@@ -78,8 +78,8 @@ class Tracer {
   virtual Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) = 0;
   virtual void DetachProbes(uint32_t tgid) = 0;
   virtual bool HasProbes(uint32_t tgid) = 0;
-  // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns of how many.
-  virtual size_t ShedProbes() = 0;
+  // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns whose.
+  virtual std::vector<uint32_t> ShedProbes() = 0;
   virtual std::vector<uint32_t> Targets() const = 0;
 
   // Which of the two there is here, and for kProc why: "iterator: load: Operation not permitted", or that it was asked for.

@@ -163,7 +163,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
       runtime::RuntimeWatch::Told{
           [self = agent.get()](uint32_t tgid, const kernel::RuntimeLayout& layout) { return self->TellRuntime(tgid, layout); },
           [self = agent.get()](uint32_t tgid) { self->tracer_->DetachProbes(tgid); },
-          [self = agent.get()] { self->probes_shed_.fetch_add(self->tracer_->ShedProbes(), std::memory_order_relaxed); }},
+          [self = agent.get()] { self->ShedProbes(); }},
       config.bounds.max_targets);
 
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
@@ -254,6 +254,16 @@ bool Agent::TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout) {
     }
   }
   return true;
+}
+
+void Agent::ShedProbes() {
+  for (const uint32_t tgid : tracer_->ShedProbes()) {
+    probes_shed_.fetch_add(1, std::memory_order_relaxed);
+    spdlog::info(
+        "process {} starts goroutines or copies contexts more than {} times a second: the probes that tell of it rest for a "
+        "minute",
+        tgid, kernel::kMostBirthsPerSecond);
+  }
 }
 
 bool Agent::TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout) {

@@ -71,6 +71,7 @@ class Agent {
   // What was found of a process holds for the children that it forked and that run its program still. Any thread.
   bool TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout);
   bool TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout);
+  void ShedProbes();
   void FinishRecording();
   void AddSelfMetrics();
 
