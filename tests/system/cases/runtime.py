@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from registry import case
 from support.servers import REAL_PYTHON
 from support.tracer import Tracer
-from support.workspace import PROGRAMS, Skip, check, check_equal, require_program, wait_until
+from support.workspace import PROGRAMS, ROOT, Skip, check, check_equal, require_program, wait_until
 
 CLIENTS = 20
 GO_SOURCE = os.path.join(PROGRAMS, "go_relay", "main.go")
@@ -276,8 +276,10 @@ def go_pooled_connections_without_probes(workspace):
 def interpreters():
     """{version: command} of every CPython from 3.9 on that is here."""
     found = {}
-    candidates = ["/usr/bin/python3", REAL_PYTHON, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))]
-    for command in candidates:
+    zoo = os.environ.get("WIRESPAN_ZOO_HOME", os.path.join(ROOT, "build", "zoo"))
+    candidates = ["/usr/bin/python3", REAL_PYTHON, os.path.join(zoo, "cpython", "python3"),
+                  *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))]
+    for command in filter(os.path.exists, candidates):
         text = subprocess.run([command, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False).stdout
         if text and (version := tuple(map(int, text.split()))) >= (3, 9):
             found.setdefault(version, os.path.realpath(command))
