@@ -20,17 +20,39 @@ namespace {
 
 constexpr uint32_t kTimerSlackNs = 1'500'000;  // epoll's time-outs have a granularity of 1 ms (docs/linking.md)
 
-// The calls watched through single tracepoints. io: only in source syscall.
+// The calls watched through single tracepoints. io: only in source syscall. returns_only: its entry tells nothing (and has no
+// arguments, so that the kernel refuses programs that look for them).
 struct WatchedCall {
   const char* name;
   bool io;
+  bool returns_only = false;
 };
 constexpr WatchedCall kWatchedCalls[] = {
-    {"read", true},       {"readv", true},       {"recvfrom", true},     {"recvmsg", true},       {"recvmmsg", true},
-    {"write", true},      {"writev", true},      {"sendto", true},       {"sendmsg", true},       {"sendmmsg", true},
-    {"sendfile64", true}, {"epoll_wait", false}, {"epoll_pwait", false}, {"epoll_pwait2", false}, {"poll", false},
-    {"ppoll", false},     {"select", false},     {"pselect6", false},    {"futex", false},        {"accept", false},
-    {"accept4", false},   {"close", false},      {"splice", true},       {"getsockopt", false},   {"restart_syscall", false},
+    {"read", true},
+    {"readv", true},
+    {"recvfrom", true},
+    {"recvmsg", true},
+    {"recvmmsg", true},
+    {"write", true},
+    {"writev", true},
+    {"sendto", true},
+    {"sendmsg", true},
+    {"sendmmsg", true},
+    {"sendfile64", true},
+    {"epoll_wait", false},
+    {"epoll_pwait", false},
+    {"epoll_pwait2", false},
+    {"poll", false},
+    {"ppoll", false},
+    {"select", false},
+    {"pselect6", false},
+    {"futex", false},
+    {"accept", false},
+    {"accept4", false},
+    {"close", false},
+    {"splice", true},
+    {"getsockopt", false},
+    {"restart_syscall", false, true},
 };
 
 // pipe_read became anon_pipe_read, and one for named pipes that calls it, in 6.15.
@@ -244,6 +266,7 @@ Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
   for (const WatchedCall& call : kWatchedCalls) {
     if (call.io && plan.source != CaptureSource::kSyscall) continue;
     for (const bool exit : {false, true}) {
+      if (call.returns_only && !exit) continue;
       const Result<uint64_t> id = tracefs->TracepointId("syscalls", std::string(exit ? "sys_exit_" : "sys_enter_") + call.name);
       if (!id.ok()) {
         if (std::string_view(call.name) == "read") return id.error();
