@@ -296,6 +296,20 @@ TEST(Multiplexed, TheFramesOfAnOlderConnectionTellWhichEndItIs) {
   }
 }
 
+// The turn in progress when the agent comes may be either end's.
+TEST(Multiplexed, AnOlderConnectionLosesNoPlaceThatItNeverHad) {
+  for (const bool responses_first : {true, false}) {
+    World w(WS_ROLE_SERVER, true);
+    if (responses_first) w.Response(OldHeads(961, false));
+    w.Request(OldHeads(1001, true));
+    w.Response(OldHeads(1001, false));
+    EXPECT_EQ(w.spans().size(), 20U) << responses_first;
+    EXPECT_EQ(w.h.Lost(Loss::kStreamGap), 0U);
+    EXPECT_EQ(w.h.Lost(Loss::kNotTheProtocol), 0U);
+    w.ExpectBalance();
+  }
+}
+
 TEST(Multiplexed, BytesThatTellNeitherRoleNorProtocolAreCounted) {
   const std::string data = Data(5, std::string(1000, 'x'), false) + Data(7, "y", false) + Data(9, "z", false);
   for (const bool is_closed : {true, false}) {
