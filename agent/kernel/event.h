@@ -17,6 +17,7 @@ using ConnectionId = uint64_t;
 // (connection id << 24) | turn: an exchange (server end) or a call (client end). 0: none.
 using Token = uint64_t;
 inline ConnectionId ConnectionOf(Token token) { return token >> 24U; }
+inline Token TokenOf(ConnectionId connection, uint32_t turn) { return connection << 24U | (turn & 0xffffffU); }
 
 enum class StreamSide : uint8_t { kReceive = 0, kSend = 1 };
 enum class ConnectionRole : uint8_t { kUnknown = 0, kServer = 1, kClient = 2 };

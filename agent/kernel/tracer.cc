@@ -212,8 +212,8 @@ class LoadedTracer final : public Tracer {
   }
 
   bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
-  bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) override {
-    return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, 0, 0});
+  bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) override {
+    return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, static_cast<uint32_t>(role), 0});
   }
   void ErasePolicy(ConnectionId connection) override { bpf_map_delete_elem(Fd(maps().policies), &connection); }
 

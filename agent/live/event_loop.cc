@@ -25,8 +25,8 @@ constexpr uint64_t kHandOverNs = 1'000'000'000;
 void EventLoop::Policy::Off(ConnectionId connection) {
   if (!tracer.SetPolicyOff(connection)) failures.fetch_add(1, std::memory_order_relaxed);
 }
-void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes) {
-  if (!tracer.SetPolicyBudget(connection, bytes)) failures.fetch_add(1, std::memory_order_relaxed);
+void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) {
+  if (!tracer.SetPolicyBudget(connection, bytes, role)) failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 EventLoop::EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits,

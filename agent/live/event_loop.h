@@ -69,7 +69,7 @@ class EventLoop {
   struct Policy final : stream::ConnectionPolicy {
     explicit Policy(kernel::Tracer& t) : tracer(t) {}
     void Off(ConnectionId connection) override;
-    void Budget(ConnectionId connection, uint32_t bytes) override;
+    void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
     kernel::Tracer& tracer;
     std::atomic<uint64_t> failures{0};
   };

@@ -174,7 +174,8 @@ class MultiplexedSession final : public stream::Session {
   uint32_t highest_request_ = 0;                               // id
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)
   bool begun_ = false;
-  bool hides_ = false;  // a stream was seen that is not held
+  bool missed_server_ = false;  // Lose was said of the server's direction before anything was given
+  bool hides_ = false;          // a stream was seen that is not held
   bool had_request_ = false;
 };
 

@@ -17,7 +17,7 @@ void MultiplexedSession<Protocol>::Restart() {
   last_token_ = 0;
   next_index_ = highest_request_ = 0;
   processed_ = {UINT32_MAX, UINT32_MAX};
-  begun_ = hides_ = false;
+  begun_ = hides_ = missed_server_ = false;
 }
 
 // The client's first bytes tell whether the connection is seen from its beginning. Where the server's are decoded first, its
@@ -25,10 +25,14 @@ void MultiplexedSession<Protocol>::Restart() {
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Begin(Direction dir, std::span<const std::byte> head) {
   begun_ = true;
-  if (dir == Direction::kServerToClient) return;
+  const bool missed_server = std::exchange(missed_server_, false);
+  if (dir == Direction::kServerToClient) return missed_server ? Lose(dir) : void();
   const decoders::Likeness likeness = Protocol::kLikeness(dir, head);
   const bool is_new = output_.connection().opening_seen && !output_.connection().preexisting;
-  if (likeness == decoders::Likeness::kCertain || (likeness == decoders::Likeness::kTooShort && is_new)) return;
+  if (likeness == decoders::Likeness::kCertain || (likeness == decoders::Likeness::kTooShort && is_new)) {
+    if (missed_server) Lose(Direction::kServerToClient);
+    return;
+  }
   decoder_.StartInMiddle();
   for (Side& s : sides_) {
     s.in_step = false;
@@ -110,6 +114,10 @@ stream::FeedResult MultiplexedSession<Protocol>::Gap(Direction dir, uint64_t siz
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Lose(Direction dir) {
   constexpr size_t kBeyondAnyFrame = size_t{1} << 25U;  // positions of the decoder need not be those of the stream
+  if (!begun_ && dir == Direction::kServerToClient) {   // the client's first bytes tell whether there was anything to lose
+    missed_server_ = true;
+    return;
+  }
   begun_ = true;
   memory_->decoded.clear();
   decoder_.OnGap(dir, kBeyondAnyFrame, memory_->decoded);

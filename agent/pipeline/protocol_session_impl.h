@@ -149,8 +149,8 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   if (!from) return;
   const DataChunk& chunk = *from->chunk;
   SessionOutput::NoteFirst(chunk, s.facts);
-  s.next_index = chunk.exchange == s.last_token ? s.next_index + 1 : 0;
-  s.last_token = chunk.exchange;
+  s.next_index = s.facts.token == s.last_token ? s.next_index + 1 : 0;
+  s.last_token = s.facts.token;
   s.facts.index = s.next_index;
   if (dir == Direction::kServerToClient) {
     s.expected = matcher_.Expects(s.facts.first_byte_ns);

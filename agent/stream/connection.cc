@@ -62,7 +62,7 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
   }
   if (chunk.original_size == 0) return;
   facts.tgid = chunk.thread.tgid;
-  if (!LearnRole(chunk)) return;
+  if (!LearnRole(chunk, context)) return;
   if (chunk.side == StreamSide::kSend && facts.role == ConnectionRole::kClient && !PlacesItself()) {
     // What was read before this request was written answers something else.
     while (stream(StreamSide::kReceive).has_pending() && !HasOpen() && streams_[0].FirstPending().chunk.time_ns < chunk.time_ns &&
@@ -101,16 +101,18 @@ void Connection::DrainBefore(StreamSide side, uint32_t turn, StreamContext& cont
 }
 
 // False: neither the kernel nor the bytes tell which end this is.
-bool Connection::LearnRole(const DataChunk& chunk) {
+bool Connection::LearnRole(const DataChunk& chunk, StreamContext& context) {
   if (facts.role != ConnectionRole::kUnknown) return true;
   if (chunk.role != ConnectionRole::kUnknown) {
     facts.role = chunk.role;
     return true;
   }
-  if (!BeginsTurn(chunk)) return false;
-  const bool is_request = LooksLikeRequest(chunk);
-  const bool is_response = LooksLikeResponse(chunk);
-  if (is_request == is_response) return false;
+  const bool is_request = BeginsTurn(chunk) && LooksLikeRequest(chunk);
+  const bool is_response = BeginsTurn(chunk) && LooksLikeResponse(chunk);
+  if (is_request == is_response) {
+    DropUnknown(chunk.bytes.size(), context);
+    return false;
+  }
   const bool is_server = is_request == (chunk.side == StreamSide::kReceive);
   facts.role = is_server ? ConnectionRole::kServer : ConnectionRole::kClient;
   return true;
@@ -270,7 +272,7 @@ void Connection::Missing(StreamSide side, uint64_t size, StreamContext& context)
     result = session_->Gap(dir, size, stream);
     if (!asked_budget_ && result != FeedResult::kFlowing && session_->head_was_cut()) {
       asked_budget_ = true;
-      context.policy->Budget(facts.id, context.limits.cut_head_budget);
+      context.policy->Budget(facts.id, context.limits.cut_head_budget, facts.role);
     }
   } else if (state_ == State::kGuessing && candidate_ && dir == Direction::kClientToServer) {
     FailGuess(context);
@@ -317,6 +319,8 @@ void Connection::Close(ExchangeEnd end, uint64_t now_ns, StreamContext& context)
     Drain(requests, true, context);
     Drain(Opposite(requests), true, context);
   }
+  if (state_ == State::kGuessing && (unknown_bytes_ > 0 || !stream(Direction::kClientToServer).Head().empty()))
+    context.losses->Add(Loss::kUnknownProtocol);
   if (session_ == nullptr) return;
   // Only where the connection itself ended has a body that lasts to its end been seen to end.
   if (end == ExchangeEnd::kNoResponse || end == ExchangeEnd::kConnectionReset) {

@@ -39,6 +39,7 @@ namespace wirespan::stream {
 struct StreamLimits {
   size_t undecided_bytes = size_t{64} * 1024;  // per direction
   uint32_t guesses = 4;                        // turns that may be unlike every protocol before a connection is given up
+  size_t unknown_bytes = size_t{1} << 20U;     // in all that may tell neither protocol nor role before it is
   uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
   uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
   uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for where a head was cut, or all frames are needed
@@ -115,7 +116,7 @@ class Connection {
   void PassOver(decoders::Direction dir, uint64_t size);
   void JumpBack(const DataChunk& chunk, StreamContext& context);
 
-  bool LearnRole(const DataChunk& chunk);
+  bool LearnRole(const DataChunk& chunk, StreamContext& context);
   void AtTurn(decoders::Direction dir, const DataChunk& chunk, StreamContext& context);
   void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
   bool MayBeginRequest(const DataChunk& chunk) const;
@@ -128,6 +129,7 @@ class Connection {
   void Guess(StreamContext& context);
   void GuessByServer(const DataChunk& chunk, StreamContext& context);
   void FailGuess(StreamContext& context);
+  void DropUnknown(size_t bytes, StreamContext& context);  // that told nothing of what they are
   void Open(decoders::ProtocolId protocol, StreamContext& context);
   void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
@@ -143,6 +145,7 @@ class Connection {
   std::unique_ptr<Session> session_;
   Token awaited_token_ = 0;  // of the request at which decoding began anew: its response's first turn bears it too
   uint64_t awaited_since_ns_ = 0;
+  size_t unknown_bytes_ = 0;
   uint64_t caught_up_to_ = 0;  // requests: calls up to here may be told after the answer that gave them away
   Step steps_[2] = {Step::kWaiting, Step::kWaiting};  // by decoders::Direction
   State state_ = State::kGuessing;

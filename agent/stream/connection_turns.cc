@@ -21,6 +21,8 @@ void Connection::AtTurn(Direction dir, const DataChunk& chunk, StreamContext& co
 
 void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
   if (state_ == State::kGuessing) {
+    DropUnknown(stream(Direction::kClientToServer).Head().size(), context);
+    if (state_ == State::kOff) return;
     stream(Direction::kClientToServer).DropHead();
     candidate_ = true;
     first_turn_ = !had_turn_ && facts.opening_seen && !facts.preexisting;
@@ -159,8 +161,16 @@ void Connection::GuessByServer(const DataChunk& chunk, StreamContext& context) {
 
 void Connection::FailGuess(StreamContext& context) {
   candidate_ = false;
+  DropUnknown(stream(Direction::kClientToServer).Head().size(), context);
+  if (state_ == State::kOff) return;
   stream(Direction::kClientToServer).DropHead();
   if (first_turn_ || ++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
+}
+
+// Counted as a connection that nothing is known of, when it closes or has had too many.
+void Connection::DropUnknown(size_t bytes, StreamContext& context) {
+  unknown_bytes_ += bytes;
+  if (unknown_bytes_ > context.limits.unknown_bytes) SwitchOff(Loss::kUnknownProtocol, context);
 }
 
 void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
@@ -171,10 +181,13 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   protocol_ = protocol;
   session_ = std::move(session);
   candidate_ = has_adrift_ = false;
+  unknown_bytes_ = 0;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
   const bool needs_turns = PlacesItself() || session_->many_per_turn();
-  if (needs_turns && !std::exchange(asked_budget_, true)) context.policy->Budget(facts.id, context.limits.cut_head_budget);
+  if (needs_turns && !std::exchange(asked_budget_, true)) {
+    context.policy->Budget(facts.id, context.limits.cut_head_budget, facts.role);
+  }
   if (!PlacesItself()) return;
   // What the server may have said before is gone.
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);

@@ -100,7 +100,8 @@ class ConnectionPolicy {
  public:
   virtual ~ConnectionPolicy() = default;
   virtual void Off(ConnectionId connection) = 0;
-  virtual void Budget(ConnectionId connection, uint32_t bytes) = 0;  // copied at most per turn
+  // `bytes`: copied at most per turn. `role`: of this end, for a kernel that does not know it.
+  virtual void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) = 0;
 };
 
 }  // namespace wirespan::stream

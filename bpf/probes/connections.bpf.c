@@ -128,7 +128,14 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	}
 	if (iteration != WS_ITERATE_CONNECTIONS || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 		return 0;
-	if (!bpf_map_lookup_elem(&connections, &key))
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection) {
 		make_connection(sk, ref.inode, (__s32)ctx->fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
+	} else if (connection->role == WS_ROLE_UNKNOWN && !connection->is_unix) {
+		/* A busy one was found by its own bytes, before the listeners were. */
+		key = listener_key(sk);
+		if (bpf_map_lookup_elem(&listeners, &key))
+			connection->role = WS_ROLE_SERVER;
+	}
 	return 0;
 }

@@ -47,6 +47,25 @@ TEST(Http2Guess, FramesOfAnOlderConnectionArePossible) {
             Likeness::kPossible);
 }
 
+// Else which end of an older connection is which could not be told from its frames.
+TEST(Http2Guess, HeadsTellTheDirection) {
+  std::string requests;
+  std::string responses;
+  for (uint32_t stream = 11; stream < 41; stream += 2) {
+    requests +=
+        Frame(FrameType::kHeaders, kEndHeaders | decoders::http2::kEndStream, stream, Indexed(2) + Indexed(6) + Indexed(63));
+    responses += Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(8) + Indexed(64)) +
+                 Frame(FrameType::kData, decoders::http2::kEndStream, stream, "body");
+  }
+  EXPECT_EQ(Client(requests), Likeness::kPossible);
+  EXPECT_EQ(Server(requests), Likeness::kNo);
+  EXPECT_EQ(Server(responses), Likeness::kPossible);
+  EXPECT_EQ(Client(responses), Likeness::kNo);
+  const std::string window = Frame(FrameType::kWindowUpdate, 0, 0, Uint32(9));
+  EXPECT_EQ(Server(window + requests), Likeness::kNo);
+  EXPECT_EQ(Client(window + responses), Likeness::kNo);
+}
+
 TEST(Http2Guess, OtherProtocolsAreNot) {
   using namespace std::string_literals;
   const std::vector<std::string> others = {"GET / HTTP/1.1\r\n",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -257,6 +258,70 @@ TEST(Multiplexed, AConnectionOlderThanTheAgent) {
   EXPECT_TRUE(w.Of("/next").complete()) << w.Of("/next").incomplete;
   w.Close();
   w.ExpectBalance();
+}
+
+// Heads of entries of both tables, as a busy connection has them.
+std::string OldHeads(uint32_t first, bool of_requests) {
+  std::string turn;
+  for (uint32_t stream = first; stream < first + 40; stream += 2) {
+    turn += of_requests ? Frame(FrameType::kHeaders, kWhole, stream, Indexed(2) + Indexed(6) + Indexed(63))
+                        : Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(8) + Indexed(64)) + Data(stream, "body", true);
+  }
+  return turn;
+}
+
+TEST(Multiplexed, TheFramesOfAnOlderConnectionTellWhichEndItIs) {
+  for (const bool is_server : {true, false}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_UNKNOWN);
+    const auto move = [&](bool is_request, std::string_view call) {
+      h.Feed(is_request == is_server ? end.Received(call) : end.Sent(call));
+    };
+    h.Feed(end.Opened(true));
+    for (uint32_t first = 1001; first < 1201; first += 40) {
+      move(false, OldHeads(first - 40, false));
+      move(true, OldHeads(first, true));
+    }
+    h.Tick(end.now);
+    EXPECT_EQ(h.losses().requests_seen, 100U) << is_server;
+    EXPECT_GE(h.facts.spans.size(), 60U) << "but those that were answered before the heads of responses were believed";
+    std::set<std::pair<Token, uint32_t>> names;
+    for (const SpanView& span : h.facts.spans) {
+      EXPECT_EQ(span.status, 200);
+      EXPECT_EQ(ConnectionOf(span.token), kInode) << "the kernel named no exchange";
+      EXPECT_TRUE(names.emplace(span.token, span.index).second) << span.index;
+    }
+    EXPECT_EQ(h.policy.roles, std::vector{is_server ? ConnectionRole::kServer : ConnectionRole::kClient});
+    EXPECT_TRUE(h.Balances());
+  }
+}
+
+// The turn in progress when the agent comes may be either end's.
+TEST(Multiplexed, AnOlderConnectionLosesNoPlaceThatItNeverHad) {
+  for (const bool responses_first : {true, false}) {
+    World w(WS_ROLE_SERVER, true);
+    if (responses_first) w.Response(OldHeads(961, false));
+    w.Request(OldHeads(1001, true));
+    w.Response(OldHeads(1001, false));
+    EXPECT_EQ(w.spans().size(), 20U) << responses_first;
+    EXPECT_EQ(w.h.Lost(Loss::kStreamGap), 0U);
+    EXPECT_EQ(w.h.Lost(Loss::kNotTheProtocol), 0U);
+    w.ExpectBalance();
+  }
+}
+
+TEST(Multiplexed, BytesThatTellNeitherRoleNorProtocolAreCounted) {
+  const std::string data = Data(5, std::string(1000, 'x'), false) + Data(7, "y", false) + Data(9, "z", false);
+  for (const bool is_closed : {true, false}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_UNKNOWN);
+    h.Feed(end.Opened(true));
+    for (int turn = 0; turn < (is_closed ? 2 : 600); ++turn) h.Feed({end.Sent(data), end.Received(data)});
+    EXPECT_EQ(h.Lost(Loss::kUnknownProtocol), is_closed ? 0U : 1U);
+    EXPECT_EQ(h.policy.off.size(), is_closed ? 0U : 1U);
+    h.Feed(end.Closed());
+    EXPECT_EQ(h.Lost(Loss::kUnknownProtocol), 1U);
+  }
 }
 
 TEST(Multiplexed, AServerThatSpeaksFirst) {
