@@ -124,12 +124,11 @@ ContextReject ParseTraceContext(const Message& request, CarrierReader& reader, t
     cut = request.truncated;
   }
   if (cut) reader.NoteCut();
-  const auto end = request.fields.end();
-  for (auto at = request.fields.begin(); at != end; ++at) {
-    if (!CarrierReader::MayCarry(request.Name(*at))) continue;
-    bool whole = !cut || at + 1 != end;
-    if constexpr (requires { at->value_known; }) whole = whole && at->value_known && !at->truncated;
-    reader.Add(request.Name(*at), request.Value(*at), whole);
+  for (const auto& field : request.fields) {
+    if (!CarrierReader::MayCarry(request.Name(field))) continue;
+    bool whole = true;
+    if constexpr (requires { field.value_known; }) whole = field.value_known && !field.truncated;
+    reader.Add(request.Name(field), request.Value(field), whole);
   }
   return reader.Finish(out);
 }
