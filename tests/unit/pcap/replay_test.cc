@@ -117,7 +117,7 @@ void ExpectTheTwoSpans(const Folder::Outcome& outcome, const std::string& client
   ASSERT_EQ(outcome.spans.size(), 2U) << outcome.text;
   const json& first = outcome.spans[0];
   EXPECT_EQ(first.at("name"), "GET");
-  EXPECT_EQ(first.at("kind"), "SERVER");
+  EXPECT_EQ(first.at("kind"), "server");
   EXPECT_EQ(first.at("trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(first.at("parent_span_id"), "00f067aa0ba902b7");
   EXPECT_EQ(first.at("attributes").at("wirespan.link.carrier"), "b3");
