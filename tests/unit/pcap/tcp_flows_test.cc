@@ -224,17 +224,18 @@ TEST(TcpFlows, WaitingSegmentsAndFlowsAreBounded) {
 // Any segments whatever: no crash, no byte told twice or before its place, and every flow is told once.
 TEST(TcpFlows, RandomSegmentsAreHarmless) {
   for (uint32_t seed = 1; seed <= 200; ++seed) {
-    std::mt19937 random(seed);
+    std::mt19937 generator(seed);
+    const auto random = [&generator] { return static_cast<uint32_t>(generator()); };
     Talk talk;
     Told told;
     TcpFlows flows(told, {.max_flows = 3, .max_pending = 8});
     for (int i = 0; i < 300; ++i) {
-      const auto flags = static_cast<uint8_t>(random() % 100 < 5 ? random() % 32 : kAck);
+      const auto flags = static_cast<uint8_t>(random() % 100 < 5 ? random() % 32 : uint32_t{kAck});
       const std::string payload(random() % 8, 'x');
       Segment segment = random() % 2 == 0 ? talk.Client(random() % 60, random() % 60, flags, payload)
                                           : talk.Server(random() % 60, random() % 60, flags, payload);
       if (random() % 10 == 0) segment.source.port = static_cast<uint16_t>(random() % 5);
-      if (random() % 50 == 0) segment.sequence = static_cast<uint32_t>(random());
+      if (random() % 50 == 0) segment.sequence = random();
       talk.now += random() % 20'000'000;
       flows.Take(segment);
     }
