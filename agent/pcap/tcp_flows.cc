@@ -254,7 +254,8 @@ void TcpFlows::TellBytes(Flow& flow, size_t from, const Segment& segment, std::s
   chunk.exchange = flow.id << 24U | (flow.exchange & 0xffffffU);
   chunk.thread.tid = kThreads[from];
   chunk.position = PayloadAt(segment);
-  chunk.reverse_position = flow.halves[1 - from].next;
+  const Half& other = flow.halves[1 - from];
+  chunk.reverse_position = other.started ? other.next : segment.acknowledged;
   chunk.position_high = static_cast<uint32_t>(half.moved >> 20U);
   chunk.original_size = segment.size;
   chunk.turn = flow.turn;

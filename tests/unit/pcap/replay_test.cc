@@ -114,7 +114,9 @@ std::string InEthernet(const Part& part) {
 }
 
 void ExpectTheTwoSpans(const Folder::Outcome& outcome, const std::string& client) {
-  ASSERT_EQ(outcome.spans.size(), 2U) << outcome.text;
+  SCOPED_TRACE(outcome.text);
+  ASSERT_EQ(outcome.spans.size(), 2U);
+  ASSERT_TRUE(outcome.spans[0].at("attributes").contains("http.response.status_code"));
   const json& first = outcome.spans[0];
   EXPECT_EQ(first.at("name"), "GET");
   EXPECT_EQ(first.at("kind"), "server");
@@ -231,8 +233,8 @@ TEST(ReplayCapture, SharedCapturesAreReadToTheirEnds) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(SharedVectors() / "pcap")) {
     if (!entry.is_regular_file()) continue;
     const Folder::Outcome outcome = Folder::ReplayFile(entry.path());
+    if (outcome.summary.is_null()) continue;  // in another form than pcap's
     EXPECT_EQ(outcome.code, 0) << entry.path() << outcome.err;
-    if (outcome.summary.is_null()) continue;
     ++files;
     packets += outcome.summary.at("packets").get<uint64_t>();
     spans += outcome.spans.size();
