@@ -94,6 +94,7 @@ inline constexpr AttributeName kWirespanRpcTimeout{"wirespan.rpc.timeout_ns"};
 inline constexpr AttributeName kWirespanRpcStatusDetails{"wirespan.rpc.status_details"};
 inline constexpr AttributeName kWirespanLinkEvidence{"wirespan.link.evidence"};
 inline constexpr AttributeName kWirespanLinkConfidence{"wirespan.link.confidence"};
+inline constexpr AttributeName kWirespanLinkCarrier{"wirespan.link.carrier"};
 inline constexpr AttributeName kWirespanUnlinkedReason{"wirespan.unlinked.reason"};
 
 }  // namespace semconv

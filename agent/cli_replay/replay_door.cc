@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "agent/cli_replay/capture_replayer.h"
 #include "agent/cli_replay/replayer.h"
+#include "agent/pcap/capture_file.h"
 #include "agent/recording/reader.h"
 #include "exporters/console/waterfall.h"
 #include "exporters/file/span_files.h"
@@ -43,13 +45,10 @@ std::string KnownProtocols() {
   return names;
 }
 
-bool IsPcap(const std::string& path) {
+bool IsCapture(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<char, 4> magic{};
-  if (!file.read(magic.data(), magic.size())) return false;
-  const std::string_view seen(magic.data(), magic.size());
-  return seen == "\xa1\xb2\xc3\xd4" || seen == "\xd4\xc3\xb2\xa1" || seen == "\xa1\xb2\x3c\x4d" || seen == "\x4d\x3c\xb2\xa1" ||
-         seen == "\x0a\x0d\x0d\x0a";
+  return file.read(magic.data(), magic.size()) && pcap::IsCapture({magic.data(), magic.size()});
 }
 
 void WriteLines(const std::vector<exporters::Span>& spans, std::ostream& out) {
@@ -95,21 +94,23 @@ int Usage(std::ostream& err, const std::string& message) {
   return 2;
 }
 
-}  // namespace
-
-int RunReplay(const ReplayOptions& options, std::ostream& out, std::ostream& err) {
-  if (options.format != "json" && options.format != "tree" && options.format != "otlp-json") {
-    return Usage(err, "unknown format '" + options.format + "'; known: json, tree, otlp-json");
+// Exit code 0, or 1 where `out` refused it.
+int Write(const std::string& format, std::vector<exporters::Span> spans, const std::string& summary, std::ostream& out,
+          std::ostream& err) {
+  if (format == "json") {
+    WriteLines(spans, out);
+  } else if (format == "tree") {
+    WriteTree(std::move(spans), out);
+  } else if (format == "otlp-json") {
+    WriteOtlp(std::move(spans), out);
   }
-  std::vector<PortHint> hints;
-  for (const std::string& text : options.port_hints) {
-    const std::optional<PortHint> hint = ParsePortHint(text);
-    if (!hint) return Usage(err, "--port '" + text + "' is not PORT=PROTOCOL; known protocols: " + KnownProtocols());
-    hints.push_back(*hint);
-  }
-  if (IsPcap(options.path))
-    return Usage(err, "'" + options.path + "' is a packet capture: not supported yet, only .wscap recordings are");
+  out << summary << std::flush;
+  if (out) return 0;
+  err << "wirespan replay: the output could not be written\n";
+  return 1;
+}
 
+int ReplayRecording(const ReplayOptions& options, std::vector<PortHint> hints, std::ostream& out, std::ostream& err) {
   auto opened = recording::RecordingReader::Open(options.path);
   if (!opened) {
     err << "wirespan replay: " << opened.error().message() << '\n';
@@ -122,22 +123,40 @@ int RunReplay(const ReplayOptions& options, std::ostream& out, std::ostream& err
   if (next != Next::kEnd) err << "wirespan replay: " << reader.problem() << '\n';
   if (next == Next::kEnd && !replay.was_closed())
     err << "wirespan replay: the recording was not ended in order: the kernel's losses are not in it\n";
-
   std::vector<exporters::Span> spans = replay.TakeSpans();
   const std::string summary = replay.Summary(reader.losses(), spans.size());
-  if (options.format == "json") {
-    WriteLines(spans, out);
-  } else if (options.format == "tree") {
-    WriteTree(std::move(spans), out);
-  } else if (options.format == "otlp-json") {
-    WriteOtlp(std::move(spans), out);
-  }
-  out << summary << std::flush;
-  if (!out) {
-    err << "wirespan replay: the output could not be written\n";
+  return std::max(Write(options.format, std::move(spans), summary, out, err), next == Next::kDamaged ? 1 : 0);
+}
+
+int ReplayCapture(const ReplayOptions& options, const std::vector<PortHint>& hints, std::ostream& out, std::ostream& err) {
+  auto opened = pcap::CaptureFile::Open(options.path);
+  if (!opened) {
+    err << "wirespan replay: " << opened.error().message() << '\n';
     return 1;
   }
-  return next == Next::kDamaged ? 1 : 0;
+  CaptureReplayer replay(hints);
+  using Next = CaptureReplayer::End;
+  const Next next = replay.ReadAll(**opened);
+  if (next != Next::kEnd) err << "wirespan replay: " << (*opened)->problem() << '\n';
+  std::vector<exporters::Span> spans = replay.TakeSpans();
+  const std::string summary = replay.Summary(spans.size());
+  return std::max(Write(options.format, std::move(spans), summary, out, err), next == Next::kDamaged ? 1 : 0);
+}
+
+}  // namespace
+
+int RunReplay(const ReplayOptions& options, std::ostream& out, std::ostream& err) {
+  if (options.format != "json" && options.format != "tree" && options.format != "otlp-json") {
+    return Usage(err, "unknown format '" + options.format + "'; known: json, tree, otlp-json");
+  }
+  std::vector<PortHint> hints;
+  for (const std::string& text : options.port_hints) {
+    const std::optional<PortHint> hint = ParsePortHint(text);
+    if (!hint) return Usage(err, "--port '" + text + "' is not PORT=PROTOCOL; known protocols: " + KnownProtocols());
+    hints.push_back(*hint);
+  }
+  if (IsCapture(options.path)) return ReplayCapture(options, hints, out, err);
+  return ReplayRecording(options, std::move(hints), out, err);
 }
 
 }  // namespace wirespan::cli

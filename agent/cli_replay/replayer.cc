@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/cli_replay/summary_line.h"
 #include "agent/kernel/event_reader.h"
-#include "exporters/json.h"
 
 namespace wirespan::cli {
 namespace {
@@ -43,11 +43,6 @@ pipeline::ShardConfig ShardConfigOf(const recording::CaptureHeader& header, cons
   config.id_key = {header.id_key};
   config.spans = {.unix_minus_boot_ns = header.unix_minus_boot_ns, .jiffies_per_second = header.jiffies_per_second};
   return config;
-}
-
-void AppendNumber(std::string_view before, uint64_t value, std::string& out) {
-  out += before;
-  exporters::json::AppendUint(value, out);
 }
 
 }  // namespace
@@ -158,10 +153,11 @@ void Replayer::TickByRecord(std::span<const std::byte> record) {
   assembler_.Advance(last_tick_ns_, spans_);
 }
 
-std::vector<exporters::Span> Replayer::TakeSpans() {
+std::vector<exporters::Span> SortedSpans(exporters::SpanBatch& batch) {
   std::vector<exporters::Span> spans;
-  for (size_t i = 0; i < spans_.size; ++i) spans.push_back(std::move(spans_.spans[i]));
-  spans_ = {};
+  spans.reserve(batch.size);
+  for (size_t i = 0; i < batch.size; ++i) spans.push_back(std::move(batch.spans[i]));
+  batch = {};
   std::sort(spans.begin(), spans.end(), [](const exporters::Span& a, const exporters::Span& b) {
     return std::tie(a.end_unix_ns, a.start_unix_ns, a.span_id) < std::tie(b.end_unix_ns, b.start_unix_ns, b.span_id);
   });
@@ -173,38 +169,14 @@ std::string Replayer::Summary(const recording::CounterList& kernel, size_t spans
   for (const auto& lane : lanes_) {
     if (lane != nullptr) losses.Merge(lane->shard.losses());
   }
-  std::string out = R"({"type":"summary")";
-  AppendNumber(",\"packets\":", records_, out);
-  AppendNumber(",\"chunks\":", losses.chunks, out);
-  AppendNumber(",\"exchanges\":", losses.requests_seen, out);
-  AppendNumber(",\"spans\":", spans, out);
-  out += ",\"dropped\":{";
-  for (const auto& [reason, count] : Dropped(losses, kernel)) {
-    if (out.back() != '{') out += ',';
-    exporters::json::AppendString(reason, out);
-    AppendNumber(":", count, out);
-  }
-  AppendNumber("},\"unknown_connections\":", losses[Loss::kUnknownConnection], out);
-  return out += "}\n";
-}
-
-// By name; only what happened.
-std::map<std::string, uint64_t> Replayer::Dropped(const Losses& losses, const recording::CounterList& kernel) const {
-  std::map<std::string, uint64_t> dropped;
-  for (size_t i = 0; i < kLossCount; ++i) {
-    const Loss loss = static_cast<Loss>(i);
-    if (loss != Loss::kUnknownConnection && losses[loss] > 0) dropped[std::string(LossName(loss))] = losses[loss];
-  }
-  for (size_t i = 0; i < assembler_.counters().dropped.size(); ++i) {
-    const uint64_t count = assembler_.counters().dropped[i];
-    if (count > 0) dropped[std::string(trace::Name(static_cast<trace::SpanDrop>(i)))] += count;
-  }
+  DroppedByName dropped;
+  AddLosses(losses, assembler_, dropped);
   for (const auto& [name, count] : kernel) {
     for (uint32_t reason = 0; reason < kKernelLossCount; ++reason) {
       if (count > 0 && name == KernelLossName(reason)) dropped[name] += count;
     }
   }
-  return dropped;
+  return SummaryLine(records_, losses, spans, dropped, losses[Loss::kUnknownConnection]);
 }
 
 }  // namespace wirespan::cli

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +35,9 @@ class RecordedResources final : public process::ResourceSource {
   uint64_t last_id_ = 0;
 };
 
+// By their ends, then starts, then ids; `batch` is empty afterwards.
+std::vector<exporters::Span> SortedSpans(exporters::SpanBatch& batch);
+
 class Replayer {
  public:
   using End = recording::RecordingReader::Next;
@@ -50,7 +52,7 @@ class Replayer {
   bool was_closed() const { return was_closed_; }
 
   // By their ends.
-  std::vector<exporters::Span> TakeSpans();
+  std::vector<exporters::Span> TakeSpans() { return SortedSpans(spans_); }
   std::string Summary(const recording::CounterList& kernel, size_t spans) const;
 
  private:
@@ -70,7 +72,6 @@ class Replayer {
   Lane& LaneOf(uint32_t ring);
   void Tick(uint32_t ring, uint64_t now_ns);
   void TickByRecord(std::span<const std::byte> record);
-  std::map<std::string, uint64_t> Dropped(const Losses& losses, const recording::CounterList& kernel) const;
 
   const std::vector<PortHint> hints_;
   const recording::Settings settings_;

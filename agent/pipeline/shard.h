@@ -77,7 +77,7 @@ class Shard {
   Losses losses_;
   FactWriter facts_;
   span::SpanBuilder spans_;
-  span::TraceContextReader contexts_;
+  span::CarrierReader contexts_;
   ResourceCache resources_;
   ShardServices services_;
   SessionFactory sessions_;

@@ -7,7 +7,7 @@
 
 #include "agent/pipeline/fact_writer.h"
 #include "agent/process/resource_source.h"
-#include "agent/span/context.h"
+#include "agent/span/carriers.h"
 #include "agent/span/ids.h"
 #include "agent/span/span_builder.h"
 #include "agent/stream/connection.h"
@@ -61,7 +61,7 @@ struct ShardServices {
   FactWriter* facts = nullptr;
   MeasurementSink* measurements = nullptr;
   span::SpanBuilder* spans = nullptr;
-  span::TraceContextReader* contexts = nullptr;
+  span::CarrierReader* contexts = nullptr;
   ResourceCache* resources = nullptr;
 };
 

@@ -110,6 +110,18 @@ std::string_view Name(ContextReject reject) {
       return "bad_parent_id";
     case ContextReject::kBadFlags:
       return "bad_flags";
+    case ContextReject::kNoContext:
+      return "no_context";
+    case ContextReject::kNoTraceId:
+      return "no_trace_id";
+    case ContextReject::kNoParentId:
+      return "no_parent_id";
+    case ContextReject::kBadForm:
+      return "bad_form";
+    case ContextReject::kBadSampling:
+      return "bad_sampling";
+    case ContextReject::kNotSeen:
+      return "not_seen";
   }
   return "";
 }
@@ -184,6 +196,8 @@ ContextReject TraceContextReader::Finish(trace::IncomingContext& out) {
   out.parent_span_id = {};
   out.flags = 0;
   out.trace_state.clear();
+  out.carrier = trace::Carrier::kW3c;
+  out.sampling = trace::Sampling::kSaid;
   const ContextReject reject = ParseTraceparent(out);
   const bool has_state = has_trace_state_ || trace_state_too_long_;
   fate_ = has_state ? TraceStateFate::kDiscarded : TraceStateFate::kAbsent;

@@ -23,11 +23,18 @@ enum class ContextReject : uint8_t {
   kSeveralTraceparents,
   kBadVersion,   // not two lower-case hexadecimal digits and '-', or ff
   kBadLength,    // version 00: not 55 characters; later versions: fewer, or no '-' after them
-  kBadTraceId,   // not 32 lower-case hexadecimal digits, or all zero
-  kBadParentId,  // not 16 lower-case hexadecimal digits, or all zero
-  kBadFlags,     // not two lower-case hexadecimal digits
+  kBadTraceId,   // not 32 lower-case hexadecimal digits, or all zero (other carriers: not of their form, or zero)
+  kBadParentId,  // not 16 lower-case hexadecimal digits, or all zero (the same)
+  kBadFlags,     // not two lower-case hexadecimal digits (Jaeger: one or two)
+  // Of other carriers than W3C's (carriers.h).
+  kNoContext,    // none of their fields
+  kNoTraceId,    // a decision about sampling, or a parent, alone
+  kNoParentId,   // a trace without a parent in it: X-Ray as a load balancer begins it
+  kBadForm,      // not made of the parts it is to have
+  kBadSampling,  // neither yes nor no
+  kNotSeen,      // a value that it hangs on was lost or cut
 };
-inline constexpr size_t kContextRejectCount = 8;
+inline constexpr size_t kContextRejectCount = 14;
 std::string_view Name(ContextReject reject);  // "accepted" for kNone
 
 // What became of the tracestate. It never decides over the traceparent.
@@ -66,19 +73,5 @@ class TraceContextReader {
 };
 
 ContextReject ParseTraceContext(std::span<const HeaderField> fields, trace::IncomingContext& out);
-
-// The same of any message with header fields (decoders/http1/message.h is one): its head only, never its trailers.
-template <typename Message>
-ContextReject ParseTraceContext(const Message& request, TraceContextReader& reader, trace::IncomingContext& out) {
-  reader.Reset();
-  if constexpr (requires { request.MayHave(std::string_view{}); }) {
-    if (!request.MayHave("traceparent") && !request.MayHave("tracestate")) {
-      out.trace_id = {}, out.parent_span_id = {}, out.flags = 0, out.trace_state.clear();
-      return ContextReject::kNoTraceparent;
-    }
-  }
-  for (const auto& field : request.fields) reader.Add(request.Name(field), request.Value(field));
-  return reader.Finish(out);
-}
 
 }  // namespace wirespan::span

@@ -121,6 +121,7 @@ class TraceAssembler {
     bool has_reason = false;
     exporters::LinkEvidence evidence = exporters::LinkEvidence::kNone;
     exporters::LinkConfidence confidence = exporters::LinkConfidence::kNone;
+    Carrier carrier = Carrier::kW3c;  // of the header that was followed
     UnlinkedReason reason = UnlinkedReason::kNoContext;
     exporters::TraceId trace_id{};
     exporters::SpanId span_id{};

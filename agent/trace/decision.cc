@@ -25,6 +25,9 @@ uint64_t NextLook(uint64_t now, uint64_t since, uint64_t until) {
   return std::min(until, now + std::max(kShortestWaitNs, waited / 4));
 }
 
+// Where the sender left it to the receiver, the trace is sampled: everything is, here.
+uint8_t FlagsOf(const IncomingContext& header) { return header.sampling == Sampling::kDefer ? kSampled : header.flags; }
+
 }  // namespace
 
 // ---- Up the chain ----
@@ -161,9 +164,10 @@ void TraceAssembler::Inherit(Entry& entry, const Entry& parent) {
 void TraceAssembler::FollowHeader(Entry& entry, const IncomingContext& header, bool remote) {
   entry.trace_id = header.trace_id;
   entry.parent_span_id = header.parent_span_id;
-  entry.trace_flags = header.flags;
+  entry.trace_flags = FlagsOf(header);
   entry.trace_state = header.trace_state;
   entry.parent_is_remote = remote;
+  entry.carrier = header.carrier;
   entry.evidence = LinkEvidence::kTraceparent;
   entry.confidence = LinkConfidence::kExact;
 }
@@ -172,7 +176,7 @@ void TraceAssembler::FollowHeader(Entry& entry, const IncomingContext& header, b
 void TraceAssembler::StartTrace(Entry& entry, uint32_t slot) {
   if (const IncomingContext* below = AdoptedHeader(slot); below != nullptr) {
     entry.trace_id = below->trace_id;
-    entry.trace_flags = below->flags;
+    entry.trace_flags = FlagsOf(*below);
     entry.trace_state = below->trace_state;
     return;
   }
@@ -250,6 +254,9 @@ void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
   if (entry.evidence != LinkEvidence::kNone) {
     ++counters_.links.Links(entry.evidence, entry.confidence);
     span.attributes.Append(WordsOf(entry.evidence, entry.confidence));
+    if (entry.evidence == LinkEvidence::kTraceparent && entry.carrier != Carrier::kW3c) {
+      span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkCarrier.text}, Name(entry.carrier));
+    }
   }
   if (!entry.has_reason) return;
   ++counters_.links.Unlinked(entry.reason);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/kernel/event.h"
+#include "agent/trace/carrier.h"
 #include "exporters/span_box.h"
 
 namespace wirespan::trace {
@@ -24,10 +25,12 @@ struct JoinKey {
 
 // A trace context that a request carried.
 struct IncomingContext {
-  exporters::TraceId trace_id{};
+  exporters::TraceId trace_id{};  // ids of 64 bits stand on the right
   exporters::SpanId parent_span_id{};
-  uint8_t flags = 0;
+  uint8_t flags = 0;  // of traceparent; of other carriers 1 where they say that the trace is sampled, else 0
   std::string trace_state;
+  Carrier carrier = Carrier::kW3c;
+  Sampling sampling = Sampling::kSaid;
 };
 
 // The request of an exchange was seen on a server connection (its head is complete), or a call's on a client connection.

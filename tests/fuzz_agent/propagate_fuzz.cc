@@ -1,6 +1,7 @@
 // Any text as the input of `wirespan propagate`, and as raw header fields: one answer to each line, and an accepted context holds
 // to the rules of the specification.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/span/context.h"
+#include "agent/span/carriers.h"
 #include "agent/span/propagate_door.h"
 
 namespace {
@@ -19,7 +20,7 @@ void Require(bool condition) {
 
 // Lines "name:value" as they could come from a request.
 void ReadFields(std::string_view text) {
-  wirespan::span::TraceContextReader reader;
+  wirespan::span::CarrierReader reader;
   reader.Reset();
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\x01'));
@@ -46,7 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::istringstream in(text);
   std::ostringstream out;
   std::ostringstream errors;
-  const int exit_code = wirespan::span::RunPropagate("w3c", in, out, errors);
+  // The size chooses the format, so that the corpus is plain text.
+  constexpr std::array<std::string_view, 8> kFormats = {"w3c", "b3", "datadog", "jaeger", "xray", "ottrace", "baggage", "any"};
+  const int exit_code = wirespan::span::RunPropagate(kFormats[text.size() % kFormats.size()], in, out, errors);
   Require(exit_code == 0 || exit_code == 1);
   size_t lines = 0;
   std::istringstream again(text);

@@ -6,9 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "decoders/fastcgi/message.h"
-#include "decoders/http1/message.h"
-
 namespace wirespan::span {
 namespace {
 
@@ -213,50 +210,6 @@ TEST(TraceContextReader, ResetForgetsTheRequestBefore) {
   reader.Add("traceparent", kGood);
   EXPECT_EQ(reader.Finish(context), ContextReject::kNone);
   EXPECT_EQ(context.trace_state, "");
-}
-
-TEST(TraceContextReader, ReadsAnHttpMessageBeyondItsFirstKilobyteAndNotItsTrailers) {
-  decoders::http1::Message message;
-  const auto add = [](std::string& text, std::vector<decoders::http1::FieldRef>& fields, std::string_view name,
-                      std::string_view value) {
-    decoders::http1::FieldRef field;
-    field.name = static_cast<uint32_t>(text.size());
-    field.name_length = static_cast<uint32_t>(name.size());
-    text += name;
-    field.value = static_cast<uint32_t>(text.size());
-    field.value_length = static_cast<uint32_t>(value.size());
-    text += value;
-    fields.push_back(field);
-  };
-  add(message.head, message.fields, "Cookie", std::string(3000, 'c'));
-  add(message.trailer, message.trailers, "traceparent", kGood);
-  TraceContextReader reader;
-  trace::IncomingContext context;
-  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNoTraceparent);
-  add(message.head, message.fields, "Traceparent", kGood);
-  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNone);
-  EXPECT_EQ(exporters::ToHex(context.trace_id), kTraceId);
-}
-
-TEST(TraceContextReader, ReadsTheParametersOfAFastCgiRequest) {
-  using decoders::fastcgi::Parameter;
-  decoders::fastcgi::Message message;
-  const auto add = [&message](Parameter parameter, std::string_view value) {
-    const auto at = static_cast<uint32_t>(message.text.size());
-    message.text += value;
-    message.fields.push_back({parameter, false, at, static_cast<uint32_t>(value.size())});
-  };
-  add(Parameter::kRequestMethod, "GET");
-  add(Parameter::kTracestate, "a=1");
-  TraceContextReader reader;
-  trace::IncomingContext context;
-  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNoTraceparent);
-  add(Parameter::kTraceparent, kGood);
-  EXPECT_EQ(ParseTraceContext(message, reader, context), ContextReject::kNone);
-  EXPECT_EQ(exporters::ToHex(context.trace_id), kTraceId);
-  EXPECT_EQ(context.trace_state, "a=1");
-  message.fields.back().contradicted = true;
-  EXPECT_NE(ParseTraceContext(message, reader, context), ContextReject::kNone);
 }
 
 TEST(TraceContextReader, AListOfFields) {

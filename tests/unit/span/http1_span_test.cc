@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/span/context.h"
+#include "agent/span/carriers.h"
 #include "agent/span/span_builder.h"
 #include "decoders/http1/decoder.h"
 #include "decoders/http1/span.h"
@@ -145,7 +145,7 @@ TEST(RepeatedAttributes, GivesWhatItKeptForTheSameInputsOnly) {
 }
 
 TEST_F(Http1SpanTest, AWholeExchange) {
-  TraceContextReader reader;
+  CarrierReader reader;
   trace::IncomingContext context;
   ASSERT_EQ(ParseTraceContext(exchange_.request, reader, context), ContextReject::kNone);
   auto attributes = BuildAttributes(&context);

@@ -78,6 +78,19 @@ TEST(Precedence, UnsampledHeaderStaysUnsampledDownTheChain) {
   for (const char* name : {"s0", "c1", "s1"}) EXPECT_EQ(outcome.Find(name)->flags & 0xffU, 0U) << name;
 }
 
+TEST(Precedence, AHeaderOfAnotherCarrierIsNamedAndADeferredDecisionIsToSample) {
+  IncomingContext header = Header(0xaa, 0x11, 0);
+  header.carrier = Carrier::kB3;
+  header.sampling = Sampling::kDefer;
+  World world;
+  const Outcome outcome = Play({.in = header}, world);
+  const auto carrier = outcome.Find("s0")->attributes.Find("wirespan.link.carrier");
+  ASSERT_TRUE(carrier.has_value());
+  EXPECT_EQ(carrier->string_value, "b3");
+  EXPECT_FALSE(outcome.Find("c1")->attributes.Find("wirespan.link.carrier").has_value());
+  for (const char* name : {"s0", "c1", "s1"}) EXPECT_EQ(outcome.Find(name)->flags & 0xffU, 1U) << name;
+}
+
 TEST(Precedence, SameHeaderPassedOnKeepsTheLocalParents) {
   World world;
   const Outcome outcome = Play({.in = Header(0xaa, 0x11), .call = Header(0xaa, 0x11)}, world);
