@@ -88,6 +88,7 @@ void ProtocolSession<Protocol>::End(Direction dir, const stream::ByteStream& str
 template <typename Protocol>
 void ProtocolSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
+  if constexpr (requires { decoder_.KeepFieldsOfSpans(); }) decoder_.KeepFieldsOfSpans();
   unmatched_ = false;
   matcher_.Restart();
   for (Side& s : sides_) s.open = s.head_seen = false;

@@ -133,6 +133,7 @@ ParseStep Decoder::InChunkHead(Side& s, std::string_view bytes, std::vector<Mess
       s.line_start = 0;
       s.spilling = s.spill_cut = false;
       s.facts.any_line = s.facts.last_is_framing = s.facts.last_is_stored = false;
+      s.facts.stored = 0;
     }
     break;
   }

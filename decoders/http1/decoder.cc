@@ -118,7 +118,7 @@ void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
 
 bool Decoder::TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used) {
   Message& message = *s.open;
-  if (ParsePlainHead<SimdBlock>(bytes, s.is_request, message, s.facts, used) != HeadOutcome::kDone) {
+  if (ParsePlainHead<SimdBlock>(bytes, s.is_request, s.wanted, message, s.facts, used) != HeadOutcome::kDone) {
     const uint64_t start = message.start;
     const Direction direction = message.direction;
     message.Clear();
@@ -238,7 +238,14 @@ bool Decoder::EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields)
   if (!cut) NoteLineEnd(crlf, s.facts);
   const bool is_empty = line.empty();
   if (!is_empty) {
-    ReadFieldLine(line, s.line_start, !s.spilling, cut, s.state == State::kTrailer, s.facts, fields, s.open->truncated);
+    const bool is_trailer = s.state == State::kTrailer;
+    ReadFieldLine({.text = line,
+                   .offset = s.line_start,
+                   .store = !s.spilling,
+                   .cut = cut,
+                   .is_trailer = is_trailer,
+                   .wanted = is_trailer ? kAllFields : s.wanted},
+                  s.facts, fields, s.open->truncated);
   }
   s.spilling = s.spill_cut = false;
   s.line_start = static_cast<uint32_t>(text.size());

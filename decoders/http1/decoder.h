@@ -43,6 +43,12 @@ class Decoder {
   Decoder& operator=(Decoder&&) = default;
   ~Decoder() = default;
 
+  // From now on heads keep only the fields that spans are made of (kRequestFieldsOfSpans). Before the first byte.
+  void KeepFieldsOfSpans() {
+    side(Direction::kClientToServer).wanted = kRequestFieldsOfSpans;
+    side(Direction::kServerToClient).wanted = kResponseFieldsOfSpans;
+  }
+
   // The contract of decoders/decoder.h.
   ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
@@ -103,8 +109,9 @@ class Decoder {
 
   struct Side {
     uint64_t position = 0;
-    uint64_t remaining = 0;  // of a body or chunk
-    uint64_t tail = 0;       // kAdrift: the last bytes since the last gap, the latest lowest
+    uint64_t remaining = 0;        // of a body or chunk
+    uint64_t wanted = kAllFields;  // fields of a head
+    uint64_t tail = 0;             // kAdrift: the last bytes since the last gap, the latest lowest
     std::unique_ptr<Message> open;
     std::string spill;          // a field line that is not stored, up to kMaxSpillBytes
     std::string_view reason{};  // of kLost and kPoisoned; a constant
