@@ -256,7 +256,7 @@ void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
     ++counters_.links.Links(entry.evidence, entry.confidence);
     span.attributes.Append(WordsOf(entry.evidence, entry.confidence));
     if (entry.evidence == LinkEvidence::kTraceparent && entry.carrier != Carrier::kW3c) {
-      span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkCarrier.text}, Name(entry.carrier));
+      span.attributes.String(span::KeyOf(semconv::kWirespanLinkCarrier), Name(entry.carrier));
     }
   }
   if (!entry.has_reason) return;
