@@ -2,6 +2,8 @@
 #pragma once
 
 #include "agent/pipeline/protocol_session.h"
+#include "agent/span/carriers.h"
+#include "decoders/http1/message.h"
 
 namespace wirespan::pipeline {
 
@@ -85,10 +87,16 @@ void ProtocolSession<Protocol>::End(Direction dir, const stream::ByteStream& str
   TakeMessages(dir, origin, stream, cut);
 }
 
+inline constexpr uint64_t kCarrierFieldBits = [] {
+  uint64_t bits = 0;
+  for (const std::string_view name : span::kCarrierFieldNames) bits |= decoders::http1::NameBit(name);
+  return bits;
+}();
+
 template <typename Protocol>
 void ProtocolSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
-  if constexpr (requires { decoder_.KeepFieldsOfSpans(); }) decoder_.KeepFieldsOfSpans();
+  if constexpr (requires { decoder_.KeepFieldsOfSpans(0); }) decoder_.KeepFieldsOfSpans(kCarrierFieldBits);
   unmatched_ = false;
   matcher_.Restart();
   for (Side& s : sides_) s.open = s.head_seen = false;

@@ -43,9 +43,10 @@ class Decoder {
   Decoder& operator=(Decoder&&) = default;
   ~Decoder() = default;
 
-  // From now on heads keep only the fields that spans are made of (kRequestFieldsOfSpans). Before the first byte.
-  void KeepFieldsOfSpans() {
-    side(Direction::kClientToServer).wanted = kRequestFieldsOfSpans;
+  // From now on heads keep only the fields that spans are made of (kRequestFieldsOfSpans), and of requests those of `also`, by
+  // NameBit. Before the first byte.
+  void KeepFieldsOfSpans(uint64_t also) {
+    side(Direction::kClientToServer).wanted = kRequestFieldsOfSpans | also;
     side(Direction::kServerToClient).wanted = kResponseFieldsOfSpans;
   }
 

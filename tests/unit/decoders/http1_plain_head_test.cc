@@ -156,7 +156,7 @@ TEST(Http1PlainHead, FieldsOfSpansAreTheSameWhetherOrNotTheOthersAreKept) {
     const http1::Message& whole = all.messages()[0];
     for (const size_t piece : {head.size(), size_t{1}, size_t{9}}) {
       Wire some;
-      some.decoder().KeepFieldsOfSpans();
+      some.decoder().KeepFieldsOfSpans(0);
       for (size_t at = 0; at < head.size(); at += piece) some.Feed(kC2s, head.substr(at, piece));
       ASSERT_EQ(some.messages().size(), 1U);
       const http1::Message& message = some.messages()[0];
@@ -183,7 +183,7 @@ TEST(Http1PlainHead, TooManyFieldsAreTooManyWhetherOrNotTheyAreKept) {
     for (size_t i = 1; i < count; ++i) head += "accept-encoding: b\r\n";
     head += "\r\n";
     Wire wire;
-    wire.decoder().KeepFieldsOfSpans();
+    wire.decoder().KeepFieldsOfSpans(0);
     wire.Feed(kC2s, head);
     ASSERT_EQ(wire.messages().size(), 1U);
     EXPECT_EQ(wire.messages()[0].truncated, count > http1::kMaxFields);
