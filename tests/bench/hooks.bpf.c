@@ -1,7 +1,6 @@
 /* Programs that do nothing at the entry and the return of every system call: what it costs that there are any. */
-#include <bpf/bpf_helpers.h>
 
-#include "lib/kernel_types.bpf.h"
+#include "lib/read.bpf.h"
 
 SEC("tp_btf/sys_enter")
 int on_enter(void* ctx __attribute__((unused))) { return 0; }
