@@ -1,4 +1,4 @@
-// The functions of the running kernel, by its BTF (/sys/kernel/btf/vmlinux).
+// The functions and tracepoints of the running kernel, by its BTF (/sys/kernel/btf/vmlinux).
 #pragma once
 
 #include <memory>
@@ -18,6 +18,7 @@ class KernelFunctions {
   // Number of parameters; -1: there is no such function, or no BTF.
   int Parameters(const char* function) const;
   bool Has(const char* function) const { return Parameters(function) >= 0; }
+  bool HasTracepoint(const char* name) const;
 
  private:
   struct Deleter {

@@ -65,9 +65,16 @@ const char* PipeRead(const KernelFunctions& kernel) {
 std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism, const KernelFunctions& kernel) {
   const auto& p = t.progs;
   if (mechanism == Mechanism::kKprobe) {
-    return {p.on_tcp_sendmsg_kprobe,  p.on_tcp_sendmsg_kretprobe,  p.on_tcp_recvmsg_kprobe,  p.on_tcp_recvmsg_kretprobe,
-            p.on_unix_sendmsg_kprobe, p.on_unix_sendmsg_kretprobe, p.on_unix_recvmsg_kprobe, p.on_unix_recvmsg_kretprobe,
-            p.on_eventfd_read_kprobe, p.on_pipe_read_kprobe};
+    std::vector<bpf_program*> programs = {p.on_tcp_sendmsg_kprobe,  p.on_tcp_recvmsg_kprobe,  p.on_unix_sendmsg_kprobe,
+                                          p.on_unix_recvmsg_kprobe, p.on_eventfd_read_kprobe, p.on_pipe_read_kprobe};
+    const bool has_tracepoints = kernel.HasTracepoint("sock_send_length") && kernel.HasTracepoint("sock_recv_length");
+    if (has_tracepoints) {
+      programs.insert(programs.end(), {p.on_socket_sent, p.on_socket_received});
+    } else {
+      programs.insert(programs.end(), {p.on_tcp_sendmsg_kretprobe, p.on_tcp_recvmsg_kretprobe, p.on_unix_sendmsg_kretprobe,
+                                       p.on_unix_recvmsg_kretprobe});
+    }
+    return programs;
   }
   bpf_program* receive_return =
       kernel.Parameters("tcp_recvmsg") == 6 ? p.on_tcp_recvmsg_return_before_5_19 : p.on_tcp_recvmsg_return;
@@ -115,7 +122,7 @@ std::string_view Name(Mechanism mechanism) {
     case Mechanism::kFentry:
       return "fentry/fexit";
     case Mechanism::kKprobe:
-      return "kprobe/kretprobe";
+      return "kprobes";
     case Mechanism::kBtfTracepoint:
       return "tp_btf";
     case Mechanism::kRawTracepoint:

@@ -40,7 +40,7 @@ struct TracerOptions {
 // One way of attaching that was tried.
 struct Attempt {
   CaptureSource source = CaptureSource::kAuto;
-  std::string mechanism;  // "fentry/fexit", "kprobe/kretprobe", "tp_btf", "raw tracepoints", "tracepoints"
+  std::string mechanism;  // "fentry/fexit", "kprobes", "tp_btf", "raw tracepoints", "tracepoints"
   bool works = false;
   std::string reason;  // why it does not
 };
@@ -63,7 +63,7 @@ class Tracer {
   virtual ~Tracer() = default;
 
   virtual CaptureSource source() const = 0;
-  // "syscall by tp_btf, because socket by fentry/fexit: ...; socket by kprobe/kretprobe: ...". One line.
+  // "syscall by tp_btf, because socket by fentry/fexit: ...; socket by kprobes: ...". One line.
   virtual std::string Explanation() const = 0;
 
   // From now on the process is captured; `inherit`: its future children too. Any thread.

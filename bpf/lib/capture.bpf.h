@@ -26,7 +26,7 @@ static __always_inline void fill_ancestors(struct ws_data_event *event, struct o
 }
 
 static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread,
-				       struct connection *connection, struct sock *sk, __u32 captured)
+				       struct connection *connection, __u32 captured)
 {
 	struct operation *operation = &thread->operation;
 
@@ -48,12 +48,8 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	event->direction = (__u16)operation->direction;
 	event->role = connection->role;
 	event->fd = operation->fd;
-	event->srtt_us = 0;
-	event->retransmits = 0;
-	if (!connection->is_unix) {
-		event->srtt_us = READ((struct tcp_sock *)sk, srtt_us) >> 3;
-		event->retransmits = READ((struct tcp_sock *)sk, total_retrans);
-	}
+	event->srtt_us = operation->srtt_us;
+	event->retransmits = operation->retransmits;
 	event->queue_wait_jiffies = operation->queue_wait_jiffies;
 	event->reserved = 0;
 	fill_ancestors(event, operation, connection);
@@ -195,7 +191,7 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 			classify(thread, target, connection, sk, record->payload);                                     \
 		if (captured < thread->operation.total)                                                                \
 			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                          \
-		fill_event(&record->event, thread, connection, sk, captured);                                          \
+		fill_event(&record->event, thread, connection, captured);                                              \
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                          \
 		if (thread->operation.skipped == 0)                                                                    \
 			connection->captured += captured;                                                              \
@@ -212,8 +208,7 @@ DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
 
 /* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size.
  */
-static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				 struct sock *sk)
+static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection)
 {
 	struct ws_data_event *event;
 	void *ring;
@@ -229,7 +224,7 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 		return 0;
 	}
 	thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
-	fill_event(event, thread, connection, sk, 0);
+	fill_event(event, thread, connection, 0);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	add_count(WS_COUNT_DATA_EVENTS, 1);
 	return 0;
@@ -246,7 +241,7 @@ static __always_inline int emit_tail(struct thread_state *thread, struct ws_targ
 	__u32 wanted = TAIL_BYTES;
 
 	if (operation->memory == MEMORY_NONE)
-		return emit_empty(thread, target, connection, sk);
+		return emit_empty(thread, target, connection);
 	if (operation->total < wanted)
 		wanted = (__u32)operation->total; /* what lies behind is not of this call */
 	operation->skipped = operation->total - wanted;
@@ -349,6 +344,13 @@ static __noinline int emit_data(struct thread_state *thread, struct ws_target *t
 	return 0;
 }
 
+/* How the connection fares: told with every event of it. */
+static __always_inline void read_path(struct operation *operation, struct connection *connection, struct tcp_sock *tp)
+{
+	operation->srtt_us = connection->is_unix ? 0 : READ_TCP(tp, srtt_us) >> 3;
+	operation->retransmits = connection->is_unix ? 0 : READ_TCP(tp, total_retrans);
+}
+
 /* Return of a send that moved operation->total bytes. */
 static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target,
 					struct connection *connection, struct sock *sk)
@@ -358,6 +360,7 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 	operation->direction = WS_SEND;
 	operation->time_ns = operation->start_ns;
 	operation->queue_wait_jiffies = 0;
+	read_path(operation, connection, TCP_OF(sk));
 	if (connection->turn_unsent) {
 		operation->data_flags |= WS_DATA_FIRST_OF_TURN;
 		if (connection->role == WS_ROLE_SERVER)
@@ -381,7 +384,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 {
 	struct operation *operation = &thread->operation;
 	__u64 now_ns = bpf_ktime_get_boot_ns();
-	__u32 end;
+	struct tcp_sock *tp = TCP_OF(sk);
 
 	operation->direction = WS_RECEIVE;
 	operation->time_ns = now_ns;
@@ -389,19 +392,19 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 	stamp_thread(thread, now_ns);
 	read_identity(thread);
 	read_task_times(operation);
+	read_path(operation, connection, tp);
 	if (connection->is_unix) {
 		operation->position = (__u32)connection->received_bytes;
 		operation->reverse_position = (__u32)connection->sent_bytes;
 		operation->position_high = (__u32)(connection->received_bytes >> 20);
 		connection->received_bytes += operation->total;
 	} else {
-		end = end_of_receive(sk);
-		operation->position = end - (__u32)(operation->trailing + operation->total);
-		operation->reverse_position = send_position_of(sk);
-		operation->position_high = receive_total_mib(sk);
+		operation->position = end_of_receive(sk, tp) - (__u32)(operation->trailing + operation->total);
+		operation->reverse_position = send_position_of(tp);
+		operation->position_high = receive_total_mib(tp);
 		if (connection->last_direction != WS_RECEIVE)
 			operation->queue_wait_jiffies =
-				(__u32)bpf_jiffies64() - READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
+				(__u32)bpf_jiffies64() - READ_TCP(tp, inet_conn.icsk_ack.lrcvtime);
 	}
 	emit_data(thread, target, connection, sk);
 }
@@ -411,7 +414,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 static __always_inline void check_position(struct operation *operation, struct connection *connection, struct sock *sk,
 					   __u64 moved)
 {
-	if (connection->is_unix || send_position_of(sk) - operation->position == (__u32)moved)
+	if (connection->is_unix || send_position_of(TCP_OF(sk)) - operation->position == (__u32)moved)
 		return;
 	operation->data_flags |= WS_DATA_POSITION_RACED;
 	add_loss(WS_LOSS_POSITION_RACED, 1);
@@ -423,6 +426,7 @@ static __always_inline void start_send(struct thread_state *thread, struct ws_ta
 {
 	struct operation *operation = &thread->operation;
 	struct connection *connection = connection_of(sk, inode, operation->fd);
+	struct tcp_sock *tp;
 
 	if (!connection) {
 		operation->kind = OPERATION_NONE;
@@ -431,9 +435,10 @@ static __always_inline void start_send(struct thread_state *thread, struct ws_ta
 	operation->sock = (__u64)sk;
 	operation->inode = inode;
 	if (!connection->is_unix) {
-		operation->position = send_position_of(sk);
-		operation->reverse_position = receive_position_of(sk);
-		operation->position_high = send_total_mib(sk);
+		tp = TCP_OF(sk);
+		operation->position = send_position_of(tp);
+		operation->reverse_position = receive_position_of(tp);
+		operation->position_high = send_total_mib(tp);
 	} else {
 		operation->reverse_position = (__u32)connection->received_bytes;
 	}

@@ -25,6 +25,15 @@ static __always_inline void fill_address(struct ws_address *address, struct sock
 	}
 }
 
+/* As inode_of_sock, of a socket that no argument led to. */
+static __always_inline __u64 inode_of_peer(struct sock *peer)
+{
+	struct socket *socket = READ(peer, sk_socket);
+	struct file *file = socket ? READ(socket, file) : NULL;
+
+	return file ? READ(READ(file, f_inode), i_ino) : 0;
+}
+
 /* An accepted unix socket carries the listener's address; the connecting one has none of its own, but its peer has. */
 static __always_inline void fill_unix(struct ws_connection_event *event, struct sock *sk)
 {
@@ -34,7 +43,7 @@ static __always_inline void fill_unix(struct ws_connection_event *event, struct 
 	int length;
 
 	if (peer)
-		event->peer_inode = inode_of_sock(peer);
+		event->peer_inode = inode_of_peer(peer);
 	if (!address && peer)
 		address = BPF_CORE_READ((struct unix_sock *)peer, addr);
 	if (!address)
@@ -87,8 +96,8 @@ static __noinline int announce_connection(struct connection *connection, struct 
 		event->receive_position = (__u32)connection->received_bytes;
 		fill_unix(event, sk);
 	} else {
-		event->send_position = send_position_of(sk);
-		event->receive_position = receive_position_of(sk);
+		event->send_position = READ((struct tcp_sock *)sk, write_seq);
+		event->receive_position = READ((struct tcp_sock *)sk, copied_seq);
 	}
 	submit_control(event);
 	connection->is_announced = 1;
@@ -202,7 +211,7 @@ static __always_inline void finish_empty_receive(struct sock *sk, __u64 inode)
 	if (connection->is_unix)
 		end_stream(inode, WS_RECEIVE, (__u32)connection->received_bytes);
 	else if (has_received_fin(state_of(sk)))
-		end_stream(inode, WS_RECEIVE, receive_position_of(sk) - 1);
+		end_stream(inode, WS_RECEIVE, READ((struct tcp_sock *)sk, copied_seq) - 1);
 }
 
 /* The connection of a stream socket, made if need be; NULL where it is none or cannot be made (counted). */

@@ -86,11 +86,17 @@ static __always_inline int watches_one(__s32 epoll_fd)
 /* Inode number of a socket that is attached to a file; 0 once it is orphaned. */
 static __always_inline __u64 inode_of_sock(struct sock *sk)
 {
-	struct socket *socket = READ(sk, sk_socket);
+	struct socket *socket = READ_ARGUMENT(sk, sk_socket);
+	struct inode *inode;
+	struct file *file;
 
 	if (!socket)
 		return 0;
-	return READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+	file = READ_ARGUMENT(socket, file);
+	if (!file)
+		return 0;
+	inode = READ_ARGUMENT(file, f_inode);
+	return inode ? READ_ARGUMENT(inode, i_ino) : 0;
 }
 
 /* Whether nobody else holds the file: not another descriptor, process, or call in flight. */
@@ -139,42 +145,40 @@ static __always_inline int has_received_fin(__u8 state)
 	return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT;
 }
 
-static __always_inline __u32 send_position_of(struct sock *sk)
+static __always_inline __u32 send_position_of(struct tcp_sock *tp)
 {
-	return READ((struct tcp_sock *)sk, write_seq);
+	return READ_TCP(tp, write_seq);
 }
 
-static __always_inline __u32 receive_position_of(struct sock *sk)
+static __always_inline __u32 receive_position_of(struct tcp_sock *tp)
 {
-	return READ((struct tcp_sock *)sk, copied_seq);
+	return READ_TCP(tp, copied_seq);
 }
 
 /* The position after the last byte that was read. A read that reaches the end of the stream takes the FIN with it. */
-static __always_inline __u32 end_of_receive(struct sock *sk)
+static __always_inline __u32 end_of_receive(struct sock *sk, struct tcp_sock *tp)
 {
-	__u32 end = receive_position_of(sk);
+	__u32 end = receive_position_of(tp);
 
-	if (has_received_fin(state_of(sk)) && end == READ((struct tcp_sock *)sk, rcv_nxt))
+	if (has_received_fin(READ_ARGUMENT(sk, __sk_common.skc_state)) && end == READ_TCP(tp, rcv_nxt))
 		end--;
 	return end;
 }
 
 /* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in
  * which 4 GiB of the stream a position lies. */
-static __always_inline __u32 send_total_mib(struct sock *sk)
+static __always_inline __u32 send_total_mib(struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 unacknowledged = (__u32)(READ(tp, write_seq) - READ(tp, snd_una));
+	__u64 unacknowledged = (__u32)(READ_TCP(tp, write_seq) - READ_TCP(tp, snd_una));
 
-	return (__u32)((READ(tp, bytes_acked) + unacknowledged) >> 20);
+	return (__u32)((READ_TCP(tp, bytes_acked) + unacknowledged) >> 20);
 }
 
-static __always_inline __u32 receive_total_mib(struct sock *sk)
+static __always_inline __u32 receive_total_mib(struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 queued = (__u32)(READ(tp, rcv_nxt) - READ(tp, copied_seq));
+	__u64 queued = (__u32)(READ_TCP(tp, rcv_nxt) - READ_TCP(tp, copied_seq));
 
-	return (__u32)((READ(tp, bytes_received) - queued) >> 20);
+	return (__u32)((READ_TCP(tp, bytes_received) - queued) >> 20);
 }
 
 static __always_inline __u64 listener_key(struct sock *sk)
@@ -189,27 +193,27 @@ static __always_inline __u32 memory_of_iterator(struct iov_iter *iter, __u64 *ba
 {
 	__u32 is_iovec, is_buffer = 0;
 
-	*offset = READ(iter, iov_offset);
-	*segments = READ(iter, nr_segs);
+	*offset = READ_ARGUMENT(iter, iov_offset);
+	*segments = READ_ARGUMENT(iter, nr_segs);
 	if (bpf_core_field_exists(((struct iov_iter___typed *)0)->iter_type)) {
-		__u8 type = READ((struct iov_iter___typed *)iter, iter_type);
+		__u8 type = READ_ARGUMENT((struct iov_iter___typed *)iter, iter_type);
 
 		is_iovec = type == bpf_core_enum_value(enum iter_type___core, ITER_IOVEC);
 		if (bpf_core_enum_value_exists(enum iter_type___core, ITER_UBUF))
 			is_buffer = type == bpf_core_enum_value(enum iter_type___core, ITER_UBUF);
 	} else {
 		/* Up to 5.13 the type is a bit, ITER_IOVEC = 4, beside the direction in bit 0. */
-		is_iovec = (READ((struct iov_iter___type_bits *)iter, type) & ~1U) == 4;
+		is_iovec = (READ_ARGUMENT((struct iov_iter___type_bits *)iter, type) & ~1U) == 4;
 	}
 	if (is_buffer) {
-		*base = (__u64)READ((struct iov_iter___ubuf *)iter, ubuf);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___ubuf *)iter, ubuf);
 		return 0; /* MEMORY_BUFFER */
 	}
 	if (!is_iovec)
 		return 5; /* MEMORY_NONE */
 	if (bpf_core_field_exists(((struct iov_iter___renamed *)0)->__iov))
-		*base = (__u64)READ((struct iov_iter___renamed *)iter, __iov);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___renamed *)iter, __iov);
 	else
-		*base = (__u64)READ((struct iov_iter___iov *)iter, iov);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___iov *)iter, iov);
 	return 2; /* MEMORY_KERNEL_IOVEC */
 }

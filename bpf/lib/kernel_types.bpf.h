@@ -216,12 +216,8 @@ struct sock {
 } ws_core;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
-} ws_core;
-
-struct socket_alloc {
-	struct socket socket;
-	struct inode vfs_inode;
 } ws_core;
 
 /* Read by offset inside inet_connection_sock: an anonymous structure in the kernel. */

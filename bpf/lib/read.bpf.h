@@ -45,3 +45,16 @@ enum bpf_func_id___task {
 			value_ = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field);                   \
 		value_;                                                                                                \
 	})
+
+/* What the arguments of a hooked function lead to. An fentry program knows their types: plain loads, on every kernel.
+ * Only there, and only of pointers that come from its arguments: not out of a map. READ_TCP is 0 of what is no TCP
+ * socket. */
+#ifdef WS_TYPED_ARGUMENTS
+#define READ_ARGUMENT(pointer, field) ((pointer)->field)
+#define TCP_OF(sk)		      bpf_skc_to_tcp_sock(sk)
+#define READ_TCP(tp, field)	      ((tp) ? (tp)->field : 0)
+#else
+#define READ_ARGUMENT(pointer, field) READ(pointer, field)
+#define TCP_OF(sk)		      ((struct tcp_sock *)(sk))
+#define READ_TCP(tp, field)	      READ(tp, field)
+#endif

@@ -51,6 +51,8 @@ struct operation {
 	__u32 data_flags; /* enum ws_data_flag known at entry */
 	__u32 active_source;
 	__u32 queue_wait_jiffies;
+	__u32 srtt_us;
+	__u32 retransmits;
 	__u32 direction;
 	__u32 is_new_turn;
 	__u32 activations; /* the thread's, at entry */

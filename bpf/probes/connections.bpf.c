@@ -69,7 +69,7 @@ int on_socket_state(__u64 *ctx)
 	/* FIN_WAIT1 and LAST_ACK are set before the FIN itself takes a sequence number. */
 	if ((new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) && connection->is_announced &&
 	    (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT))
-		end_stream(connection->inode, WS_SEND, send_position_of(sk));
+		end_stream(connection->inode, WS_SEND, send_position_of(TCP_OF(sk)));
 	return 0;
 }
 

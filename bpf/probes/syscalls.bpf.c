@@ -111,15 +111,16 @@ static __always_inline int enter_call(struct ws_target *target, long id, const s
 
 static __always_inline __u64 message_total(__u64 base, __u32 count)
 {
+	struct mmsghdr *messages = (struct mmsghdr *)base;
 	__u64 total = 0;
+	__u32 length;
 
 	for (__u32 i = 0; i < MAX_MESSAGES; i++) {
-		struct mmsghdr header = {};
-
 		if (i >= count)
 			break;
-		bpf_probe_read_user(&header, sizeof(header), (const void *)(base + i * sizeof(header)));
-		total += header.msg_len;
+		length = 0;
+		bpf_probe_read_user(&length, sizeof(length), &messages[i].msg_len);
+		total += length;
 	}
 	return total;
 }
@@ -132,7 +133,8 @@ __noinline int emit_message(__u32 index)
 	struct thread_state *thread = find_current_thread();
 	struct connection *connection;
 	struct operation *operation;
-	struct mmsghdr header = {};
+	struct mmsghdr *message;
+	__u32 length = 0;
 	__u64 key;
 
 	if (!target || !thread)
@@ -142,15 +144,16 @@ __noinline int emit_message(__u32 index)
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection)
 		return 0;
-	if (bpf_probe_read_user(&header, sizeof(header), (const void *)(operation->messages + index * sizeof(header))))
+	message = (struct mmsghdr *)operation->messages + index;
+	if (bpf_probe_read_user(&operation->base, sizeof(operation->base), &message->msg_hdr.msg_iov) ||
+	    bpf_probe_read_user(&operation->segments, sizeof(operation->segments), &message->msg_hdr.msg_iovlen) ||
+	    bpf_probe_read_user(&length, sizeof(length), &message->msg_len))
 		return 0;
-	operation->base = (__u64)header.msg_hdr.msg_iov;
-	operation->segments = header.msg_hdr.msg_iovlen;
-	operation->total = header.msg_len;
-	operation->trailing -= header.msg_len;
+	operation->total = length;
+	operation->trailing -= length;
 	if (operation->kind == OPERATION_SEND) {
 		finish_send(thread, target, connection, (struct sock *)key);
-		operation->position += header.msg_len;
+		operation->position += length;
 	} else {
 		finish_receive(thread, target, connection, (struct sock *)key);
 	}
