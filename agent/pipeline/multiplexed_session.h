@@ -45,7 +45,7 @@ template <typename Protocol>
 struct MultiplexedMemory {
   using Decoder = typename Protocol::Decoder;
   using Message = typename Decoder::Message;
-  using Open = match::OpenExchange<Message, StreamExtra>;
+  using Open = match::OpenExchange<match::Exchange<Message>, StreamExtra>;
 
   explicit MultiplexedMemory(size_t max_open) : exchanges(max_open) {}
   size_t open_exchanges() const { return exchanges.open() - early_responses; }

@@ -75,7 +75,7 @@ template <typename Protocol>
 void ProtocolSession<Protocol>::EndAdrift(Direction dir, bool is_whole) {
   memory_->decoded.clear();
   decoder_.EndAdrift(dir, is_whole, memory_->decoded);
-  for (Message& message : memory_->decoded) TakeMessage(message, ExchangeEnd::kResponseCut);
+  for (size_t i = 0; i < memory_->decoded.size(); ++i) TakeMessage(memory_->decoded.box(i), ExchangeEnd::kResponseCut);
   memory_->decoded.clear();
 }
 
@@ -104,9 +104,11 @@ void ProtocolSession<Protocol>::Restart() {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut) {
-  for (Message& message : memory_->decoded) {
+  for (size_t i = 0; i < memory_->decoded.size(); ++i) {
+    std::unique_ptr<Message>& box = memory_->decoded.box(i);
+    const Message& message = *box;
     if (IsOneWay(message)) {
-      memory_->messages.Give(std::move(message));
+      memory_->messages.Give(std::move(box));
       continue;
     }
     // Of a message adrift in the other direction, which ended by what was decoded here, all is noted.
@@ -115,18 +117,18 @@ void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const
       if (!s.open || s.start != message.start) BeginSide(dir, message.start, origin, stream);
       if (message.end > message.start) NoteLast(s, origin + message.end - 1, stream);
     }
-    TakeMessage(message, cut);
+    TakeMessage(box, cut);
   }
   memory_->decoded.clear();
 }
 
 template <typename Protocol>
-void ProtocolSession<Protocol>::TakeMessage(Message& message, ExchangeEnd cut) {
-  Side& s = side(message.direction);
-  head_was_cut_ |= message.head_end == 0 && message.incomplete == decoders::Incomplete::kGap;
-  const bool taken = message.is_request ? TakeRequest(message) : TakeResponse(message, cut);
+void ProtocolSession<Protocol>::TakeMessage(std::unique_ptr<Message>& message, ExchangeEnd cut) {
+  Side& s = side(message->direction);
+  head_was_cut_ |= message->head_end == 0 && message->incomplete == decoders::Incomplete::kGap;
+  message->is_request ? TakeRequest(message) : TakeResponse(message, cut);
   s.open = s.head_seen = false;
-  if (!taken) memory_->messages.Give(std::move(message));
+  if (message != nullptr) memory_->messages.Give(std::move(message));
 }
 
 // A message that goes on beyond these bytes: when it began, and, as soon as that is known, what it asks for.
@@ -207,17 +209,14 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
   if (is_told) output_.TellRequest(s.marks, s.facts, open->extra);
 }
 
-// True: the message was moved into its exchange.
+// Leaves null where the message became its exchange's; so does TakeResponse.
 template <typename Protocol>
-bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
+void ProtocolSession<Protocol>::TakeRequest(std::unique_ptr<Message>& message) {
   Side& s = side(Direction::kClientToServer);
-  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
+  const bool ambiguous = message->incomplete == decoders::Incomplete::kAmbiguous;
   if (!s.head_seen) {
-    if (!IsTold(message) && !ambiguous) {
-      losses().Add(Loss::kRequestCut);
-      return false;
-    }
-    BeginRequest(message, !ambiguous);
+    if (!IsTold(*message) && !ambiguous) return losses().Add(Loss::kRequestCut);
+    BeginRequest(*message, !ambiguous);
   }
   Open* open = matcher_.Newest();
   if (open != nullptr) {
@@ -228,50 +227,50 @@ bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
     open->exchange.request = std::move(message);
   }
   if (matcher_.CompleteNewest()) Finish(EndOf(matcher_.Oldest()->exchange, ExchangeEnd::kComplete), 0);
-  return open != nullptr;
 }
 
 template <typename Protocol>
-bool ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) {
+void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, ExchangeEnd cut) {
   const Side& s = side(Direction::kServerToClient);
-  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
-  if (message.complete() && IsInterim(message)) {
+  const bool ambiguous = message->incomplete == decoders::Incomplete::kAmbiguous;
+  if (message->complete() && IsInterim(*message)) {
     ++losses().interim_responses;
-    return false;
+    return;
   }
-  if (!ambiguous && (!IsTold(message) || IsInterim(message))) {
+  if (!ambiguous && (!IsTold(*message) || IsInterim(*message))) {
     losses().Add(Loss::kResponseCut);
     if (Open* open = matcher_.Oldest(); open != nullptr && s.expected && !open->response_complete) {
       open->extra.response_began = true;
       open->extra.cut = cut;
     }
-    return false;
+    return;
   }
   const match::MatchResult result = s.expected ? matcher_.Answer(message, s.facts) : match::MatchResult::kUnmatched;
   if (result == match::MatchResult::kUnmatched) {
     losses().Add(Loss::kResponseWithoutRequest);
     unmatched_ = true;
   }
-  if (result == match::MatchResult::kUnmatched || result == match::MatchResult::kNotKept) return false;
+  if (result == match::MatchResult::kUnmatched || result == match::MatchResult::kNotKept) return;
   Open& open = *matcher_.Oldest();
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
   if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
-  return true;
 }
 
 // How an exchange ended whose messages are both there.
 template <typename Protocol>
-decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const {
+decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::HeldExchange<Message>& exchange, ExchangeEnd cut) const {
   using decoders::Incomplete;
-  if (exchange.response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
-  if (exchange.response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
-  if constexpr (requires { exchange.response.close_delimited || exchange.response.body_length_unknown; }) {
+  const Message& request = exchange.Of(exchange.request);
+  const Message& response = exchange.Of(exchange.response);
+  if (response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
+  if (response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
+  if constexpr (requires { response.close_delimited || response.body_length_unknown; }) {
     // A body that the close should end, ended by a reset, is not known to be whole (RFC 9112 8).
-    const bool by_close = exchange.response.close_delimited || exchange.response.body_length_unknown;
+    const bool by_close = response.close_delimited || response.body_length_unknown;
     if (by_close && cut == ExchangeEnd::kConnectionReset) return cut;
   }
-  if (exchange.request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
+  if (request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
   return ExchangeEnd::kComplete;
 }
 
@@ -286,10 +285,18 @@ void ProtocolSession<Protocol>::Finish(ExchangeEnd end, uint64_t ended_ns) {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::GiveBack(std::unique_ptr<Open> open) {
-  // A message that never came has no buffers worth keeping.
-  if (open->request_complete) memory_->messages.Give(std::move(open->exchange.request));
-  if (open->response_complete) memory_->messages.Give(std::move(open->exchange.response));
+  memory_->messages.Give(std::move(open->exchange.request));
+  memory_->messages.Give(std::move(open->exchange.response));
   matcher_.Give(std::move(open));
+}
+
+// What was seen of a message in progress, which the decoder keeps.
+template <typename Protocol>
+auto ProtocolSession<Protocol>::CopyOfOpen(const Message& message) -> std::unique_ptr<Message> {
+  std::unique_ptr<Message> copy = memory_->messages.Take();
+  *copy = message;
+  copy->incomplete = decoders::Incomplete::kClosed;
+  return copy;
 }
 
 // A response whose head was seen, but not its end, tells its status.
@@ -299,8 +306,7 @@ void ProtocolSession<Protocol>::AdoptOpenResponse() {
   const Message* response = decoder_.OpenMessage(Direction::kServerToClient);
   Side& s = side(Direction::kServerToClient);
   if (open == nullptr || open->response_complete || response == nullptr || !s.open || !s.expected || IsInterim(*response)) return;
-  open->exchange.response = *response;
-  open->exchange.response.incomplete = decoders::Incomplete::kClosed;
+  open->exchange.response = CopyOfOpen(*response);
   open->exchange.response_facts = s.facts;
   open->exchange.response_facts.seen = true;
 }
@@ -310,10 +316,8 @@ void ProtocolSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) {
   AdoptOpenResponse();
   // The request in progress, if there is one, is known by its head.
   if (Open* newest = matcher_.Newest(); newest != nullptr && !newest->request_complete) {
-    if (const Message* request = decoder_.OpenMessage(Direction::kClientToServer)) {
-      newest->exchange.request = *request;
-      newest->exchange.request.incomplete = decoders::Incomplete::kClosed;
-    }
+    const Message* request = decoder_.OpenMessage(Direction::kClientToServer);
+    if (request != nullptr) newest->exchange.request = CopyOfOpen(*request);
   }
   while (!matcher_.empty()) {
     const Open& open = *matcher_.Oldest();

@@ -76,16 +76,14 @@ class SpanBuilder {
   SpanBuilder(const SpanBuilder&) = delete;
   SpanBuilder& operator=(const SpanBuilder&) = delete;
 
-  // `span` is a cleared span. The measurement's views live until the span is changed. False, and nothing is built, where the
-  // connection's role is unknown or neither message was seen (the caller counts it).
-  template <typename Message>
-  [[nodiscard]] bool Build(const match::Exchange<Message>& exchange, SpanInput input, exporters::Span& span,
-                           metrics::Measurement& measurement) {
+  // `exchange` is a match::Exchange or HeldExchange, `span` a cleared span. The measurement's views live until the span is
+  // changed. False, and nothing is built, where the connection's role is unknown or neither message was seen (the caller counts
+  // it).
+  template <typename Exchange>
+  [[nodiscard]] bool Build(const Exchange& exchange, SpanInput input, exporters::Span& span, metrics::Measurement& measurement) {
     if (!Begin(exchange.request_facts, exchange.response_facts, *input.connection)) return false;
     Sink sink(span.attributes, measured_, input.repeated);
-    const Message* request = exchange.request_facts.seen ? &exchange.request : nullptr;
-    const Message* response = exchange.response_facts.seen ? &exchange.response : nullptr;
-    Describe(request, response, ContextOf(*input.connection, exchange.end), sink, description_);
+    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end), sink, description_);
     Finish({exchange.request_facts, exchange.response_facts, exchange.end}, input, span, measurement);
     return true;
   }

@@ -56,6 +56,7 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
     ++context.losses->ignored_chunks;
     return;
   }
+  if (AcceptInStep(chunk, context)) return;
   if (chunk.position_raced) {
     context.losses->Add(Loss::kPositionRaced);
     return;
@@ -77,6 +78,37 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
   if (!is_waiting()) return;
   if (state_ != State::kOff) Drain(StreamSide::kReceive, false, context);
   if (state_ != State::kOff) Drain(StreamSide::kSend, false, context);
+}
+
+// The usual case at once: all bytes of a call that follows the last, both directions in step, nothing waits, no message is
+// adrift, and what it answers or follows was told. Then none of the rules for anything else has a say, and this does what the
+// general way does. False: nothing was done.
+bool Connection::AcceptInStep(const DataChunk& chunk, StreamContext& context) {
+  const bool in_step = state_ == State::kActive && steps_[0] == Step::kInStep && steps_[1] == Step::kInStep;
+  if (!in_step || has_adrift_ || is_waiting() || chunk.position_raced || chunk.original_size == 0) return false;
+  if (chunk.skipped_size != 0 || chunk.bytes.size() != chunk.original_size) return false;
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  if (!stream.started() || PlacesItself()) return false;
+  // ComesTooEarly, where the answer takes no position.
+  if (chunk.side == StreamSide::kReceive) {
+    const bool may_precede = facts.role == ConnectionRole::kServer ? chunk.first_of_turn && HasOpen() : !HasOpen();
+    if (may_precede) return false;
+  }
+  const uint64_t begin = stream.Extend(chunk.position, chunk.position_high);
+  if (begin != stream.end() || begin > kLastPosition) return false;
+  const Direction dir = DirectionOf(chunk.side);
+  if (dir == Direction::kServerToClient) {
+    if (chunk.first_of_turn && session_->BodyLeft(Direction::kClientToServer) != 0) return false;  // CatchUpRequestBody
+    heard_server_ = true;
+  }
+  facts.tgid = chunk.thread.tgid;
+  stream.behind_count = 0;
+  stream.OpenChunk(begin, chunk);
+  stream.Append(chunk.bytes, *context.stores);
+  Decode(dir, context);
+  if (IsAdrift(dir)) Judge(dir, session_->EndCall(dir, stream), context);
+  stream.CloseChunk(*context.stores);
+  return true;
 }
 
 // What a chunk waited for cannot come any more once the turn after its own is over: the connection has gone on without it.

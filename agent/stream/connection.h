@@ -103,6 +103,7 @@ class Connection {
   // Everything that moved in that direction before `chunk`, of the other one, was seen.
   bool SawAll(decoders::Direction dir, const DataChunk& chunk) const;
 
+  bool AcceptInStep(const DataChunk& chunk, StreamContext& context);
   void ReleasePassed(const DataChunk& chunk, StreamContext& context);
   void Place(const DataChunk& chunk, StreamContext& context);
   void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);

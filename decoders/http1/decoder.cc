@@ -17,7 +17,7 @@ ParseStep Advanced(size_t consumed) { return {ParseStatus::kAdvanced, consumed, 
 
 }  // namespace
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   const std::string_view text = Text(bytes);
   size_t used = 0;
@@ -37,7 +37,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   return {step.status, 0, step.reason, frees_other};
 }
 
-ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::Step(Side& s, std::string_view bytes, Messages& out) {
   switch (s.state) {
     case State::kStart:
       return AtStart(s, bytes, out);
@@ -74,7 +74,7 @@ ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& o
   return {ParseStatus::kStop, 0, stop_reason_};
 }
 
-ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::AtStart(Side& s, std::string_view bytes, Messages& out) {
   if (stop_reason_.data() != nullptr) {
     s.state = State::kStopped;
     return {ParseStatus::kStop, 0, stop_reason_};
@@ -105,7 +105,7 @@ ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>
   return step;
 }
 
-void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
+void Decoder::BeginMessage(Side& s, Messages& out) {
   if (s.is_request) RequestBegins(out);
   s.open = pool_ != nullptr ? pool_->Take() : std::make_unique<Message>();
   s.open->direction = s.is_request ? Direction::kClientToServer : Direction::kServerToClient;
@@ -116,7 +116,7 @@ void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
   s.state = State::kStartLine;
 }
 
-bool Decoder::TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used) {
+bool Decoder::TryPlainHead(Side& s, std::string_view bytes, Messages& out, size_t& used) {
   Message& message = *s.open;
   if (ParsePlainHead<SimdBlock>(bytes, s.is_request, s.wanted, message, s.facts, used) != HeadOutcome::kDone) {
     const uint64_t start = message.start;
@@ -160,7 +160,7 @@ void Decoder::EndStartLine(Side& s) {
 }
 
 // A start that Resync thought possible. Its bytes stay with the caller until the line is whole.
-ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, Messages& out) {
   if (stop_reason_.data() != nullptr) {
     s.state = State::kStopped;
     return {ParseStatus::kStop, 0, stop_reason_};
@@ -189,7 +189,7 @@ ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Mess
   return Advanced(line.size());
 }
 
-ParseStep Decoder::InFields(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InFields(Side& s, std::string_view bytes, Messages& out) {
   const bool is_head = s.state == State::kFields;
   const size_t lf = bytes.find('\n');
   const size_t used = lf == std::string_view::npos ? bytes.size() : lf + 1;
@@ -252,13 +252,13 @@ bool Decoder::EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields)
   return is_empty;
 }
 
-void Decoder::EndHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndHead(Side& s, Messages& out) {
   s.open->head_end = s.position;
   s.open->name_bits = s.facts.name_bits;
   s.is_request ? EndRequestHead(s, out) : EndResponseHead(s, out);
 }
 
-void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndRequestHead(Side& s, Messages& out) {
   const std::string_view method = s.open->method();
   s.framing = FramingOf(*s.open, s.facts);
   ExpectAnswer(*s.open);
@@ -272,7 +272,7 @@ void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
   EnterBody(s, out);
 }
 
-void Decoder::EndResponseHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndResponseHead(Side& s, Messages& out) {
   Message& message = *s.open;
   const uint16_t status = message.status;
   if (s.facts.torn) return Poison(s, "torn_head", out);
@@ -317,7 +317,7 @@ void Decoder::Skip(Direction dir, size_t size) {
   s.position = AddBounded(s.position, size);
 }
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   const bool absorbed = AbsorbGap(s, size, out);
@@ -330,7 +330,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (s.open != nullptr) {
     const bool ends_so =

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "decoders/decoder.h"
+#include "decoders/message_list.h"
 #include "decoders/message_pool.h"
 
 namespace wirespan::decoders::http1 {
@@ -92,5 +93,6 @@ struct Message : MessageValues {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = MessageList<Message>;
 
 }  // namespace wirespan::decoders::http1
