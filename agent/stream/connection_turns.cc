@@ -189,7 +189,7 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
   had_turn_ = true;
   if (std::exchange(asked_budget_, true)) return;
-  context.policy->Budget(facts.id, context.limits.cut_head_budget, facts.role);
+  context.policy->Frames(facts.id, context.limits.cut_head_budget, facts.role);
 }
 
 void Connection::Decode(Direction dir, StreamContext& context) {

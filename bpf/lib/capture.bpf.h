@@ -1,12 +1,12 @@
 /* Capture: one data event for what one call moved. The record is reserved in one of a few sizes, the bytes are copied
  * straight into it, and the rest of the call is only counted. */
 #pragma once
+#include "lib/frames.bpf.h"
 #include "lib/stamp.bpf.h"
 
 #define MAX_PIECES                                                                                                     \
 	18 /* records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest  \
 	    */
-#define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
 
 /* A call that begins in a context whose origin is known says it; all else leaves it empty. */
 static __always_inline void fill_ancestors(struct ws_data_event *event, struct operation *operation,
@@ -79,68 +79,6 @@ static __always_inline void classify(struct thread_state *thread, struct ws_targ
 		activate_receive(thread, target, connection, sk);
 	else if (connection->role == WS_ROLE_CLIENT)
 		connection->current = WS_TOKEN(connection->inode, connection->turn);
-}
-
-/* Copies up to `size` bytes of the segments into `payload`, which has room for twice as many: the verifier cannot
- * relate the offset to what is left. Returns the bytes copied. */
-static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
-{
-	__u32 copied = 0;
-	__u64 skip = operation->offset + operation->skipped;
-
-	for (__u32 i = 0; i < MAX_SEGMENTS; i++) {
-		struct iovec segment = {};
-		const void *slot = (const void *)(operation->base + i * sizeof(struct iovec));
-		__u64 length;
-
-		if (i >= operation->segments || copied >= wanted || copied >= size)
-			break;
-		if (operation->memory == MEMORY_KERNEL_IOVEC)
-			bpf_probe_read_kernel(&segment, sizeof(segment), slot);
-		else
-			bpf_probe_read_user(&segment, sizeof(segment), slot);
-		if (segment.iov_len <= skip) {
-			skip -= segment.iov_len;
-			continue;
-		}
-		length = segment.iov_len - skip;
-		if (length > wanted - copied)
-			length = wanted - copied;
-		if (length > size)
-			length = size;
-		if (bpf_probe_read_user(payload + copied, (__u32)length, (const __u8 *)segment.iov_base + skip)) {
-			operation->data_flags |= WS_DATA_COPY_FAULT;
-			add_loss(WS_LOSS_COPY_FAULT, 1);
-			break;
-		}
-		copied += (__u32)length;
-		skip = 0;
-		if (i == MAX_SEGMENTS - 1 && copied < wanted)
-			add_loss(WS_LOSS_IOVEC_LIMIT, 1);
-	}
-	return copied;
-}
-
-/* At most `limit`, in the very register that the caller uses: up to 6.1 the verifier forgets the bound of a copy. */
-static __always_inline __u64 at_most(__u64 value, const __u64 limit)
-{
-	asm volatile("if %[value] <= %[limit] goto +1\n\t%[value] = %[limit]"
-		     : [value] "+r"(value)
-		     : [limit] "i"(limit));
-	return value;
-}
-
-static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payload, __u64 wanted, const __u32 size)
-{
-	const __u64 address = operation->base + operation->offset + operation->skipped;
-	const __u64 length = at_most(wanted, size);
-
-	if (bpf_probe_read_user(payload, length, (const void *)address)) {
-		operation->data_flags |= WS_DATA_COPY_FAULT;
-		add_loss(WS_LOSS_COPY_FAULT, 1);
-		return 0;
-	}
-	return (__u32)length;
 }
 
 /* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
@@ -273,6 +211,15 @@ static __always_inline int emit_bytes(struct thread_state *thread, struct ws_tar
 	return emit_buffer_4096(thread, target, connection, sk, wanted);
 }
 
+/* Only the first piece of a call begins a turn. */
+static __always_inline void count_piece(struct operation *operation)
+{
+	if (!operation->pieces++)
+		return;
+	operation->data_flags &= ~(WS_DATA_FIRST_OF_TURN | WS_DATA_FIRST_OF_RESPONSE);
+	add_count(WS_COUNT_FURTHER_PIECES, 1);
+}
+
 /* One piece of a call that does not fit into one record or into the turn's budget. A global function: the verifier
  * walks it once. Weak, because two units carry it and the linker keeps one. */
 __weak __noinline int emit_next_piece(__u32 number)
@@ -291,10 +238,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection || !operation->rest)
 		return 0;
-	if (number) { /* only the first piece begins a turn */
-		operation->data_flags &= ~(WS_DATA_FIRST_OF_TURN | WS_DATA_FIRST_OF_RESPONSE);
-		add_count(WS_COUNT_FURTHER_PIECES, 1);
-	}
+	count_piece(operation);
 	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
 	if (left > WS_MAX_PAYLOAD)
 		left = WS_MAX_PAYLOAD;
@@ -310,6 +254,100 @@ __weak __noinline int emit_next_piece(__u32 number)
 	operation->offset += operation->total;
 	operation->position += (__u32)operation->total;
 	return 0;
+}
+
+/* The frames of the call that were walked since the last record: bytes that are passed over, then bytes that are
+ * copied. They do not count against the turn's budget. */
+static __always_inline void emit_walked(struct thread_state *thread, struct ws_target *target,
+					struct connection *connection, struct sock *sk)
+{
+	struct operation *operation = &thread->operation;
+	__u32 captured = connection->captured;
+	__u32 kept = operation->kept;
+
+	count_piece(operation);
+	operation->total = operation->skipped + kept;
+	operation->rest -= operation->total;
+	if (kept) {
+		emit_bytes(thread, target, connection, sk, kept & (2 * WS_MAX_PAYLOAD - 1));
+	} else {
+		operation->skipped = 0;
+		emit_empty(thread, target, connection, sk);
+	}
+	connection->captured = captured;
+	operation->offset += operation->total;
+	operation->position += (__u32)operation->total;
+	operation->skipped = 0;
+	operation->kept = 0;
+}
+
+/* The operation and the connection of the call in flight; NULL where they are not there. */
+static __always_inline struct connection *connection_in_flight(struct thread_state *thread)
+{
+	__u64 key;
+
+	if (!thread)
+		return NULL;
+	key = thread->operation.sock;
+	return bpf_map_lookup_elem(&connections, &key);
+}
+
+/* Whether the direction is in step at the call's first byte. A global function, as emit_next_piece. */
+__weak __noinline int begin_walk(__u32 number __attribute__((unused)))
+{
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection = connection_in_flight(thread);
+	struct frame_walk *walk;
+
+	if (!thread || !connection)
+		return 0;
+	walk = &connection->walks[thread->operation.direction & 1];
+	find_frames(&thread->operation, connection, walk);
+	return walk->state == WALK_IN_STEP;
+}
+
+/* One frame, or a part of one. False: the call is over, or the frames are lost. Global, too. */
+__weak __noinline int walk_on(__u32 number __attribute__((unused)))
+{
+	struct ws_target *target = current_target();
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection = connection_in_flight(thread);
+	struct operation *operation;
+	struct frame_walk *walk;
+
+	if (!target || !thread || !connection || !thread->operation.rest)
+		return 0;
+	operation = &thread->operation;
+	walk = &connection->walks[operation->direction & 1];
+	if (!walk_frame(operation, walk))
+		return 1;
+	if (!operation->skipped && !operation->kept)
+		return 0;
+	emit_walked(thread, target, connection, (struct sock *)operation->sock);
+	return walk->state == WALK_IN_STEP && operation->rest;
+}
+
+/* False: they are not known, or not known to the end; the rest of the call is left to the budget. */
+static __always_inline int emit_frames(struct operation *operation, struct connection *connection)
+{
+	struct frame_walk *walk = &connection->walks[operation->direction & 1];
+
+	if (!connection->is_multiplexed && walk->state != WALK_NEW)
+		return 0;
+	if (!begin_walk(0))
+		return 0;
+	for (__u32 number = 0; number < MAX_WALK_STEPS; number++) {
+		if (!walk_on(number))
+			break;
+	}
+	operation->skipped = 0;
+	operation->kept = 0;
+	if (operation->rest) {
+		walk->state = WALK_LOST;
+		return 0;
+	}
+	walk->expected = operation->position;
+	return 1;
 }
 
 /* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
@@ -334,13 +372,17 @@ static __noinline int emit_data(struct thread_state *thread, struct ws_target *t
 		add_loss(WS_LOSS_RING_FULL, 1);
 		return 0;
 	}
-	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
 	operation->skipped = 0;
-	operation->rest = 0;
-	if (operation->total <= left && operation->total <= WS_MAX_PAYLOAD && operation->memory != MEMORY_NONE)
-		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
+	operation->kept = 0;
+	operation->pieces = 0;
 	operation->sock = (__u64)sk;
 	operation->rest = operation->total;
+	if (emit_frames(operation, connection))
+		return 0;
+	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
+	if (!operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
+	    operation->memory != MEMORY_NONE)
+		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
 	for (__u32 number = 0; number < MAX_PIECES; number++) {
 		if (!operation->rest)
 			break;

@@ -42,6 +42,8 @@ struct operation {
 	__u64 total;	/* bytes of the piece being emitted: all that the call moved, or a part */
 	__u64 rest;	/* bytes of the call behind that piece */
 	__u64 skipped;	/* bytes of the piece before the first one that is copied */
+	__u32 kept;	/* walking frames: bytes behind those, that will be copied */
+	__u32 pieces;	/* records of this call so far */
 	__u64 messages; /* sendmmsg, recvmmsg: the array of mmsghdr */
 	__u64 trailing; /* bytes of later messages of the same call (recvmmsg) */
 	__u32 kind;
@@ -62,6 +64,7 @@ struct operation {
 	__u64 runtime_id;     /* who makes the call, 0 unknown */
 	__u64 runtime_parent; /* a goroutine: who started it. A CPython context: its address */
 	__s64 timeout_ns;     /* OPERATION_WAIT: -1 never, 0 at once */
+	__u8 start[32];	      /* bytes read to look at: 16, and room for what the verifier cannot rule out */
 };
 
 #define PAST_TURNS	  8
@@ -99,6 +102,23 @@ struct thread_state {
 	struct operation operation;
 };
 
+enum walk_state {
+	WALK_NEW = 0, /* no byte of this direction was seen */
+	WALK_LOST = 1,
+	WALK_IN_STEP = 2,
+};
+
+/* Where one direction of an HTTP/2 connection stands in its frames (lib/frames.bpf.h). */
+struct frame_walk {
+	__u32 expected;	 /* position of the next byte */
+	__u32 left;	 /* bytes of the payload in progress */
+	__u8 state;	 /* enum walk_state */
+	__u8 is_skipped; /* that payload is DATA, which is passed over */
+	__u8 wanted;	 /* but for so many of its next bytes */
+	__u8 gathered;	 /* bytes of a header that fell apart */
+	__u8 header[20]; /* 9; the rest is room as above */
+};
+
 struct connection {
 	__u64 inode; /* these three as in struct ws_connection_life, which user space reads */
 	__u32 sweep; /* number of the last sweep that found it open */
@@ -128,9 +148,10 @@ struct connection {
 	__u8 response_started;
 	__u8 has_acted;	     /* server: the current exchange has called or answered */
 	__u8 is_off;	     /* user space does not want its bytes */
-	__u8 is_multiplexed; /* it began with HTTP/2's preface */
+	__u8 is_multiplexed; /* HTTP/2: it began with the preface, or user space says so */
 	__u32 is_announced;  /* its CONNECTION_OPENED record is on the ring */
 	__u32 reserved2;
+	struct frame_walk walks[2]; /* by enum ws_direction */
 };
 _Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode),
 	       "inode");
