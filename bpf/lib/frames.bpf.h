@@ -1,7 +1,7 @@
 /* HTTP/2's frames (RFC 9113 4.1), walked in the calls of a connection that speaks it, so that every header block is
- * copied and the payload of DATA is not, however the frames fall into calls. Each direction is in step from the preface
- * on, or from a call that begins with a chain of plausible headers; it stays so while the calls follow one another by
- * position. */
+ * copied and the payload of DATA is not, however the frames fall into calls and segments. Each direction is in step
+ * from its first bytes on, or from a call that begins with a chain of plausible headers; it stays so while the calls
+ * follow one another by position, or what is missing between them lies in a payload. */
 #pragma once
 #include "lib/copy.bpf.h"
 
@@ -80,8 +80,8 @@ static __always_inline __u32 wanted_of(const __u8 *header)
 	return length <= SMALL_DATA ? length : DATA_START;
 }
 
-/* Moves operation->looked on to the segment that holds what lies `at` bytes behind the piece's beginning. False: it was
- * not reached yet, or is not there. */
+/* Moves operation->looked on to the segment before whose byte `place` bytes of them all lie. False: it was not reached
+ * yet, or is not there. */
 static __always_inline int look_for(struct operation *operation, __u64 place)
 {
 	struct segment_cursor *looked = &operation->looked;
@@ -189,7 +189,7 @@ static __always_inline int is_preface(const __u8 *start)
 	return 1;
 }
 
-/* Whether the call begins with a chain of plausible frames. */
+/* Whether the call begins with a chain of plausible frames, or is made of them. */
 static __always_inline int begins_with_frames(struct operation *operation)
 {
 	__u64 at = 0;
@@ -199,6 +199,8 @@ static __always_inline int begins_with_frames(struct operation *operation)
 		    !is_frame(operation->start, 0))
 			return 0;
 		at += FRAME_HEADER + frame_length(operation->start);
+		if (at == operation->rest)
+			break;
 	}
 	return 1;
 }
@@ -217,14 +219,15 @@ static __always_inline void start_walk(struct operation *operation, struct frame
 static __always_inline void begin_walk(struct operation *operation, struct connection *connection,
 				       struct frame_walk *walk)
 {
+	const __u32 wanted = operation->rest < START_BYTES ? (__u32)operation->rest : START_BYTES;
 	const __u8 *start = operation->start;
 
 	walk->state = WALK_LOST;
 	if (!connection->is_multiplexed && connection->walks[!operation->direction].state != WALK_NEW)
 		return;
-	if (operation->rest < FRAME_HEADER || read_start(0, START_BYTES) < FRAME_HEADER)
+	if (wanted < FRAME_HEADER || read_start(0, wanted) != (int)wanted)
 		return;
-	if (operation->rest >= START_BYTES && is_preface(start)) {
+	if (wanted == START_BYTES && is_preface(start)) {
 		start_walk(operation, walk, PREFACE_BYTES);
 	} else if (start[3] == FRAME_SETTINGS && !start[4] && !start[0] && is_frame(start, 0)) {
 		start_walk(operation, walk, 0);
