@@ -45,6 +45,7 @@ class CaptureReplayer {
    public:
     void Off(ConnectionId /*connection*/) override {}
     void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+    void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
   };
   class NoMeasurements final : public pipeline::MeasurementSink {
    public:

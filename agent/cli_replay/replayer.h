@@ -60,6 +60,7 @@ class Replayer {
    public:
     void Off(ConnectionId /*connection*/) override {}
     void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+    void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
   };
   class NoMeasurements final : public pipeline::MeasurementSink {
    public:

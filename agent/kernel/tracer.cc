@@ -215,6 +215,9 @@ class LoadedTracer final : public Tracer {
   bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) override {
     return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, static_cast<uint32_t>(role), 0});
   }
+  bool SetPolicyFrames(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) override {
+    return SetPolicy(connection, {WS_POLICY_FRAMES, budget_bytes, static_cast<uint32_t>(role), 0});
+  }
   void ErasePolicy(ConnectionId connection) override { bpf_map_delete_elem(Fd(maps().policies), &connection); }
 
   size_t Consume(uint32_t index, const std::function<void(std::span<const std::byte>)>& callback) override {

@@ -103,6 +103,7 @@ class Tracer {
   virtual bool SetPolicyOff(ConnectionId connection) = 0;
   // `role` counts where the kernel does not know it.
   virtual bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) = 0;
+  virtual bool SetPolicyFrames(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) = 0;
   virtual void ErasePolicy(ConnectionId connection) = 0;
 
   // Hands every record that waits on ring `index` to `callback`; returns how many. One thread per ring.

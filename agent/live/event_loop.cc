@@ -28,6 +28,9 @@ void EventLoop::Policy::Off(ConnectionId connection) {
 void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) {
   if (!tracer.SetPolicyBudget(connection, bytes, role)) failures.fetch_add(1, std::memory_order_relaxed);
 }
+void EventLoop::Policy::Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) {
+  if (!tracer.SetPolicyFrames(connection, bytes, role)) failures.fetch_add(1, std::memory_order_relaxed);
+}
 
 EventLoop::EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits,
                      const LoopParts& parts)

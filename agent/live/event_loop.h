@@ -70,6 +70,7 @@ class EventLoop {
     explicit Policy(kernel::Tracer& t) : tracer(t) {}
     void Off(ConnectionId connection) override;
     void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
+    void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
     kernel::Tracer& tracer;
     std::atomic<uint64_t> failures{0};
   };

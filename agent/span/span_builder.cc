@@ -147,8 +147,9 @@ bool SpanBuilder::Begin(const MessageFacts& request, const MessageFacts& respons
   return true;
 }
 
-decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connection, ExchangeEnd end) {
+decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connection, ExchangeEnd end, const SpanTimes& times) {
   decoders::ExchangeContext context;
+  context.elapsed_ns = times.end_ns - times.start_ns;
   context.side = connection.role() == ConnectionRole::kServer ? decoders::SpanSide::kServer : decoders::SpanSide::kClient;
   context.end = end;
   context.local_address = connection.local_address();
@@ -161,7 +162,7 @@ decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connec
 void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& span, metrics::Measurement& measurement) {
   const ConnectionProfile& connection = *input.connection;
   const bool is_server = connection.role() == ConnectionRole::kServer;
-  const SpanTimes times = TimesOf(facts.request, facts.response, facts.end, input.ended_ns);
+  const SpanTimes& times = facts.times;
   span.kind = is_server ? exporters::SpanKind::kServer : exporters::SpanKind::kClient;
   span.status = static_cast<exporters::StatusCode>(description_.status);
   span.name.assign(description_.name);

@@ -83,8 +83,9 @@ class SpanBuilder {
   [[nodiscard]] bool Build(const Exchange& exchange, SpanInput input, exporters::Span& span, metrics::Measurement& measurement) {
     if (!Begin(exchange.request_facts, exchange.response_facts, *input.connection)) return false;
     Sink sink(span.attributes, measured_, input.repeated);
-    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end), sink, description_);
-    Finish({exchange.request_facts, exchange.response_facts, exchange.end}, input, span, measurement);
+    const SpanTimes times = TimesOf(exchange.request_facts, exchange.response_facts, exchange.end, input.ended_ns);
+    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end, times), sink, description_);
+    Finish({exchange.request_facts, exchange.response_facts, exchange.end, times}, input, span, measurement);
     return true;
   }
 
@@ -114,10 +115,12 @@ class SpanBuilder {
     const match::MessageFacts& request;
     const match::MessageFacts& response;
     decoders::ExchangeEnd end;
+    SpanTimes times;
   };
 
   bool Begin(const match::MessageFacts& request, const match::MessageFacts& response, const ConnectionProfile& connection);
-  static decoders::ExchangeContext ContextOf(const ConnectionProfile& connection, decoders::ExchangeEnd end);
+  static decoders::ExchangeContext ContextOf(const ConnectionProfile& connection, decoders::ExchangeEnd end,
+                                             const SpanTimes& times);
   void Finish(const Facts& facts, SpanInput& input, exporters::Span& span, metrics::Measurement& measurement);
   void AddTimings(const Facts& facts, const SpanInput& input, exporters::AttributeList& out);
   void AddSocketFacts(const Facts& facts, const ConnectionProfile& connection, exporters::AttributeList& out) const;

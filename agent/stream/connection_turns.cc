@@ -184,9 +184,9 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   unknown_bytes_ = 0;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
-  const bool needs_turns = PlacesItself() || session_->many_per_turn();
-  if (needs_turns && !std::exchange(asked_budget_, true)) {
-    context.policy->Budget(facts.id, context.limits.cut_head_budget, facts.role);
+  if ((PlacesItself() || session_->many_per_turn()) && !std::exchange(asked_budget_, true)) {
+    const uint32_t budget = context.limits.cut_head_budget;
+    PlacesItself() ? context.policy->Frames(facts.id, budget, facts.role) : context.policy->Budget(facts.id, budget, facts.role);
   }
   if (!PlacesItself()) return;
   // What the server may have said before is gone.

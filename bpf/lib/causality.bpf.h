@@ -47,6 +47,8 @@ static __always_inline void load_policy(struct connection *connection)
 	if (!policy)
 		return;
 	connection->is_off = policy->mode == WS_POLICY_OFF;
+	if (policy->mode == WS_POLICY_FRAMES)
+		connection->is_multiplexed = 1;
 	if (policy->budget_bytes)
 		connection->budget = policy->budget_bytes;
 	if (connection->role == WS_ROLE_UNKNOWN)

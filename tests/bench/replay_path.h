@@ -85,6 +85,7 @@ class ShardLane {
    public:
     void Off(ConnectionId /*connection*/) override {}
     void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+    void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
   };
   class Durations final : public pipeline::MeasurementSink {
    public:

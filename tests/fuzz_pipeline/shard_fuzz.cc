@@ -29,6 +29,7 @@ class NoPolicy final : public stream::ConnectionPolicy {
  public:
   void Off(ConnectionId /*connection*/) override {}
   void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+  void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
 };
 class NoFacts final : public pipeline::FactSink {
  public:

@@ -1,4 +1,5 @@
 """HTTP/2 between nghttp2's own server and load generator, in clear text: many streams at once on few connections."""
+import os
 import re
 import signal
 from collections import Counter
@@ -79,6 +80,31 @@ def http2_concurrent_streams(workspace):
 def http2_one_connection_of_100_streams(workspace):
     """h2load: one connection that carries 100 streams at a time, 3000 requests."""
     check_each_request(workspace, 3000, 1, 100)
+
+
+@case()
+def http2_large_bodies(workspace):
+    """Bodies of 1 MB between small ones on one connection: every span is there, and next to nothing of the bodies is copied."""
+    size = 1_000_000
+    server = nghttpd(workspace)
+    with open(workspace.path("large.bin"), "wb") as file:
+        file.write(os.urandom(size))
+    names = ("large.bin", *FILES, "none.txt")
+    count = 60 * len(names)
+    load = GatedProcess(workspace, "h2load", load_of(server, "-n", count, "-c", 1, "-m", 20, names=names))
+    tracer = Tracer.attach(workspace, [server.pid, load.pid])
+    load.open().finish()
+    capture = tracer.finish(server)
+    for kind in ("SERVER", "CLIENT"):
+        spans = capture.of_kind(kind)
+        check_equal(Counter(map(path_and_status, spans)),
+                    {(f"/{name}", 404 if name == "none.txt" else 200, None): 60 for name in names}, f"{kind} spans")
+        sizes = {span["attributes"].get("http.response.body.size") for span in spans if path_and_status(span)[0] == "/large.bin"}
+        check_equal(sizes, {size}, f"body sizes of {kind} spans")
+    capture.check_nothing_lost()
+    kernel = capture.summary["kernel"]
+    check(kernel["captured_bytes"] * 50 < kernel["moved_bytes"],
+          f"{kernel['captured_bytes']} bytes were copied of {kernel['moved_bytes']}")
 
 
 @case()

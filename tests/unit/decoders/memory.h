@@ -113,7 +113,7 @@ size_t AllocationsOfAdrift(std::string_view request, std::string_view request_en
     const bool ended = i % 2 == 0 && decoder.EndsHere(kS2c, out);
     if (!ended) decoder.EndAdrift(kS2c, true, out);
     EXPECT_EQ(out.size(), 2U);
-    for (size_t i = 0; i < out.size(); ++i) pool.Give(std::move(out.box(i)));
+    for (size_t box = 0; box < out.size(); ++box) pool.Give(std::move(out.box(box)));
     out.clear();
     // Both directions search for their next start, and find it where it is given.
     EXPECT_EQ(decoder.Resync(kC2s, AsBytes(request)), size_t{0});

@@ -41,6 +41,11 @@ class RecordedPolicy final : public stream::ConnectionPolicy {
     budgets.emplace_back(connection, bytes);
     roles.push_back(role);
   }
+  void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) override {
+    walked.push_back(connection);
+    Budget(connection, bytes, role);
+  }
+  std::vector<ConnectionId> walked;
   std::vector<ConnectionId> off;
   std::vector<std::pair<ConnectionId, uint32_t>> budgets;
   std::vector<ConnectionRole> roles;  // told with them
