@@ -19,7 +19,7 @@ using decoders::Direction;
 using decoders::http1::Message;
 
 Message Decode(decoders::http1::Decoder& decoder, Direction direction, std::string_view text) {
-  Decoder::Messages messages;
+  decoders::http1::Messages messages;
   const auto bytes = std::as_bytes(std::span(text));
   size_t consumed = 0;
   while (consumed < bytes.size()) {
