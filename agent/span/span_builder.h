@@ -84,7 +84,8 @@ class SpanBuilder {
     if (!Begin(exchange.request_facts, exchange.response_facts, *input.connection)) return false;
     Sink sink(span.attributes, measured_, input.repeated);
     const SpanTimes times = TimesOf(exchange.request_facts, exchange.response_facts, exchange.end, input.ended_ns);
-    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end, times), sink, description_);
+    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end, times), sink,
+             description_);
     Finish({exchange.request_facts, exchange.response_facts, exchange.end, times}, input, span, measurement);
     return true;
   }
