@@ -13,6 +13,7 @@
 #include <fstream>
 #include <optional>
 
+#include "agent/kernel/capabilities.h"
 #include "agent/kernel/loaded_object.h"
 #include "agent/kernel/ring.h"
 #include "agent/kernel/runtime_probes.h"
@@ -335,7 +336,9 @@ std::optional<Error> Obstacle() {
                             "use a kernel built with CONFIG_DEBUG_INFO_BTF");
   }
   if (!HasCapabilityToTrace()) {
-    return Error("load BPF programs: this user may not; run as root, or with CAP_BPF and CAP_PERFMON");
+    constexpr Capability kNeeded[] = {kCapBpf, kCapPerfmon};
+    return Error("load BPF programs: this user may not, without " + Lacking(kNeeded) +
+                 "; run as root, or with CAP_BPF and CAP_PERFMON");
   }
   return std::nullopt;
 }

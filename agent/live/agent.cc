@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/base/log.h"
+#include "agent/kernel/capabilities.h"
 #include "agent/kernel/event_reader.h"
 #include "agent/kernel/jiffies.h"
 #include "agent/recording/settings.h"
@@ -239,6 +240,7 @@ Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
 
 Result<void> Agent::SelectOne(uint32_t tgid) {
   (void)processes_->ResourceOf(tgid);  // read while it lives
+  hidden_.Look(tgid);
   if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
   live_targets_.fetch_add(1, std::memory_order_relaxed);
   runtimes_->LookNow(tgid);
@@ -250,7 +252,9 @@ bool Agent::TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout) {
   if (layout.probes.empty() || !config_.runtime_probes) return true;
   if (Result<void> done = tracer_->AttachProbes(tgid, layout.probes); !done.ok()) {
     if (probes_refused_.fetch_add(1, std::memory_order_relaxed) == 0) {
-      spdlog::warn("{}; links of this and such processes are told by threads alone", done.error().message());
+      const bool lacks = !kernel::Has(kernel::kCapSysAdmin);
+      spdlog::warn("{}{}; links of this and such processes are told by threads alone", done.error().message(),
+                   lacks ? "; this kernel may ask for CAP_SYS_ADMIN (`wirespan doctor` tells)" : "");
     }
   }
   return true;

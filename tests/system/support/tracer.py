@@ -68,9 +68,9 @@ def read_spans(path):
 
 class Tracer:
     def __init__(self, workspace, command, selectors, options=(), *, output="spans.jsonl", env=None, tail=(), prefix=(),
-                 **process_options):
+                 binary=WIRESPAN, **process_options):
         self.output = workspace.path(output)
-        self.argv = [*prefix, WIRESPAN, command, *selectors, "--format", "json", "--output", self.output, *options, *tail]
+        self.argv = [*prefix, binary, command, *selectors, "--format", "json", "--output", self.output, *options, *tail]
         self.process = workspace.start("wirespan", self.argv, env=environment(**(env or {})), **process_options)
         self.pid = self.process.pid
         self.facts = {}
