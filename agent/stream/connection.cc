@@ -345,14 +345,21 @@ void Connection::EndStream(const StreamEnded& event, StreamContext& context) {
   step(dir) = Step::kWaiting;
 }
 
+namespace {
+// Two ends without a name (socketpair): a process talking to itself or to its children, as event loops do to wake up.
+bool IsPair(const ConnectionFacts& facts) {
+  return facts.opening_seen && facts.address.family == AddressFamily::kUnix && facts.unix_path.empty();
+}
+}  // namespace
+
 void Connection::Close(ExchangeEnd end, uint64_t now_ns, StreamContext& context) {
   if (state_ != State::kOff && facts.role != ConnectionRole::kUnknown) {
     const StreamSide requests = SideOf(Direction::kClientToServer);
     Drain(requests, true, context);
     Drain(Opposite(requests), true, context);
   }
-  if (state_ == State::kGuessing && (unknown_bytes_ > 0 || !stream(Direction::kClientToServer).Head().empty()))
-    context.losses->Add(Loss::kUnknownProtocol);
+  const bool said_something = unknown_bytes_ > 0 || !stream(Direction::kClientToServer).Head().empty();
+  if (state_ == State::kGuessing && said_something && !IsPair(facts)) context.losses->Add(Loss::kUnknownProtocol);
   if (session_ == nullptr) return;
   // Only where the connection itself ended has a body that lasts to its end been seen to end.
   if (end == ExchangeEnd::kNoResponse || end == ExchangeEnd::kConnectionReset) {
