@@ -67,10 +67,17 @@ void PrintPrivileges(std::ostream& out) {
   out << "tracefs             " << (tracefs.ok() ? tracefs->where() : "no: " + tracefs.error().message()) << "\n";
 }
 
+bool LacksLockedMemory() {
+  utsname name{};
+  ::uname(&name);
+  return kernel::CountsLockedMemory(name.release) && !kernel::Has(kernel::kCapSysResource);
+}
+
 // What a person can do about a failed attempt.
 std::string Advice(const kernel::Attempt& attempt) {
   if (attempt.reason.find("Operation not permitted") != std::string::npos) {
     const std::string lacking = kernel::Lacking(kNeeded);
+    if (lacking.empty() && LacksLockedMemory()) return "it needs CAP_SYS_RESOURCE, or a higher RLIMIT_MEMLOCK";
     return lacking.empty() ? "this kernel refuses it (lockdown, or built without it)" : "it needs " + lacking;
   }
   // Without the perf events of kprobes libbpf goes through tracefs, which others may not read.

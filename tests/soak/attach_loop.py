@@ -3,8 +3,8 @@ import random
 import signal
 import threading
 
-import meter
 import services
+from support import bpf
 from support.tracer import environment
 from support.workspace import WIRESPAN, Failure
 
@@ -30,7 +30,7 @@ class AttachLoop(threading.Thread):
         try:
             process.await_line("stderr", "ready:", 120)
             try:
-                self.objects |= meter.bpf_objects(process.pid)
+                self.objects |= bpf.bpf_objects(process.pid)
             except FileNotFoundError:
                 pass  # its service has ended, and it with it
             services.settle(random.uniform(0.5, 3))

@@ -17,9 +17,10 @@ import load  # noqa: E402
 import meter  # noqa: E402
 import services  # noqa: E402
 from attach_loop import AttachLoop  # noqa: E402
+from support import bpf  # noqa: E402
 from support.compare import path_of  # noqa: E402
 from support.tracer import Tracer  # noqa: E402
-from support.workspace import Failure, Workspace, wait_until  # noqa: E402
+from support.workspace import Failure, Skip, Workspace, require_bpf, require_program, wait_until  # noqa: E402
 
 MEMORY_GROWTH_BYTES = 2 << 20   # by the fit, from the end of the warm-up to the end
 MEMORY_PEAK_BYTES = 64 << 20
@@ -32,6 +33,20 @@ QUIET_SECONDS = 60              # sweeps of unix sockets are 15 s apart
 
 def say(text):
     print(f"soak: {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+class SoakWorkspace(Workspace):
+    """Its processes lead sessions of their own, which the scheduler weighs as such (autogroup): they get the niceness that this one's
+    session has, so that a soak started at the lowest weight stays there."""
+
+    def start(self, name, argv, **options):
+        process = super().start(name, argv, **options)
+        try:
+            with open("/proc/self/autogroup", encoding="ascii") as mine, open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as its:
+                its.write(mine.read().split()[-1])
+        except OSError:
+            pass  # a kernel without autogroups, or a process that has ended
+        return process
 
 
 class Samples(threading.Thread):
@@ -49,7 +64,7 @@ class Samples(threading.Thread):
             self.take()
 
     def take(self):
-        self.objects |= meter.bpf_objects(self.pid)
+        self.objects |= bpf.bpf_objects(self.pid)
         self.rows.append({"seconds": time.monotonic() - self.started, **meter.sample(self.pid)})
 
     def stop(self):
@@ -111,7 +126,7 @@ class Soak:
             if time.monotonic() - told >= 60:
                 told = time.monotonic()
                 row = samples.rows[-1] if samples.rows else {}
-                self.entries.append({name: count for name, (_, count, _) in meter.map_entries(self.agent.pid).items()})
+                self.entries.append({name: count for name, (_, count, _) in bpf.map_entries(self.agent.pid).items()})
                 say(f"{(self.seconds - (end - told)) / 60:.0f} of {self.seconds / 60:.0f} min: {len(self.book.fate)} requests, "
                     f"{self.book.connections} connections, {churn.replaced} services replaced, {attach.cycles} attached and detached, "
                     f"{row.get('memory', 0) / 2**20:.1f} MiB, {row.get('fds')} fds, map entries {self.entries[-1]}")
@@ -119,8 +134,8 @@ class Soak:
     def come_to_rest(self, baseline):
         """What there is when nothing runs but the supervisor: waits until it is what it was, or not any more."""
         def excess():
-            services.settle(1)  # between two looks: each is some twenty commands
-            entries = meter.map_entries(self.agent.pid)
+            services.settle(1)  # between two looks: each is some forty commands
+            entries = bpf.map_entries(self.agent.pid)
             quiet = meter.sample(self.agent.pid)
             allowed = self.allowed_entries()
             calm = all(entries[name][1] <= limit for name, limit in allowed.items() if name in entries)
@@ -128,7 +143,7 @@ class Soak:
         try:
             return wait_until(excess, "the agent at rest", QUIET_SECONDS)
         except Failure:
-            return meter.map_entries(self.agent.pid), meter.sample(self.agent.pid)
+            return bpf.map_entries(self.agent.pid), meter.sample(self.agent.pid)
 
     def allowed_entries(self):
         """Of the maps that are not LRU: what the supervisor alone needs. It has threads and a runtime, and no connection."""
@@ -154,7 +169,7 @@ class Soak:
         allowed = self.allowed_entries()
         for name, (kind, count, bound) in sorted(entries.items()):
             if count > allowed.get(name, 0) and not kind.startswith("lru"):
-                self.facts[f"left in {name}"] = meter.map_keys(self.agent.pid, name)
+                self.facts[f"left in {name}"] = bpf.map_keys(self.agent.pid, name)
             if kind.startswith("lru"):
                 self.gate(f"map {name}", count, f"{bound}, LRU", count <= bound)
             else:
@@ -217,12 +232,12 @@ class Soak:
 
     def judge_rest(self, objects, mounts):
         def gone():
-            return not meter.still_there(objects)
+            return not bpf.still_there(objects)
         try:
             wait_until(gone, "BPF objects gone", 30)
         except Failure:
             pass
-        left = meter.still_there(objects)
+        left = bpf.still_there(objects)
         self.gate("BPF objects left", f"{len(left)} of {len(objects)}", 0, not left)
         self.gate("mounts of tracefs", meter.mounts_of_tracefs(), mounts, meter.mounts_of_tracefs() == mounts)
 
@@ -244,7 +259,13 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="writes gates, samples and the agent's summary there")
     parser.add_argument("--keep", action="store_true", help="keeps the working directory of a run that failed")
     options = parser.parse_args()
-    workspace = Workspace("soak")
+    try:
+        require_bpf()
+        require_program("bpftool")
+    except Skip as reason:
+        print(f"SKIP {reason}")
+        return 77
+    workspace = SoakWorkspace("soak")
     soak = Soak(options.minutes, workspace)
     passed = False
     try:

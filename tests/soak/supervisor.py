@@ -15,7 +15,7 @@ services = {}
 
 def start(command):
     with open(command["output"], "ab") as output:
-        process = subprocess.Popen(command["start"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command["start"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     services[process.pid] = process
     return {"pid": process.pid}
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+from .bpf import bpf_objects
 from .workspace import Failure, WIRESPAN, check, check_equal, wait_until
 
 
@@ -131,19 +132,7 @@ class Tracer:
 
     def bpf_objects(self):
         """(kind, id) of every program, map and link the agent holds, by its own file descriptors."""
-        found = set()
-        directory = f"/proc/{self.pid}/fdinfo"
-        for name in os.listdir(directory):
-            try:
-                with open(os.path.join(directory, name)) as lines:
-                    text = lines.read()
-            except OSError:
-                continue
-            for line in text.splitlines():
-                key, _, value = line.partition(":")
-                if key in ("prog_id", "map_id", "link_id"):
-                    found.add((key[:-3], int(value)))
-        return found
+        return bpf_objects(self.pid)
 
 
 def await_process_state(pid, letters, timeout=10.0):
