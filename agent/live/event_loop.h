@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/base/clock.h"
@@ -70,8 +71,12 @@ class EventLoop {
     explicit Policy(kernel::Tracer& t) : tracer(t) {}
     void Off(ConnectionId connection) override;
     void Budget(ConnectionId connection, uint32_t bytes) override;
+    // The kernel deletes a policy with its connection; one that was set only afterwards, for what the connection told before its
+    // end, is deleted here.
+    void Closed(ConnectionId connection);
     kernel::Tracer& tracer;
     std::atomic<uint64_t> failures{0};
+    std::unordered_set<ConnectionId> set;  // not closed yet; no more than the kernel's map takes
   };
   struct Measurements final : pipeline::MeasurementSink {
     explicit Measurements(const metrics::CardinalityLimits& limits) : durations(limits) {}
@@ -82,7 +87,7 @@ class EventLoop {
   void Run();
   size_t Round();
   void OnRecord(std::span<const std::byte> record);
-  void OnProcess(std::span<const std::byte> record);
+  void OnControl(std::span<const std::byte> record);
   std::vector<std::vector<std::byte>> TakeHanded();
   void Tick(uint64_t now_ns);
   void Publish();
@@ -95,7 +100,7 @@ class EventLoop {
   Measurements measurements_;
   MailboxSink sink_;
   pipeline::Shard shard_;
-  Event process_event_;
+  Event control_event_;  // the last control record, where it could be read
   std::function<void(std::span<const std::byte>)> on_record_;
   std::thread thread_;
   mutable std::mutex mutex_;  // guards stopping_, handed_ and published_
