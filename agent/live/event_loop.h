@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/base/clock.h"
@@ -71,8 +72,13 @@ class EventLoop {
     void Off(ConnectionId connection) override;
     void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
     void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
+    // The kernel deletes a policy with its connection; one that was set only afterwards, for what the connection told before its
+    // end, is deleted here.
+    void Closed(ConnectionId connection);
+    void Note(ConnectionId connection, bool is_set);
     kernel::Tracer& tracer;
     std::atomic<uint64_t> failures{0};
+    std::unordered_set<ConnectionId> set;  // not closed yet; no more than the kernel's map takes
   };
   struct Measurements final : pipeline::MeasurementSink {
     explicit Measurements(const metrics::CardinalityLimits& limits) : durations(limits) {}
@@ -83,7 +89,7 @@ class EventLoop {
   void Run();
   size_t Round();
   void OnRecord(std::span<const std::byte> record);
-  void OnProcess(std::span<const std::byte> record);
+  void OnControl(std::span<const std::byte> record);
   std::vector<std::vector<std::byte>> TakeHanded();
   void Tick(uint64_t now_ns);
   void Publish();
@@ -96,7 +102,7 @@ class EventLoop {
   Measurements measurements_;
   MailboxSink sink_;
   pipeline::Shard shard_;
-  Event process_event_;
+  Event control_event_;  // the last control record, where it could be read
   std::function<void(std::span<const std::byte>)> on_record_;
   std::thread thread_;
   mutable std::mutex mutex_;  // guards stopping_, handed_ and published_
