@@ -276,7 +276,7 @@ static __always_inline int find_frames(struct operation *operation, struct conne
 }
 
 /* The header of the next frame, as far as it is there: `left` bytes of the call. False: it is none. */
-static __always_inline int walk_header(struct operation *operation, struct frame_walk *walk, __u64 left)
+static __noinline int walk_header(struct operation *operation, struct frame_walk *walk, __u64 left)
 {
 	__u32 missing = FRAME_HEADER - (walk->gathered < FRAME_HEADER ? walk->gathered : 0);
 	int read;
