@@ -15,7 +15,8 @@ void MultiplexedSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
   for (Side& s : sides_) s = Side{};
   last_token_ = 0;
-  next_index_ = highest_request_ = 0;
+  next_index_ = highest_request_ = next_reset_ = 0;
+  resets_ = {};
   processed_ = {UINT32_MAX, UINT32_MAX};
   begun_ = hides_ = missed_server_ = false;
 }
@@ -297,7 +298,7 @@ bool MultiplexedSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cu
     const bool may_come = !IsPushed(id) && id > highest_request_;
     open = may_come ? Add(id) : nullptr;
     if (open == nullptr) {
-      losses().Add(Loss::kResponseWithoutRequest);
+      if (!WasReset(id)) losses().Add(Loss::kResponseWithoutRequest);
       return false;
     }
     ++memory_->early_responses;
@@ -365,6 +366,7 @@ bool MultiplexedSession<Protocol>::TakeReset(Message& message, Open& open) {
   const uint64_t reset_ns = noted_.facts.last_byte_ns;
   bool is_taken = false;
   if (message.is_request) {
+    resets_[next_reset_++ % kRememberedResets] = id;
     open.exchange.request.Absorb(message);
   } else if (open.exchange.response_facts.seen) {
     open.exchange.response.Absorb(message);

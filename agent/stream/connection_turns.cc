@@ -152,7 +152,7 @@ void Connection::GuessByServer(const DataChunk& chunk, StreamContext& context) {
   if (DirectionOf(chunk.side) != Direction::kServerToClient || std::exchange(heard_server_, true)) return;
   if (state_ != State::kGuessing || had_turn_ || !facts.opening_seen || facts.preexisting || chunk.skipped_size != 0) return;
   const decoders::Guess guess = decoders::GuessProtocol({}, chunk.bytes);
-  if (guess.likeness != decoders::Likeness::kCertain) return;
+  if (guess.likeness < decoders::Likeness::kPossible) return;  // an empty SETTINGS frame is no more than that
   std::unique_ptr<Session> session = context.sessions->Open(guess.protocol, facts);
   if (!session->finds_its_place()) return context.sessions->Close(std::move(session));
   step(Direction::kServerToClient) = Step::kInStep;

@@ -29,6 +29,8 @@ TEST(Http2Guess, TheFirstSettingsOfAServerAreCertain) {
   for (size_t size = 1; size < frame.size(); ++size) EXPECT_EQ(Server(frame.substr(0, size)), Likeness::kTooShort) << size;
   EXPECT_EQ(Server(frame), Likeness::kCertain);
   EXPECT_EQ(Server(ServerStart()), Likeness::kPossible) << "an empty one is nine bytes that say little";
+  EXPECT_EQ(Server(Frame(FrameType::kSettings, 0, 0, Setting(4, 4194304) + Setting(0xfe03, 1))), Likeness::kCertain)
+      << "grpc's own";
   EXPECT_EQ(Server(ServerStart() + Frame(FrameType::kSettings, 1, 0, "")), Likeness::kPossible);
   EXPECT_EQ(Server(ServerStart() + "HTTP/1.1 200 OK\r\n"), Likeness::kNo);
   EXPECT_EQ(Server(Frame(FrameType::kSettings, 0, 3, "")), Likeness::kNo) << "of a stream";

@@ -310,6 +310,16 @@ TEST(Multiplexed, AnOlderConnectionLosesNoPlaceThatItNeverHad) {
   }
 }
 
+TEST(Multiplexed, WhatAServerSentBeforeItKnewOfAResetIsNoLoss) {
+  World w;
+  w.Request(H2Get(1, "/1") + H2Get(3, "/3"));
+  w.Request(ResetOf(1, 8));
+  w.Response(H2Ok(1) + H2Ok(3));
+  EXPECT_EQ(w.Of("/1").incomplete, "stream_reset");
+  EXPECT_EQ(w.Of("/3").status, 200);
+  w.ExpectNothingLost();
+}
+
 TEST(Multiplexed, BytesThatTellNeitherRoleNorProtocolAreCounted) {
   const std::string data = Data(5, std::string(1000, 'x'), false) + Data(7, "y", false) + Data(9, "z", false);
   for (const bool is_closed : {true, false}) {
@@ -325,14 +335,19 @@ TEST(Multiplexed, BytesThatTellNeitherRoleNorProtocolAreCounted) {
 }
 
 TEST(Multiplexed, AServerThatSpeaksFirst) {
-  ShardHarness h;
-  EventMaker end(kInode, WS_ROLE_SERVER);
-  h.Feed({end.Opened(), end.Response(ServerSettings()), end.Request(h2::ClientStart() + H2Get(1, "/1")), end.Response(H2Ok(1))});
-  h.Tick(end.now);
-  ASSERT_EQ(h.facts.spans.size(), 1U);
-  EXPECT_TRUE(h.facts.spans[0].complete());
-  EXPECT_EQ(h.Lost(Loss::kStreamGap), 0U);
-  EXPECT_EQ(h.Lost(Loss::kNotTheProtocol), 0U);
+  const auto settings = [](std::string_view payload) { return Frame(FrameType::kSettings, 0, 0, payload); };
+  // Of which the second is Node's, and the third gRPC's C core's.
+  for (const std::string& first :
+       {ServerSettings(), settings(""), settings(h2::Setting(4, 1U << 22U) + h2::Setting(0xfe03, 1))}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_SERVER);
+    h.Feed({end.Opened(), end.Response(first), end.Request(h2::ClientStart() + H2Get(1, "/1")), end.Response(H2Ok(1))});
+    h.Tick(end.now);
+    ASSERT_EQ(h.facts.spans.size(), 1U);
+    EXPECT_TRUE(h.facts.spans[0].complete());
+    EXPECT_EQ(h.Lost(Loss::kStreamGap), 0U);
+    EXPECT_EQ(h.Lost(Loss::kNotTheProtocol), 0U);
+  }
 }
 
 TEST(Multiplexed, GrpcUnaryAndStreaming) {
