@@ -346,8 +346,8 @@ static __always_inline int may_be_frames(struct operation *operation, struct con
 }
 
 /* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
-static __always_inline int emit_data(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				struct sock *sk)
+static __always_inline int emit_data(struct thread_state *thread, struct ws_target *target,
+				     struct connection *connection, struct sock *sk)
 {
 	struct operation *operation;
 	__u32 left;

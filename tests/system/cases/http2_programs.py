@@ -47,7 +47,10 @@ def check_requests(workspace, server_language, client_language, rounds, concurre
     for kind in ("SERVER", "CLIENT"):
         spans = capture.of_kind(kind)
         check_equal((len(spans), {told(span)[0] for span in spans}), (len(wanted), set(wanted)), f"{kind} spans, and their paths")
-        different = [(wanted[told(span)[0]], told(span)) for span in spans if told(span) != wanted[told(span)[0]]]
+        # The client ends after its last request: of one that it has just reset the server may see no more than that end.
+        broken = ("stream_reset", "no_response") if kind == "SERVER" else ("stream_reset",)
+        different = [(wanted[told(span)[0]], told(span)) for span in spans if told(span) != wanted[told(span)[0]] and
+                     not (wanted[told(span)[0]][2] == "stream_reset" and told(span)[2] in broken)]
         check_equal(different, [], f"requests of which the {kind} span says otherwise: (what the client saw, what the span says)")
     clients = {span["span_id"]: told(span)[0] for span in capture.of_kind("CLIENT")}
     for span in capture.of_kind("SERVER"):
