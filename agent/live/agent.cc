@@ -187,7 +187,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   const LoopParts parts{*agent->tracer_,
                         *agent->processes_,
                         *agent->mailbox_,
-                        *agent->totals_,
+                        agent->outputs_->metric_loop() != nullptr ? agent->totals_.get() : nullptr,
                         agent->scraped_.get(),
                         agent->clock_,
                         agent->recorder_.get(),

@@ -160,7 +160,11 @@ void EventLoop::OnControl(std::span<const std::byte> record) {
 // False: not now, for somebody is reading the sums; what was measured stays here.
 bool EventLoop::HandOver() {
   if (parts_.scraped != nullptr && !parts_.scraped->TryAdd(measurements_.durations)) return false;
-  parts_.totals.Take(measurements_.durations);
+  if (parts_.totals != nullptr) {
+    parts_.totals->Take(measurements_.durations);
+  } else {
+    measurements_.durations.Reset();
+  }
   return true;
 }
 
