@@ -29,7 +29,7 @@ struct LoopParts {
   kernel::Tracer& tracer;
   process::ProcessTable& processes;
   FactMailbox& mailbox;
-  metrics::MetricTotals* totals;  // null where nothing collects them: nobody would forget what is gone
+  metrics::MetricTotals* totals;   // null where nothing collects them: nobody would forget what is gone
   metrics::MetricTotals* scraped;  // what /metrics tells; null: nobody asks
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording

@@ -70,9 +70,9 @@ int on_process_exit(__u64 *ctx)
 	__u32 tid = READ(task, pid);
 	__u32 tgid = READ(task, tgid);
 
+	bpf_map_delete_elem(&threads, &tid); /* whatever ends first: of a killed process that may be the leader */
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
-	bpf_map_delete_elem(&threads, &tid);
 	if (tid != tgid)
 		return 0; /* a leader that ends before its threads is seen as the process's end: rare, and user space
 			     looks again */
