@@ -154,6 +154,8 @@ static __always_inline void shorten_piece(struct operation *operation, __u32 cap
 DEFINE_EMIT(buffer_256, 256, 256, copy_buffer)
 DEFINE_EMIT(buffer_1024, 1024, 1024, copy_buffer)
 DEFINE_EMIT(buffer_4096, 4096, 4096, copy_buffer)
+DEFINE_EMIT(few_1024, 1024, 2048, copy_few)
+DEFINE_EMIT(few_4096, 4096, 8192, copy_few)
 DEFINE_EMIT(segments_1024, 1024, 2048, copy_segments)
 DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
 
@@ -181,19 +183,35 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	return 0;
 }
 
-static __always_inline int emit_bytes(struct thread_state *thread, struct ws_target *target,
-				      struct connection *connection, struct sock *sk, __u32 wanted)
+static __always_inline int emit_buffer(struct thread_state *thread, struct ws_target *target,
+				       struct connection *connection, struct sock *sk, __u32 wanted)
 {
-	if (thread->operation.memory != MEMORY_BUFFER) {
-		if (wanted <= 1024)
-			return emit_segments_1024(thread, target, connection, sk, wanted);
-		return emit_segments_4096(thread, target, connection, sk, wanted);
-	}
 	if (wanted <= 256)
 		return emit_buffer_256(thread, target, connection, sk, wanted);
 	if (wanted <= 1024)
 		return emit_buffer_1024(thread, target, connection, sk, wanted);
 	return emit_buffer_4096(thread, target, connection, sk, wanted);
+}
+
+static __always_inline int emit_piece(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, __u32 wanted)
+{
+	if (thread->operation.memory == MEMORY_BUFFER)
+		return emit_buffer(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_segments_1024(thread, target, connection, sk, wanted);
+	return emit_segments_4096(thread, target, connection, sk, wanted);
+}
+
+/* A call that is one record and lies in few segments, as nearly all do. */
+static __always_inline int emit_whole(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, __u32 wanted)
+{
+	if (thread->operation.memory == MEMORY_BUFFER)
+		return emit_buffer(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_few_1024(thread, target, connection, sk, wanted);
+	return emit_few_4096(thread, target, connection, sk, wanted);
 }
 
 /* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
@@ -255,7 +273,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 		wanted = measure_piece(operation, connection, number);
 	}
 	if (wanted) {
-		emit_bytes(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
+		emit_piece(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
 	} else {
 		operation->skipped = 0;
 		emit_empty(thread, target, connection);
@@ -345,9 +363,10 @@ static __always_inline int may_be_frames(struct operation *operation, struct con
 	return connection->is_multiplexed || connection->walks[operation->direction & 1].state == WALK_NEW;
 }
 
-/* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
+/* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. Where
+ * the verifier has enough to walk, `may_be_whole` is 0: all is told piece by piece. */
 static __always_inline int emit_data(struct thread_state *thread, struct ws_target *target,
-				     struct connection *connection, struct sock *sk)
+				     struct connection *connection, struct sock *sk, const int may_be_whole)
 {
 	struct operation *operation;
 	__u32 left;
@@ -377,10 +396,10 @@ static __always_inline int emit_data(struct thread_state *thread, struct ws_targ
 	if (may_be_frames(operation, connection) && emit_frames(0))
 		return 0;
 	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
-	if (!operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
+	if (may_be_whole && !operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
 	    operation->memory != MEMORY_NONE &&
-	    (operation->memory == MEMORY_BUFFER || operation->segments <= MAX_SEGMENTS))
-		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
+	    (operation->memory == MEMORY_BUFFER || operation->segments <= FEW_SEGMENTS))
+		return emit_whole(thread, target, connection, sk, (__u32)operation->total);
 	for (__u32 number = 0; number < MAX_PIECES; number++) {
 		if (!operation->rest)
 			break;
@@ -396,9 +415,8 @@ static __always_inline void read_path(struct operation *operation, struct connec
 	operation->retransmits = connection->is_unix ? 0 : READ_TCP(tp, total_retrans);
 }
 
-/* Return of a send that moved operation->total bytes. */
-static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target,
-					struct connection *connection, struct sock *sk)
+/* Return of a send that moved operation->total bytes; tell_call follows. */
+static __always_inline void finish_send(struct thread_state *thread, struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 
@@ -417,15 +435,10 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 		operation->position_high = (__u32)(connection->sent_bytes >> 20);
 		connection->sent_bytes += operation->total;
 	}
-	emit_data(thread, target, connection, sk);
-	connection->is_fresh = 0;
-	if (!(connection->stored_flags & WS_DATA_REQUESTER)) /* that one is of the next call already */
-		connection->stored = 0;
 }
 
-/* Return of a receive that moved operation->total > 0 bytes. */
-static __always_inline void finish_receive(struct thread_state *thread, struct ws_target *target,
-					   struct connection *connection, struct sock *sk)
+/* Return of a receive that moved operation->total > 0 bytes; tell_call follows. */
+static __always_inline void finish_receive(struct thread_state *thread, struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 	__u64 now_ns = bpf_ktime_get_boot_ns();
@@ -451,7 +464,18 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 			operation->queue_wait_jiffies =
 				(__u32)bpf_jiffies64() - READ_TCP(tp, inet_conn.icsk_ack.lrcvtime);
 	}
-	emit_data(thread, target, connection, sk);
+}
+
+/* Tells a call that finish_send or finish_receive has described. */
+static __always_inline void tell_call(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, const int may_be_whole)
+{
+	emit_data(thread, target, connection, sk, may_be_whole);
+	if (thread->operation.direction == WS_RECEIVE)
+		return;
+	connection->is_fresh = 0;
+	if (!(connection->stored_flags & WS_DATA_REQUESTER)) /* that one is of the next call already */
+		connection->stored = 0;
 }
 
 /* A send that another thread's send on the same socket overlapped has an uncertain position. `moved` is the whole

@@ -130,7 +130,7 @@ int take_step(void* ctx __attribute__((unused))) {
       connection->budget = step_budget;
       connection->captured = 0;
       connection->is_announced = 1;
-      emit_data(thread, target, connection, (struct sock*)key);
+      emit_data(thread, target, connection, (struct sock*)key, 1);
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }
