@@ -6,7 +6,7 @@
 
 /* Records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest; more where
  * segments are many. */
-#define MAX_PIECES 40
+#define MAX_PIECES 80
 
 /* A call that begins in a context whose origin is known says it; all else leaves it empty. */
 static __always_inline void fill_ancestors(struct ws_data_event *event, struct operation *operation,
@@ -244,7 +244,8 @@ static __always_inline __u32 measure_piece(struct operation *operation, struct c
 }
 
 /* One piece of a call that does not fit into one record or into the turn's budget, or whose frames are walked. A global
- * function: the verifier walks it once. Weak, because two units carry it and the linker keeps one. */
+ * function: the verifier walks it once. */
+#define emit_next_piece NAME_IN_UNIT(emit_next_piece, WS_UNIT)
 __weak __noinline int emit_next_piece(__u32 number)
 {
 	struct ws_target *target = current_target();
@@ -294,6 +295,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 enum walk_step { WALK_OVER = 0, WALK_ON = 1, WALK_EMIT = 2 };
 
 /* A few frames, or parts of them, up to where something has to be told. A global function, as emit_next_piece. */
+#define walk_on NAME_IN_UNIT(walk_on, WS_UNIT)
 __weak __noinline int walk_on(__u32 number __attribute__((unused)))
 {
 	struct thread_state *thread = find_current_thread();
@@ -322,6 +324,7 @@ __weak __noinline int walk_on(__u32 number __attribute__((unused)))
 
 /* Tells the frames of the call in flight. False: they are not known, or not known to the end; the rest of the call is
  * left to the budget. Global, too. */
+#define emit_frames NAME_IN_UNIT(emit_frames, WS_UNIT)
 __weak __noinline int emit_frames(__u32 number __attribute__((unused)))
 {
 	struct thread_state *thread = find_current_thread();

@@ -2,17 +2,20 @@
 #pragma once
 #include "lib/causality.bpf.h"
 
-#define MAX_SEGMENTS 16 /* iovecs that one piece of a call is copied from; the next one goes on behind them */
-#define FEW_SEGMENTS 4	/* iovecs that a call may have to be told at once */
+#define MAX_SEGMENTS 8 /* iovecs that one piece of a call is copied from; the next one goes on behind them */
+#define FEW_SEGMENTS 4 /* iovecs that a call may have to be told at once */
+
+/* A unit whose calls all have their array of iovecs in the kernel says so (WS_KERNEL_SEGMENTS); in all others it is the
+ * caller's own. */
+#ifdef WS_KERNEL_SEGMENTS
+#define read_segments bpf_probe_read_kernel
+#else
+#define read_segments bpf_probe_read_user
+#endif
 
 static __always_inline void read_segment(const struct operation *operation, __u32 index, struct iovec *segment)
 {
-	const void *slot = (const void *)(operation->base + (__u64)index * sizeof(struct iovec));
-
-	if (operation->memory == MEMORY_KERNEL_IOVEC)
-		bpf_probe_read_kernel(segment, sizeof(*segment), slot);
-	else
-		bpf_probe_read_user(segment, sizeof(*segment), slot);
+	read_segments(segment, sizeof(*segment), (const void *)(operation->base + (__u64)index * sizeof(struct iovec)));
 }
 
 /* At most `limit`, in the very register that the caller uses: up to 6.1 the verifier forgets the bound of a copy. */

@@ -3,6 +3,7 @@
  * (probes/sockets_fentry), by tracepoint or by kretprobe (probes/sockets_kprobe); user space attaches the first that it
  * can. This is what all do. */
 #pragma once
+#define WS_KERNEL_SEGMENTS
 #include "lib/capture.bpf.h"
 #include <bpf/bpf_tracing.h>
 

@@ -341,7 +341,7 @@ static __always_inline void leave_futex(long result)
 }
 
 static __always_inline int leave_call(struct ws_target *target, long id, const struct call_arguments *arguments,
-				      long result)
+				      long result, const int may_be_io)
 {
 	if (is_wait(id))
 		leave_wait(id, arguments);
@@ -349,7 +349,7 @@ static __always_inline int leave_call(struct ws_target *target, long id, const s
 		leave_futex(result);
 	else if (is_accept(id))
 		leave_accept(result);
-	else if (config.features & WS_FEATURE_SYSCALL_IO)
+	else if (may_be_io && (config.features & WS_FEATURE_SYSCALL_IO))
 		leave_io(target, id, arguments, result);
 	return 0;
 }
@@ -423,7 +423,7 @@ static __always_inline int leave_with_registers(struct pt_regs *regs, long resul
 	target = current_target();
 	if (!target || is_compat_call())
 		return 0;
-	return leave_call(target, id, &arguments, result);
+	return leave_call(target, id, &arguments, result, 1);
 }
 
 SEC("tp_btf/sys_enter")
@@ -473,8 +473,7 @@ int on_sys_enter_tracepoint(struct trace_event_raw_sys_enter *ctx)
 	return needs_entry(id, &arguments) ? enter_call(target, id, &arguments) : 0;
 }
 
-SEC("tracepoint")
-int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int leave_from_tracepoint(struct trace_event_raw_sys_exit *ctx, const int may_be_io)
 {
 	struct ws_target *target = current_target();
 	struct thread_state *thread = target ? find_current_thread() : NULL;
@@ -485,5 +484,19 @@ int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
 	__builtin_memcpy(&arguments, thread->arguments, sizeof(arguments));
 	if (!needs_return(ctx->id, &arguments, ctx->ret))
 		return 0;
-	return leave_call(target, ctx->id, &arguments, ctx->ret);
+	return leave_call(target, ctx->id, &arguments, ctx->ret, may_be_io);
+}
+
+SEC("tracepoint")
+int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+{
+	return leave_from_tracepoint(ctx, 1);
+}
+
+/* The same of the waits alone, for the `socket` source: old kernels verify what captures bytes wherever it could be
+ * called from, were it never. */
+SEC("tracepoint")
+int on_wait_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+{
+	return leave_from_tracepoint(ctx, 0);
 }
