@@ -45,12 +45,15 @@ bool TcpFlows::FromClient(const Segment& segment) {
 void TcpFlows::Take(const Segment& segment) {
   ++segments_;
   Flow* flow = FlowFor(segment);
-  if (flow == nullptr || flow->closed) return;
+  if (flow != nullptr && flow->closed) flow = Reopen(*flow, segment);
+  if (flow == nullptr) return;
   const size_t from = segment.source == flow->client ? kClient : kServer;
   if (segment.syn) Begin(*flow, segment);
   if (segment.size > 0 || segment.fin) Add(*flow, from, segment);
   Pump(*flow, segment.time_ns);
-  if (segment.reset) Close(*flow, segment.time_ns, ECONNRESET);
+  if (!segment.reset) return;
+  flow->reset_by = from;
+  Close(*flow, segment.time_ns, ECONNRESET);
 }
 
 // The flow of a segment; one that tells of nothing begins none.
@@ -70,6 +73,22 @@ TcpFlows::Flow* TcpFlows::FlowFor(const Segment& segment) {
   }
   if (segment.reset || (segment.size == 0 && !segment.syn)) return nullptr;
   return &Open(segment, FromClient(segment));
+}
+
+// A reset that was none: who seems to have sent it goes on (somebody else did, or its receiver refused it: RFC 5961 3). Null:
+// nothing new. What the other end sent meanwhile is no sign of it.
+TcpFlows::Flow* TcpFlows::Reopen(Flow& flow, const Segment& segment) {
+  const bool from_client = segment.source == flow.client;
+  const Half& half = flow.halves[from_client ? kClient : kServer];
+  const bool is_resetter = flow.reset_by == (from_client ? kClient : kServer);
+  if (is_resetter && (segment.size > 0 || segment.syn)) flow.went_on = true;
+  if (segment.size == 0 || half.ended || !flow.went_on) return nullptr;
+  if (half.started && Distance(half.next, EndOf(segment)) <= 0) {
+    ++counters_.repeated_segments;
+    return nullptr;
+  }
+  Remove(by_key_.find(flow.key)->second);
+  return &Open(segment, from_client);
 }
 
 TcpFlows::Flow& TcpFlows::Open(const Segment& segment, bool from_client) {
@@ -162,6 +181,7 @@ void TcpFlows::Hold(Flow& flow, Half& half, const Segment& segment) {
 bool TcpFlows::MayTell(const Half& half, const Half& other) {
   const Segment& first = half.pending.front().segment;
   if (Distance(half.next, PayloadAt(first)) > 0) return false;
+  if (first.syn && !first.ack && !other.started) return false;  // TCP Fast Open: where the answers begin is not known yet
   return !first.ack || !other.started || Distance(other.next, first.acknowledged) <= 0;
 }
 

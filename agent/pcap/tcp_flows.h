@@ -91,13 +91,16 @@ class TcpFlows {
     size_t last_half = 2;  // 2: nothing was told
     uint32_t turn = 0;
     uint32_t exchange = 0;
+    size_t reset_by = 2;  // 2: nobody
     bool closed = false;
+    bool went_on = false;  // who reset it sent more
   };
   using Place = std::list<Flow>::iterator;
 
   static Key KeyOf(const Segment& segment);
   Flow* FlowFor(const Segment& segment);
   Flow& Open(const Segment& segment, bool from_client);
+  Flow* Reopen(Flow& flow, const Segment& segment);
   static bool FromClient(const Segment& segment);
   void Begin(Flow& flow, const Segment& segment);
   void Add(Flow& flow, size_t from, const Segment& segment);

@@ -296,5 +296,78 @@ TEST(ReplayCapture, SharedCapturesHaveTheExchangesOfTheirLogs) {
   EXPECT_GT(same, 0);
 }
 
+// What a filter of Suricata's log of events says of an exchange: "http.status" or "http": {"status"}; null where it does not.
+json OfFilter(const json& match, const std::string& name) {
+  if (match.contains("http." + name)) return match.at("http." + name);
+  const json& nested = match.contains("http") ? match.at("http") : match;
+  return nested.is_object() && &nested != &match && nested.contains(name) ? nested.at(name) : json();
+}
+
+bool Matches(const json& span, const json& match) {
+  const json& attributes = span.at("attributes");
+  const auto same = [&](const std::string& name, const json& said) {
+    return said.is_null() || attributes.value(name, json()) == said;
+  };
+  json url = OfFilter(match, "url");
+  if (url.is_string()) url = url.get<std::string>().substr(0, url.get<std::string>().find('?'));
+  return attributes.contains("http.request.method") && same("http.request.method", OfFilter(match, "http_method")) &&
+         same("http.response.status_code", OfFilter(match, "status")) && same("server.address", OfFilter(match, "hostname")) &&
+         same("url.path", url);
+}
+
+// Of each capture all filters for exchanges hold. A filter for none tells of a rule that kept an event from the log, and the same
+// capture stands in many tests: those count once.
+TEST(ReplayCapture, SharedCapturesHaveTheEventsOfTheirFilters) {
+  std::ifstream file(SharedVectors() / "neutral/replay/suricata_http1.jsonl");
+  if (!file) GTEST_SKIP() << SharedVectors() << " is not here";
+  const std::map<std::string, std::string> differs = {
+      {"alert-testmyids-async", "only the server's packets are in it: without its request an answer is no exchange"}};
+  std::map<std::string, bool> captures;
+  std::map<std::string, std::string> explained;
+  for (std::string line; std::getline(file, line);) {
+    const json vector = json::parse(line);
+    if (!vector.at("pcap").is_string()) continue;
+    const std::string pcap = vector.at("pcap");
+    for (const json& filter : vector.at("expected").value("eve_filters", json::array())) {
+      const json& match = filter.at("match");
+      if (match.value("event_type", "") != "http" || filter.at("count") == 0) continue;
+      const Folder::Outcome outcome = Folder::ReplayFile(SharedVectors() / pcap);
+      const auto count =
+          std::count_if(outcome.spans.begin(), outcome.spans.end(), [&](const json& s) { return Matches(s, match); });
+      const bool holds = count == filter.at("count").get<int64_t>();
+      captures[pcap] = captures.emplace(pcap, true).first->second && holds;
+      if (holds) continue;
+      const auto known = std::find_if(differs.begin(), differs.end(),
+                                      [&](const auto& one) { return pcap.find(one.first) != std::string::npos; });
+      EXPECT_NE(known, differs.end()) << vector.at("id") << filter << count << outcome.text;
+      if (known != differs.end()) explained.insert(*known);
+    }
+  }
+  const auto same = std::count_if(captures.begin(), captures.end(), [](const auto& capture) { return capture.second; });
+  std::cout << "events of captures: " << same << " of " << captures.size() << " captures have all\n";
+  for (const auto& [pcap, why] : explained) std::cout << "  " << pcap << ": " << why << "\n";
+  EXPECT_GE(same * 100, static_cast<int64_t>(captures.size()) * 95);
+}
+
+// Connections that were upgraded, and the frames on them.
+TEST(ReplayCapture, SharedCapturesOfWebSocket) {
+  if (!std::filesystem::exists(SharedVectors())) GTEST_SKIP() << SharedVectors() << " is not here";
+  const auto connection = [](const std::string& name) {
+    json found;
+    for (const json& span : Folder::ReplayFile(SharedVectors() / "pcap" / name).spans) {
+      if (span.at("name") == "websocket") found = span.at("attributes");
+    }
+    return found;
+  };
+  const json ping = connection("suricata-verify/websocket-ping.pcap");
+  ASSERT_FALSE(ping.is_null());
+  EXPECT_EQ(ping.at("wirespan.websocket.client.ping").get<int>() + ping.at("wirespan.websocket.server.ping").get<int>(), 1);
+  EXPECT_EQ(ping.at("wirespan.websocket.client.pong").get<int>() + ping.at("wirespan.websocket.server.pong").get<int>(), 1);
+  const json text = connection("suricata-verify/websocket.pcap");
+  ASSERT_FALSE(text.is_null());
+  EXPECT_GE(text.at("wirespan.websocket.client.text").get<int>(), 1);
+  EXPECT_FALSE(connection("zeek/websocket/fragmented-http-reply.pcap").is_null());
+}
+
 }  // namespace
 }  // namespace wirespan::testing

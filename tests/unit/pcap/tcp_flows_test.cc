@@ -177,6 +177,33 @@ TEST(TcpFlows, FromTheMiddleTheRolesAreGuessed) {
   EXPECT_EQ(Tell({other.Server(10, 50, kAck, "\xee\xee")}), "met 40000>80 s1:\xee\xee ");
 }
 
+TEST(TcpFlows, AResetThatBothEndsPassOver) {
+  Talk talk;
+  const std::string told =
+      Tell({talk.Client(0, 0, kSyn), talk.Server(0, 1, kSyn | kAck), talk.Client(1, 1, kAck, "a"), talk.Client(2, 1, kRst | kAck),
+            talk.Client(1, 1, kAck, "a"), talk.Client(2, 1, kAck, "bc"), talk.Server(1, 4, kAck, "d")});
+  EXPECT_EQ(told, "open 40000>80 c1:a close104 met 40000>80 c1:bc s2:d ");
+}
+
+// Else nothing says where the answers begin.
+TEST(TcpFlows, DataInASynWaitsForTheAnswerToIt) {
+  class FirstChunk final : public EventSink {
+   public:
+    void Tell(const Event& event) override {
+      const auto* chunk = std::get_if<DataChunk>(&event);
+      if (chunk != nullptr && chunk->side == StreamSide::kReceive) reverse = chunk->reverse_position;
+    }
+    uint32_t reverse = 0;
+  };
+  Talk talk;
+  FirstChunk sink;
+  TcpFlows flows(sink);
+  flows.Take(talk.Client(0, 0, kSyn, "ab"));
+  EXPECT_EQ(sink.reverse, 0U);
+  flows.Take(talk.Server(0, 3, kSyn | kAck));
+  EXPECT_EQ(sink.reverse, Talk::kServerBase + 1);
+}
+
 TEST(TcpFlows, AResetAndPortsThatAreUsedAgain) {
   Talk talk;
   EXPECT_EQ(
