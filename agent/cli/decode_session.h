@@ -100,6 +100,11 @@ class DecodeSession final : public Session {
     uint64_t end_us = 0;
   };
 
+  // 0 too where none of the protocol's messages answers another.
+  static uint64_t ExchangeOf(const Seen& seen) {
+    if constexpr (requires { seen.message.exchange; }) return seen.message.exchange;
+    return 0;
+  }
   Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
   bool IsAdrift(Direction dir) const;
   std::optional<Direction> InProgress() const;
@@ -370,11 +375,11 @@ void DecodeSession<Protocol>::GiveUpStreams() {
 template <typename Protocol>
 void DecodeSession<Protocol>::TakeRequest(Seen seen) {
   using decoders::Incomplete;
-  if (seen.message.exchange == 0) {  // its head was cut: no answer can be counted off to it
+  if (ExchangeOf(seen) == 0) {  // its head was cut: no answer can be counted off to it
     const bool gap = seen.message.incomplete == Incomplete::kGap;
     return WriteExchange(seen, nullptr, gap ? ExchangeEnd::kRequestNotSeen : ExchangeEnd::kNoResponse);
   }
-  while (!responses_.empty() && responses_.front().message.exchange < seen.message.exchange) responses_.pop_front();
+  while (!responses_.empty() && ExchangeOf(responses_.front()) < ExchangeOf(seen)) responses_.pop_front();
   requests_.push_back(std::move(seen));
   if (responses_.empty()) return;
   Seen response = std::move(responses_.front());
@@ -384,10 +389,10 @@ void DecodeSession<Protocol>::TakeRequest(Seen seen) {
 
 template <typename Protocol>
 void DecodeSession<Protocol>::TakeResponse(Seen seen) {
-  const uint64_t exchange = seen.message.exchange;
+  const uint64_t exchange = ExchangeOf(seen);
   if (exchange == 0) return;  // its request was not seen: there is nothing to pair
   GiveUpBefore(exchange);
-  if (requests_.empty() || requests_.front().message.exchange != exchange) {
+  if (requests_.empty() || ExchangeOf(requests_.front()) != exchange) {
     responses_.push_back(std::move(seen));
     return;
   }
@@ -398,7 +403,7 @@ void DecodeSession<Protocol>::TakeResponse(Seen seen) {
 
 template <typename Protocol>
 void DecodeSession<Protocol>::GiveUpBefore(uint64_t exchange) {
-  while (!requests_.empty() && requests_.front().message.exchange < exchange) {
+  while (!requests_.empty() && ExchangeOf(requests_.front()) < exchange) {
     WriteExchange(requests_.front(), nullptr, lost_bytes_ ? ExchangeEnd::kResponseNotSeen : ExchangeEnd::kNoResponse);
     requests_.pop_front();
   }

@@ -9,14 +9,16 @@
 
 #include "agent/pipeline/multiplexed_session.h"
 #include "agent/pipeline/protocol_session.h"
+#include "agent/pipeline/websocket_session.h"
 #include "agent/stream/session.h"
 
 namespace wirespan::pipeline {
 
 // The session that a protocol's entry asks for.
 template <typename Protocol>
-using SessionOf = std::conditional_t<Protocol::kPairing == decoders::Pairing::kByStream, MultiplexedSession<Protocol>,
-                                     ProtocolSession<Protocol>>;
+using SessionOf = std::conditional_t<
+    Protocol::kPairing == decoders::Pairing::kByStream, MultiplexedSession<Protocol>,
+    std::conditional_t<Protocol::kPairing == decoders::Pairing::kNone, WebSocketSession, ProtocolSession<Protocol>>>;
 
 class SessionFactory final : public stream::SessionSource {
  public:

@@ -41,7 +41,9 @@ struct StreamLimits {
   uint32_t guesses = 4;                        // turns that may be unlike every protocol before a connection is given up
   uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
   uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
+  uint64_t open_span_ns = 0;                   // how long an exchange is open before a span says so; 0: never
   uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for where a head was cut, or all frames are needed
+  uint32_t endless_budget = 1024 * 1024;       // the same where one end may send on and on (Session::speaks_at_will)
 };
 
 // What the connections of one shard share. Outlives them.
@@ -81,6 +83,10 @@ class Connection {
   void Tick(StreamContext& context);
   // Gives the session back where nothing is open and it was quiet for `rest_ns`.
   void Rest(StreamContext& context);
+  // Lets the session tell of what has been open for `open_span_ns`.
+  void TellOpen(StreamContext& context) {
+    if (session_ != nullptr && context.limits.open_span_ns != 0) session_->TellOpen(context.now_ns, context.limits.open_span_ns);
+  }
   // Back to a fresh connection; everything lent is given back.
   void Clear(StreamContext& context);
 
@@ -129,6 +135,7 @@ class Connection {
   void GuessByServer(const DataChunk& chunk, StreamContext& context);
   void FailGuess(StreamContext& context);
   void Open(decoders::ProtocolId protocol, StreamContext& context);
+  void Succeed(StreamContext& context);
   void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
   void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided

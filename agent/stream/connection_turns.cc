@@ -174,7 +174,12 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
   const bool needs_turns = PlacesItself() || session_->many_per_turn();
-  if (needs_turns && !std::exchange(asked_budget_, true)) context.policy->Budget(facts.id, context.limits.cut_head_budget);
+  if (session_->speaks_at_will()) {
+    asked_budget_ = true;
+    context.policy->Budget(facts.id, context.limits.endless_budget);
+  } else if (needs_turns && !std::exchange(asked_budget_, true)) {
+    context.policy->Budget(facts.id, context.limits.cut_head_budget);
+  }
   if (!PlacesItself()) return;
   // What the server may have said before is gone.
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
@@ -231,10 +236,24 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
       SwitchOff(Loss::kAmbiguousConnection, context);
       return;
     case FeedResult::kLeft:
+      if (session_->successor() != decoders::kUnknownProtocol) return Succeed(context);
       session_->DropOpen(Loss::kLeftProtocol);
       SwitchOff(Loss::kOtherProtocol, context);
       return;
   }
+}
+
+// What either direction holds already is the next protocol's.
+void Connection::Succeed(StreamContext& context) {
+  std::unique_ptr<Session> before = std::move(session_);
+  const decoders::ProtocolId next = before->successor();
+  before->DropOpen(Loss::kLeftProtocol);
+  std::unique_ptr<Session> session = context.sessions->Open(next, facts);
+  session->Inherit(*before);
+  if (step(Direction::kClientToServer) != Step::kInStep) session->Lose(Direction::kClientToServer);
+  context.sessions->Close(std::move(before));
+  Adopt(next, std::move(session), context);
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) DecodeHead(dir, context);
 }
 
 void Connection::LoseStep(Direction dir, StreamContext& context) {
