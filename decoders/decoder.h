@@ -46,11 +46,11 @@ enum class Incomplete : uint8_t {
 // Rules (see docs/adding-a-protocol.md): total on all inputs; kNeedMore keeps a resume offset, so that work per byte is O(1);
 // every length is compared with a named limit first; no state is shared between connections; bytes are never invented.
 //
-// Positions: a decoder counts, per direction, the bytes it consumed, the gaps it was told of, and the bytes Resync skipped.
-// Message::start and ::end are such positions: 0 is the first byte ever given for that direction.
+// D::Messages is a MessageList or a vector of D::Message. Positions: a decoder counts, per direction, the bytes it consumed, the
+// gaps it was told of, and the bytes Resync skipped. Message::start and ::end are such positions: 0 is the first byte ever given
+// for that direction.
 template <typename D>
-concept Decoder = requires(D d, const D c, std::span<const std::byte> bytes, Direction dir,
-                           std::vector<typename D::Message>& out) {
+concept Decoder = requires(D d, const D c, std::span<const std::byte> bytes, Direction dir, typename D::Messages& out) {
   // `bytes` begin at the direction's current position. Called again with the unconsumed rest and what followed.
   { d.Decode(dir, bytes, out) } -> std::same_as<ParseStep>;
   // After kInvalid or an unabsorbed gap: bytes to skip to the next plausible start of a message, which the decoder counts as

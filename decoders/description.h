@@ -51,6 +51,7 @@ struct ExchangeContext {
   std::string_view peer_address;
   uint16_t local_port = 0;  // 0: none
   uint16_t peer_port = 0;
+  uint64_t elapsed_ns = 0;         // from the exchange's first byte to its end; 0: not known
   bool is_encrypted = false;       // the bytes travelled inside TLS
   bool keep_query_values = false;  // false: every value of a query string is redacted; true: only those of the known secret keys
 };

@@ -1,21 +1,36 @@
 #include "decoders/http_semantics.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
 namespace wirespan::decoders {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKnownMethods = {"GET",   "POST",    "PUT",   "HEAD",  "DELETE",
-                                                            "PATCH", "OPTIONS", "TRACE", "QUERY", "CONNECT"};
+// Those of RFC 9110, PATCH and QUERY.
+bool IsKnownMethod(std::string_view method) {
+  switch (method.size()) {
+    case 3:
+      return method == "GET" || method == "PUT";
+    case 4:
+      return method == "POST" || method == "HEAD";
+    case 5:
+      return method == "PATCH" || method == "TRACE" || method == "QUERY";
+    case 6:
+      return method == "DELETE";
+    case 7:
+      return method == "OPTIONS" || method == "CONNECT";
+    default:
+      return false;
+  }
+}
+
 constexpr std::string_view kOtherMethod = "_OTHER";
 constexpr size_t kMaxFoldedBytes = 1024;
 
 }  // namespace
 
 void GiveMethod(std::string_view method, AttributeSink& sink, Description& out) {
-  const bool is_known = std::find(kKnownMethods.begin(), kKnownMethods.end(), method) != kKnownMethods.end();
+  const bool is_known = IsKnownMethod(method);
   out.name = is_known ? method : "HTTP";
   if (method.empty()) return;
   sink.String(semconv::kHttpRequestMethod, is_known ? method : kOtherMethod);
@@ -54,6 +69,7 @@ std::string_view MissingOf(Incomplete request, Incomplete response, ExchangeEnd 
 }
 
 std::string_view FailureOf(std::string_view missing) {
+  if (missing.empty()) return {};
   const bool fails = missing == Name(ExchangeEnd::kNoResponse) || missing == Name(ExchangeEnd::kConnectionReset) ||
                      missing == Name(ExchangeEnd::kResponseCut) || missing == Name(ExchangeEnd::kProcessExited) ||
                      missing == Name(ExchangeEnd::kNotProcessed);

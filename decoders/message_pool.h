@@ -29,6 +29,14 @@ class MessagePool {
     spares_.push_back(std::move(shell));
   }
 
+  // The same of a message object; null: nothing.
+  void Give(std::unique_ptr<Message> message) {
+    if (message == nullptr || spares_.size() >= max_spares_) return;
+    if (message->BufferBytes() > kMaxKeptBytes) *message = Message();
+    message->Clear();
+    spares_.push_back(std::move(message));
+  }
+
   // For the decoder: an empty message; and a message object whose content was moved away.
   std::unique_ptr<Message> Take() { return TakeFrom(spares_); }
   void GiveShell(std::unique_ptr<Message> shell) {

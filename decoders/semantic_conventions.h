@@ -2,6 +2,7 @@
 // listed in docs/attributes.md). A name is a type of its own so that no string literal can take its place.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -27,9 +28,22 @@ enum class Measured : uint8_t {
 inline constexpr size_t kMeasuredCount = static_cast<size_t>(Measured::kIncomplete) + 1;
 
 struct AttributeName {
+  static constexpr size_t kFrameBytes = 48;
+  static constexpr size_t kMaxTextBytes = kFrameBytes - 6;
+
+  // Longer names do not compile.
+  constexpr AttributeName(std::string_view name, Measured what = Measured::kNo) : text(name), measured(what) {
+    frame = {0x4a, 0, 0x0a, static_cast<char>(name.size())};
+    for (size_t i = 0; i < name.size(); ++i) frame[4 + i] = name[i];
+    frame.at(4 + name.size()) = 0x12;
+    frame.at(5 + name.size()) = 0;
+  }
+  constexpr bool operator==(const AttributeName& other) const { return text == other.text; }
+
   std::string_view text;
   Measured measured = Measured::kNo;
-  constexpr bool operator==(const AttributeName&) const = default;
+  // How an attribute of that name begins in OTLP (exporters::ConstantKey says more): what an exporter copies without a look.
+  std::array<char, kFrameBytes> frame{};
 };
 
 namespace semconv {

@@ -11,27 +11,10 @@ namespace {
 // Span.attributes = 9; KeyValue{key = 1, value = 2}; AnyValue{string_value = 1, bool_value = 2, int_value = 3, double_value = 4}.
 constexpr uint32_t kAttributes = 9, kKey = 1, kValue = 2;
 constexpr uint32_t kStringValue = 1, kBoolValue = 2, kIntValue = 3, kDoubleValue = 4;
+static_assert(wire::Tag(kAttributes, wire::kBytes) == 0x4a && wire::Tag(kKey, wire::kBytes) == 0x0a &&
+              wire::Tag(kValue, wire::kBytes) == 0x12);  // of KeyFrame
 constexpr size_t kMaxKeyBytes = 256;
 
-// An attribute of which all lengths take one byte, the content of its AnyValue being `value_size` bytes: nearly every one.
-constexpr size_t kShortFrame = 6;  // three tags and three lengths
-bool IsShort(std::string_view key, size_t value_size) { return kShortFrame - 2 + key.size() + value_size < 0x80; }
-
-// Writes the tags and the key of a short attribute into sufficient room; FinishShort fills in what its value's size says.
-inline char* BeginShort(char* to, std::string_view key) {
-  to[0] = static_cast<char>(wire::Tag(kAttributes, wire::kBytes));
-  to[2] = static_cast<char>(wire::Tag(kKey, wire::kBytes));
-  to[3] = static_cast<char>(key.size());
-  wire::CopyShort(to + 4, key.data(), key.size());
-  to += 4 + key.size();
-  to[0] = static_cast<char>(wire::Tag(kValue, wire::kBytes));
-  return to + 2;
-}
-// `begin`: what BeginShort was given; `value`: what it gave; the content of the AnyValue ends at `end`.
-inline void FinishShort(char* begin, char* value, const char* end) {
-  begin[1] = static_cast<char>(end - begin - 2);
-  value[-1] = static_cast<char>(end - value);
-}
 char* BeginAttribute(ByteBuffer& wire, std::string_view key, size_t value_size) {
   const size_t content = wire::FieldSize(key.size()) + wire::FieldSize(value_size);
   char* to = wire.Extend(wire::FieldSize(content));
@@ -75,24 +58,7 @@ bool ReadValue(std::string_view any_value, AttributeView& out) {
 
 std::string_view AttributeList::String(std::string_view key, std::string_view value) {
   std::string scratch;
-  return String(ConstantKey{CleanKey(key, scratch)}, value);
-}
-
-std::string_view AttributeList::String(ConstantKey key, std::string_view value) {
-  if (IsShort(key.text, value.size() + 2)) {
-    const size_t size = kShortFrame + key.text.size() + value.size() + 2;
-    char* const begin = wire_.Room(size);
-    char* const to = BeginShort(begin, key.text);
-    to[0] = static_cast<char>(wire::Tag(kStringValue, wire::kBytes));
-    to[1] = static_cast<char>(value.size());
-    if (wire::CopyShortAscii(to + 2, value.data(), value.size())) {
-      FinishShort(begin, to, begin + size);
-      wire_.Extend(size);
-      ++count_;
-      return {to + 2, value.size()};
-    }
-  }
-  return LongString(key.text, value);
+  return LongString(CleanKey(key, scratch), value);
 }
 
 std::string_view AttributeList::LongString(std::string_view key, std::string_view value) {
@@ -108,25 +74,11 @@ std::string_view AttributeList::LongString(std::string_view key, std::string_vie
 
 void AttributeList::Int(std::string_view key, int64_t value) {
   std::string scratch;
-  Int(ConstantKey{CleanKey(key, scratch)}, value);
-}
-
-void AttributeList::Int(ConstantKey key, int64_t value) {
-  constexpr size_t kLongestValue = 1 + 10;  // tag, varint
   const auto bits = static_cast<uint64_t>(value);
+  char* to = BeginAttribute(wire_, CleanKey(key, scratch), 1 + wire::VarintSize(bits));
+  *to++ = static_cast<char>(wire::Tag(kIntValue, wire::kVarint));
+  wire::PutVarint(to, bits);
   ++count_;
-  if (!IsShort(key.text, kLongestValue)) {
-    char* to = BeginAttribute(wire_, key.text, 1 + wire::VarintSize(bits));
-    *to++ = static_cast<char>(wire::Tag(kIntValue, wire::kVarint));
-    wire::PutVarint(to, bits);
-    return;
-  }
-  char* const begin = wire_.Room(kShortFrame + key.text.size() + kLongestValue);
-  char* const to = BeginShort(begin, key.text);
-  *to = static_cast<char>(wire::Tag(kIntValue, wire::kVarint));
-  const char* const end = wire::PutVarint(to + 1, bits);
-  FinishShort(begin, to, end);
-  wire_.Extend(static_cast<size_t>(end - begin));
 }
 
 void AttributeList::Double(std::string_view key, double value) {

@@ -38,11 +38,13 @@ class ByteBuffer {
     size_ += count;
     return to;
   }
-  // Room for `count` more bytes, of which Extend(n <= count) then takes the first.
+  // Room for `count` more bytes, of which Take(n <= count) then takes the first.
   char* Room(size_t count) {
-    if (count > capacity_ - size_) Grow(count);
+    if (count > capacity_ - size_) [[unlikely]]
+      Grow(count);
     return bytes_.get() + size_;
   }
+  void Take(size_t count) { size_ += count; }
   void Append(std::string_view bytes) {
     if (!bytes.empty()) std::memcpy(Extend(bytes.size()), bytes.data(), bytes.size());
   }

@@ -128,7 +128,7 @@ class DecodeSession final : public Session {
   LineSink& sink_;
   typename Protocol::Decoder decoder_;
   std::array<Half, 2> halves_;
-  std::vector<Message> messages_;
+  typename Protocol::Decoder::Messages messages_;
   std::deque<Seen> requests_;                      // complete, not answered, oldest first
   std::deque<Seen> responses_;                     // that came before their request was whole
   std::map<uint32_t, StreamParts<Seen>> streams_;  // by id, of protocols that pair so

@@ -59,7 +59,8 @@ class Replayer {
   class NoPolicy final : public stream::ConnectionPolicy {
    public:
     void Off(ConnectionId /*connection*/) override {}
-    void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/) override {}
+    void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+    void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
   };
   class NoMeasurements final : public pipeline::MeasurementSink {
    public:

@@ -17,6 +17,7 @@ using ConnectionId = uint64_t;
 // (connection id << 24) | turn: an exchange (server end) or a call (client end). 0: none.
 using Token = uint64_t;
 inline ConnectionId ConnectionOf(Token token) { return token >> 24U; }
+inline Token TokenOf(ConnectionId connection, uint32_t turn) { return connection << 24U | (turn & 0xffffffU); }
 
 enum class StreamSide : uint8_t { kReceive = 0, kSend = 1 };
 enum class ConnectionRole : uint8_t { kUnknown = 0, kServer = 1, kClient = 2 };
@@ -107,7 +108,6 @@ struct DataChunk : ActivityFlags {
   uint32_t srtt_us = 0;
   uint32_t retransmits = 0;
   uint32_t queue_wait_jiffies = 0;
-  uint32_t call_ns = 0;
   int32_t fd = -1;
   StreamSide side = StreamSide::kReceive;
   ConnectionRole role = ConnectionRole::kUnknown;

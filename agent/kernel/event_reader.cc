@@ -221,7 +221,6 @@ EventFault ToDataChunk(std::span<const std::byte> record, DataChunk& out) {
   out.srtt_us = wire.srtt_us;
   out.retransmits = wire.retransmits;
   out.queue_wait_jiffies = wire.queue_wait_jiffies;
-  out.call_ns = wire.call_ns;
   for (size_t i = 0; i < kAncestors; ++i) out.ancestors[i] = {wire.ancestors[i].runtime_id, wire.ancestors[i].born_ns};
   out.fd = wire.fd;
   out.side = static_cast<StreamSide>(wire.direction);

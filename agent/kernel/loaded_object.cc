@@ -1,7 +1,6 @@
 #include "agent/kernel/loaded_object.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
@@ -21,48 +20,64 @@ namespace {
 
 constexpr uint32_t kTimerSlackNs = 1'500'000;  // epoll's time-outs have a granularity of 1 ms (docs/linking.md)
 
-// The calls watched through single tracepoints. io: only in source syscall.
+// The calls watched through single tracepoints. io: only in source syscall. returns_only: its entry tells nothing (and has no
+// arguments, so that the kernel refuses programs that look for them).
 struct WatchedCall {
   const char* name;
   bool io;
+  bool returns_only = false;
 };
 constexpr WatchedCall kWatchedCalls[] = {
-    {"read", true},       {"readv", true},       {"recvfrom", true},     {"recvmsg", true},       {"recvmmsg", true},
-    {"write", true},      {"writev", true},      {"sendto", true},       {"sendmsg", true},       {"sendmmsg", true},
-    {"sendfile64", true}, {"epoll_wait", false}, {"epoll_pwait", false}, {"epoll_pwait2", false}, {"poll", false},
-    {"ppoll", false},     {"select", false},     {"pselect6", false},    {"futex", false},        {"accept", false},
-    {"accept4", false},   {"close", false},      {"splice", true},       {"getsockopt", false},
+    {"read", true},
+    {"readv", true},
+    {"recvfrom", true},
+    {"recvmsg", true},
+    {"recvmmsg", true},
+    {"write", true},
+    {"writev", true},
+    {"sendto", true},
+    {"sendmsg", true},
+    {"sendmmsg", true},
+    {"sendfile64", true},
+    {"epoll_wait", false},
+    {"epoll_pwait", false},
+    {"epoll_pwait2", false},
+    {"poll", false},
+    {"ppoll", false},
+    {"select", false},
+    {"pselect6", false},
+    {"futex", false},
+    {"accept", false},
+    {"accept4", false},
+    {"close", false},
+    {"splice", true},
+    {"getsockopt", false},
+    {"restart_syscall", false, true},
 };
 
-struct BtfDeleter {
-  void operator()(btf* b) const { btf__free(b); }
-};
+// pipe_read became anon_pipe_read, and one for named pipes that calls it, in 6.15.
+const char* PipeRead(const KernelFunctions& kernel) {
+  return !kernel.Has("pipe_read") && kernel.Has("anon_pipe_read") ? "anon_pipe_read" : "pipe_read";
+}
 
 // tcp_recvmsg lost its `nonblock` parameter in 5.19 (kernel commit ec095263a965): the return value of an fexit program lies
 // behind the parameters, so their number decides.
-int ParameterCount(const char* function) {
-  const std::unique_ptr<btf, BtfDeleter> kernel(btf__load_vmlinux_btf());
-  if (!kernel) return -1;
-  const int id = btf__find_by_name_kind(kernel.get(), function, BTF_KIND_FUNC);
-  if (id < 0) return -1;
-  const btf_type* prototype = btf__type_by_id(kernel.get(), btf__type_by_id(kernel.get(), static_cast<uint32_t>(id))->type);
-  return btf_vlen(prototype);
-}
-
-// pipe_read became anon_pipe_read, and one for named pipes that calls it, in 6.15.
-const char* PipeRead() {
-  return ParameterCount("pipe_read") < 0 && ParameterCount("anon_pipe_read") >= 0 ? "anon_pipe_read" : "pipe_read";
-}
-
-std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism) {
+std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism, const KernelFunctions& kernel) {
   const auto& p = t.progs;
   if (mechanism == Mechanism::kKprobe) {
-    return {p.on_tcp_sendmsg_kprobe,  p.on_tcp_sendmsg_kretprobe,  p.on_tcp_recvmsg_kprobe,  p.on_tcp_recvmsg_kretprobe,
-            p.on_unix_sendmsg_kprobe, p.on_unix_sendmsg_kretprobe, p.on_unix_recvmsg_kprobe, p.on_unix_recvmsg_kretprobe,
-            p.on_eventfd_read_kprobe, p.on_pipe_read_kprobe};
+    std::vector<bpf_program*> programs = {p.on_tcp_sendmsg_kprobe,  p.on_tcp_recvmsg_kprobe,  p.on_unix_sendmsg_kprobe,
+                                          p.on_unix_recvmsg_kprobe, p.on_eventfd_read_kprobe, p.on_pipe_read_kprobe};
+    const bool has_tracepoints = kernel.HasTracepoint("sock_send_length") && kernel.HasTracepoint("sock_recv_length");
+    if (has_tracepoints) {
+      programs.insert(programs.end(), {p.on_socket_sent, p.on_socket_received});
+    } else {
+      programs.insert(programs.end(), {p.on_tcp_sendmsg_kretprobe, p.on_tcp_recvmsg_kretprobe, p.on_unix_sendmsg_kretprobe,
+                                       p.on_unix_recvmsg_kretprobe});
+    }
+    return programs;
   }
   bpf_program* receive_return =
-      ParameterCount("tcp_recvmsg") == 6 ? p.on_tcp_recvmsg_return_before_5_19 : p.on_tcp_recvmsg_return;
+      kernel.Parameters("tcp_recvmsg") == 6 ? p.on_tcp_recvmsg_return_before_5_19 : p.on_tcp_recvmsg_return;
   return {p.on_tcp_sendmsg,         p.on_tcp_sendmsg_return, p.on_tcp_recvmsg,         receive_return,    p.on_unix_sendmsg,
           p.on_unix_sendmsg_return, p.on_unix_recvmsg,       p.on_unix_recvmsg_return, p.on_eventfd_read, p.on_pipe_read};
 }
@@ -107,7 +122,7 @@ std::string_view Name(Mechanism mechanism) {
     case Mechanism::kFentry:
       return "fentry/fexit";
     case Mechanism::kKprobe:
-      return "kprobe/kretprobe";
+      return "kprobes";
     case Mechanism::kBtfTracepoint:
       return "tp_btf";
     case Mechanism::kRawTracepoint:
@@ -161,20 +176,21 @@ void LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 Result<std::unique_ptr<LoadedObject>> LoadedObject::Open(const Plan& plan, const TracerOptions& options) {
   g_last_warning.clear();
   std::unique_ptr<LoadedObject> object(new LoadedObject());
-  if (Result<void> done = object->Configure(plan, options); !done.ok()) return done.error();
+  const KernelFunctions kernel;
+  if (Result<void> done = object->Configure(plan, options, kernel); !done.ok()) return done.error();
   if (Result<void> done = object->Load(); !done.ok()) return done.error();
   if (Result<void> done = object->MakeRings(options); !done.ok()) return done.error();
-  if (Result<void> done = object->Attach(plan); !done.ok()) return done.error();
+  if (Result<void> done = object->Attach(plan, kernel); !done.ok()) return done.error();
   return object;
 }
 
-Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& options) {
+Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& options, const KernelFunctions& kernel) {
   skeleton_.reset(tracer__open());
   if (!skeleton_) return Error::FromErrno("open the BPF object", errno);
   const tracer& t = *skeleton_;
   programs_ = CallPrograms(t, plan.waits);
   if (plan.source == CaptureSource::kSocket) {
-    for (bpf_program* program : SocketPrograms(t, plan.io)) programs_.push_back(program);
+    for (bpf_program* program : SocketPrograms(t, plan.io, kernel)) programs_.push_back(program);
   }
   for (bpf_program* program : {t.progs.on_process_fork, t.progs.on_process_exec, t.progs.on_process_exit, t.progs.on_socket_state,
                                t.progs.on_socket_destroyed, t.progs.on_goroutine_start, t.progs.on_go_round_trip,
@@ -192,7 +208,8 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   config.features = WS_FEATURE_RUNTIME_IDS;
   if (plan.source == CaptureSource::kSyscall) config.features |= WS_FEATURE_SYSCALL_IO;
   if (options.completion_wakes) config.features |= WS_FEATURE_COMPLETION_WAKE;
-  if (bpf_program__autoload(t.progs.on_pipe_read)) bpf_program__set_attach_target(t.progs.on_pipe_read, 0, PipeRead());
+  if (kernel.Has("bpf_rdonly_cast")) config.features |= WS_FEATURE_TYPED_READS;
+  if (bpf_program__autoload(t.progs.on_pipe_read)) bpf_program__set_attach_target(t.progs.on_pipe_read, 0, PipeRead(kernel));
   config.ring_count = options.ring_count;
   config.turn_budget_bytes = options.turn_budget_bytes;
   config.ignored_tgid = static_cast<uint32_t>(::getpid());
@@ -231,20 +248,20 @@ bool LoadedObject::IsOfRuntimes(const bpf_program* program) const {
          program == p.on_context_freed;
 }
 
-Result<void> LoadedObject::Attach(const Plan& plan) {
+Result<void> LoadedObject::Attach(const Plan& plan, const KernelFunctions& kernel) {
   if (plan.waits == Mechanism::kTracepoint) {
     if (Result<void> done = AttachTracepoints(plan); !done.ok()) return done;
   }
   for (bpf_program* program : programs_) {
     if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT || IsOfRuntimes(program)) continue;
-    if (Result<void> done = AttachProgram(program); !done.ok()) return done;
+    if (Result<void> done = AttachProgram(program, kernel); !done.ok()) return done;
   }
   return {};
 }
 
-Result<void> LoadedObject::AttachProgram(bpf_program* program) {
+Result<void> LoadedObject::AttachProgram(bpf_program* program, const KernelFunctions& kernel) {
   const bool reads_pipes = program == skeleton_->progs.on_pipe_read_kprobe;
-  bpf_link* link = reads_pipes ? bpf_program__attach_kprobe(program, false, PipeRead()) : bpf_program__attach(program);
+  bpf_link* link = reads_pipes ? bpf_program__attach_kprobe(program, false, PipeRead(kernel)) : bpf_program__attach(program);
   if (link == nullptr) return Error::FromErrno(std::string("attach ") + bpf_program__section_name(program), errno);
   links_.emplace_back(link);
   return {};
@@ -256,6 +273,7 @@ Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
   for (const WatchedCall& call : kWatchedCalls) {
     if (call.io && plan.source != CaptureSource::kSyscall) continue;
     for (const bool exit : {false, true}) {
+      if (call.returns_only && !exit) continue;
       const Result<uint64_t> id = tracefs->TracepointId("syscalls", std::string(exit ? "sys_exit_" : "sys_enter_") + call.name);
       if (!id.ok()) {
         if (std::string_view(call.name) == "read") return id.error();

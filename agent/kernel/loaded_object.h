@@ -8,6 +8,7 @@
 
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
+#include "agent/kernel/kernel_functions.h"
 #include "agent/kernel/tracer.h"
 
 struct bpf_link;
@@ -56,12 +57,12 @@ class LoadedObject {
 
  private:
   LoadedObject() = default;
-  Result<void> Configure(const Plan& plan, const TracerOptions& options);
+  Result<void> Configure(const Plan& plan, const TracerOptions& options, const KernelFunctions& kernel);
   Result<void> Load();
   Result<void> MakeRings(const TracerOptions& options);
-  Result<void> Attach(const Plan& plan);
+  Result<void> Attach(const Plan& plan, const KernelFunctions& kernel);
   bool IsOfRuntimes(const bpf_program* program) const;
-  Result<void> AttachProgram(bpf_program* program);
+  Result<void> AttachProgram(bpf_program* program, const KernelFunctions& kernel);
   Result<void> AttachTracepoints(const Plan& plan);
 
   std::unique_ptr<tracer, SkeletonDeleter> skeleton_;

@@ -18,6 +18,9 @@ struct RuntimeProbe {
   bool operator==(const RuntimeProbe&) const = default;
 };
 
+// More often than that the probes of what is started and copied are not worth what they take: some 4 % of a processor.
+inline constexpr uint64_t kMostBirthsPerSecond = 40'000;
+
 struct RuntimeLayout {
   enum class Kind : uint8_t { kGo = 1, kPython = 2 };
   Kind kind = Kind::kGo;

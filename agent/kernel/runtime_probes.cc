@@ -81,7 +81,7 @@ std::vector<uint32_t> RuntimeProbes::Shed(const std::function<uint64_t(uint32_t 
     const uint64_t count = passed(tgid);
     const std::chrono::duration<double> elapsed = now - std::exchange(process.counted, now);
     const uint64_t before = std::exchange(process.passed, count);
-    const bool too_often = count > before && static_cast<double>(count - before) > kMaxPerSecond * elapsed.count();
+    const bool too_often = count > before && static_cast<double>(count - before) > kMostBirthsPerSecond * elapsed.count();
     if (too_often) {
       process.rests_until = now + kRest;
       tgids.push_back(tgid);

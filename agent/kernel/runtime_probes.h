@@ -20,7 +20,6 @@ namespace wirespan::kernel {
 class RuntimeProbes {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr uint64_t kMaxPerSecond = 40'000;  // about 4 % of a processor
   static constexpr std::chrono::seconds kRest{60};
 
   explicit RuntimeProbes(const tracer& object) : object_(object) {}
@@ -31,7 +30,7 @@ class RuntimeProbes {
   // Waits until none of the process's probes runs any more: some milliseconds.
   void Detach(uint32_t tgid);
   // About once a second. `passed`: how often the process's probes of births have been passed so far. Lets go of those that were
-  // passed more than kMaxPerSecond since the last time, and takes them up again after kRest. Returns whose it let go of.
+  // passed more than kMostBirthsPerSecond since the last time, and takes them up again after kRest. Returns whose it let go of.
   std::vector<uint32_t> Shed(const std::function<uint64_t(uint32_t tgid)>& passed, TimePoint now);
 
  private:

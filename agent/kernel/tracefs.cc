@@ -12,7 +12,7 @@
 namespace wirespan::kernel {
 namespace {
 
-bool HasEvents(int root) { return ::faccessat(root, "events/syscalls", F_OK, 0) == 0; }
+bool HasEvents(int root) { return ::faccessat(root, "events/syscalls", F_OK, AT_EACCESS) == 0; }
 
 UniqueFd OpenDirectory(const char* path) { return UniqueFd(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)); }
 
@@ -34,6 +34,10 @@ Result<Tracefs> Tracefs::Open() {
   UniqueFd root = MountPrivately();
   const int mount_error = errno;
   if (root.ok() && HasEvents(root.get())) return Tracefs(std::move(root), "a private mount");
+  const bool is_there = OpenDirectory("/sys/kernel/tracing").ok();
+  const bool may_read = ::faccessat(AT_FDCWD, "/sys/kernel/tracing", R_OK | X_OK, AT_EACCESS) == 0;
+  if (is_there && !may_read)
+    return Error("open tracefs: this user may not read /sys/kernel/tracing; run as root, or with CAP_DAC_READ_SEARCH");
   return Error::FromErrno("open tracefs: not mounted at /sys/kernel/tracing, and a private mount failed", mount_error,
                           "mount -t tracefs tracefs /sys/kernel/tracing");
 }

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <optional>
 
+#include "agent/kernel/capabilities.h"
 #include "agent/kernel/loaded_object.h"
 #include "agent/kernel/ring.h"
 #include "agent/kernel/runtime_probes.h"
@@ -152,14 +153,14 @@ class LoadedTracer final : public Tracer {
   }
   void DetachProbes(uint32_t tgid) override { probes_.Detach(tgid); }
   bool HasProbes(uint32_t tgid) override { return probes_.Has(tgid); }
-  size_t ShedProbes() override {
+  std::vector<uint32_t> ShedProbes() override {
     const auto births = [this](uint32_t tgid) {
       ws_runtime runtime{};
       return bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) == 0 ? uint64_t{runtime.births} : 0;
     };
-    const std::vector<uint32_t> shed = probes_.Shed(births, std::chrono::steady_clock::now());
+    std::vector<uint32_t> shed = probes_.Shed(births, std::chrono::steady_clock::now());
     for (const uint32_t tgid : shed) BeginEpoch(tgid);
-    return shed.size();
+    return shed;
   }
 
   std::vector<uint32_t> Targets() const override {
@@ -212,8 +213,11 @@ class LoadedTracer final : public Tracer {
   }
 
   bool SetPolicyOff(ConnectionId connection) override { return SetPolicy(connection, {WS_POLICY_OFF, 0, 0, 0}); }
-  bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) override {
-    return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, 0, 0});
+  bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) override {
+    return SetPolicy(connection, {WS_POLICY_BUDGET, budget_bytes, static_cast<uint32_t>(role), 0});
+  }
+  bool SetPolicyFrames(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) override {
+    return SetPolicy(connection, {WS_POLICY_FRAMES, budget_bytes, static_cast<uint32_t>(role), 0});
   }
   void ErasePolicy(ConnectionId connection) override { bpf_map_delete_elem(Fd(maps().policies), &connection); }
 
@@ -332,7 +336,9 @@ std::optional<Error> Obstacle() {
                             "use a kernel built with CONFIG_DEBUG_INFO_BTF");
   }
   if (!HasCapabilityToTrace()) {
-    return Error("load BPF programs: this user may not; run as root, or with CAP_BPF and CAP_PERFMON");
+    constexpr Capability kNeeded[] = {kCapBpf, kCapPerfmon};
+    return Error("load BPF programs: this user may not, without " + Lacking(kNeeded) +
+                 "; run as root, or with CAP_BPF and CAP_PERFMON");
   }
   return std::nullopt;
 }

@@ -40,7 +40,7 @@ struct TracerOptions {
 // One way of attaching that was tried.
 struct Attempt {
   CaptureSource source = CaptureSource::kAuto;
-  std::string mechanism;  // "fentry/fexit", "kprobe/kretprobe", "tp_btf", "raw tracepoints", "tracepoints"
+  std::string mechanism;  // "fentry/fexit", "kprobes", "tp_btf", "raw tracepoints", "tracepoints"
   bool works = false;
   std::string reason;  // why it does not
 };
@@ -63,7 +63,7 @@ class Tracer {
   virtual ~Tracer() = default;
 
   virtual CaptureSource source() const = 0;
-  // "syscall by tp_btf, because socket by fentry/fexit: ...; socket by kprobe/kretprobe: ...". One line.
+  // "syscall by tp_btf, because socket by fentry/fexit: ...; socket by kprobes: ...". One line.
   virtual std::string Explanation() const = 0;
 
   // From now on the process is captured; `inherit`: its future children too. Any thread.
@@ -78,8 +78,8 @@ class Tracer {
   virtual Result<void> AttachProbes(uint32_t tgid, const std::vector<RuntimeProbe>& probes) = 0;
   virtual void DetachProbes(uint32_t tgid) = 0;
   virtual bool HasProbes(uint32_t tgid) = 0;
-  // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns of how many.
-  virtual size_t ShedProbes() = 0;
+  // About once a second: lets go of probes that are passed too often, for a while (RuntimeProbes::Shed). Returns whose.
+  virtual std::vector<uint32_t> ShedProbes() = 0;
   virtual std::vector<uint32_t> Targets() const = 0;
 
   // Which of the two there is here, and for kProc why: "iterator: load: Operation not permitted", or that it was asked for.
@@ -101,7 +101,9 @@ class Tracer {
 
   // What user space decided about a connection. Any thread; a failure is counted by the caller.
   virtual bool SetPolicyOff(ConnectionId connection) = 0;
-  virtual bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes) = 0;
+  // `role` counts where the kernel does not know it.
+  virtual bool SetPolicyBudget(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) = 0;
+  virtual bool SetPolicyFrames(ConnectionId connection, uint32_t budget_bytes, ConnectionRole role) = 0;
   virtual void ErasePolicy(ConnectionId connection) = 0;
 
   // Hands every record that waits on ring `index` to `callback`; returns how many. One thread per ring.

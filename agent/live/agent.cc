@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/base/log.h"
+#include "agent/kernel/capabilities.h"
 #include "agent/kernel/event_reader.h"
 #include "agent/kernel/jiffies.h"
 #include "agent/recording/settings.h"
@@ -166,7 +167,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
       runtime::RuntimeWatch::Told{
           [self = agent.get()](uint32_t tgid, const kernel::RuntimeLayout& layout) { return self->TellRuntime(tgid, layout); },
           [self = agent.get()](uint32_t tgid) { self->tracer_->DetachProbes(tgid); },
-          [self = agent.get()] { self->probes_shed_.fetch_add(self->tracer_->ShedProbes(), std::memory_order_relaxed); }},
+          [self = agent.get()] { self->ShedProbes(); }},
       config.bounds.max_targets);
 
   Result<std::unique_ptr<Outputs>> outputs = Outputs::Open(config, *agent->totals_, agent->clock_);
@@ -189,7 +190,7 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   const LoopParts parts{*agent->tracer_,
                         *agent->processes_,
                         *agent->mailbox_,
-                        *agent->totals_,
+                        agent->outputs_->metric_loop() != nullptr ? agent->totals_.get() : nullptr,
                         agent->scraped_.get(),
                         agent->clock_,
                         agent->recorder_.get(),
@@ -242,6 +243,7 @@ Result<void> Agent::Select(const std::vector<uint32_t>& tgids) {
 
 Result<void> Agent::SelectOne(uint32_t tgid) {
   (void)processes_->ResourceOf(tgid);  // read while it lives
+  hidden_.Look(tgid);
   if (Result<void> done = tracer_->AddTarget(tgid, true); !done.ok()) return done;
   live_targets_.fetch_add(1, std::memory_order_relaxed);
   runtimes_->LookNow(tgid);
@@ -253,10 +255,22 @@ bool Agent::TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout) {
   if (layout.probes.empty() || !config_.runtime_probes) return true;
   if (Result<void> done = tracer_->AttachProbes(tgid, layout.probes); !done.ok()) {
     if (probes_refused_.fetch_add(1, std::memory_order_relaxed) == 0) {
-      spdlog::warn("{}; links of this and such processes are told by threads alone", done.error().message());
+      const bool lacks = !kernel::Has(kernel::kCapSysAdmin);
+      spdlog::warn("{}{}; links of this and such processes are told by threads alone", done.error().message(),
+                   lacks ? "; this kernel may ask for CAP_SYS_ADMIN (`wirespan doctor` tells)" : "");
     }
   }
   return true;
+}
+
+void Agent::ShedProbes() {
+  for (const uint32_t tgid : tracer_->ShedProbes()) {
+    probes_shed_.fetch_add(1, std::memory_order_relaxed);
+    spdlog::info(
+        "process {} starts goroutines or copies contexts more than {} times a second: the probes that tell of it rest for a "
+        "minute",
+        tgid, kernel::kMostBirthsPerSecond);
+  }
 }
 
 bool Agent::TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout) {

@@ -20,6 +20,7 @@
 #include "agent/live/event_loop.h"
 #include "agent/live/existing_connections.h"
 #include "agent/live/fact_mailbox.h"
+#include "agent/live/hidden_processes.h"
 #include "agent/live/outputs.h"
 #include "agent/live/summary.h"
 #include "agent/metrics/metric_totals.h"
@@ -71,6 +72,7 @@ class Agent {
   // What was found of a process holds for the children that it forked and that run its program still. Any thread.
   bool TellRuntime(uint32_t tgid, const kernel::RuntimeLayout& layout);
   bool TellRuntimeOf(uint32_t tgid, const kernel::RuntimeLayout& layout);
+  void ShedProbes();
   void FinishRecording();
   void AddSelfMetrics();
 
@@ -102,6 +104,7 @@ class Agent {
   uint64_t losses_watched_ns_ = 0;           // events-0's
   uint64_t losses_seen_ = 0;                 // events-0's
   std::mutex roots_mutex_;
+  HiddenProcesses hidden_;
   std::unordered_set<uint32_t> roots_;  // processes selected by name, not by descent; guarded by roots_mutex_
   bool stopped_ = false;
 };

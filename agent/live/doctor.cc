@@ -9,23 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "agent/kernel/capabilities.h"
 #include "agent/kernel/tracefs.h"
 
 namespace wirespan::live {
 namespace {
 
-struct Capability {
-  int bit;
-  const char* name;
-  const char* use;
-};
-// linux/capability.h
-constexpr Capability kCapabilities[] = {
-    {39, "CAP_BPF", "load BPF programs"},
-    {38, "CAP_PERFMON", "attach them, read memory of traced processes"},
-    {19, "CAP_SYS_PTRACE", "read /proc of processes of other users"},
-    {21, "CAP_SYS_ADMIN", "replaces CAP_BPF and CAP_PERFMON before Linux 5.8; mounts tracefs privately"},
-};
+constexpr kernel::Capability kNeeded[] = {kernel::kCapBpf, kernel::kCapPerfmon};
+constexpr size_t kNameWidth = 20;  // of the first column
 
 std::string FirstLine(const char* path) {
   std::ifstream file(path);
@@ -37,41 +28,62 @@ std::string FirstLine(const char* path) {
 void PrintMachine(std::ostream& out) {
   utsname name{};
   ::uname(&name);
-  out << "kernel            " << name.release << " " << name.machine << "\n";
+  out << "kernel              " << name.release << " " << name.machine << "\n";
   struct stat btf {};
   const bool has_btf = ::stat("/sys/kernel/btf/vmlinux", &btf) == 0;
-  out << "kernel types      "
+  out << "kernel types        "
       << (has_btf ? "/sys/kernel/btf/vmlinux" : "MISSING: /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF")
       << "\n";
   const std::string lockdown = FirstLine("/sys/kernel/security/lockdown");
-  out << "lockdown          " << (lockdown.empty() ? "not known" : lockdown) << "\n";
+  out << "lockdown            " << (lockdown.empty() ? "not known" : lockdown) << "\n";
   char pid_namespace[64] = {};
   const ssize_t size = ::readlink("/proc/self/ns/pid", pid_namespace, sizeof(pid_namespace) - 1);
   const bool is_initial = size > 0 && std::string(pid_namespace) == "pid:[4026531836]";
-  out << "pid namespace     "
+  out << "pid namespace       "
       << (is_initial ? "the host's" : "not the host's: start the agent with the host's pid namespace (hostPID)") << "\n";
 }
 
+void PrintCapability(const kernel::Capability& capability, std::ostream& out) {
+  std::string name = capability.name;
+  name.resize(kNameWidth, ' ');
+  out << name << (kernel::Has(capability) ? "yes" : "NO") << " (" << capability.use << ")"
+      << (kernel::Has(capability) ? "" : std::string("; without it: ") + capability.without) << "\n";
+}
+
 void PrintPrivileges(std::ostream& out) {
-  const uint64_t capabilities = kernel::EffectiveCapabilities();
-  for (const Capability& capability : kCapabilities) {
-    const bool has = ((capabilities >> static_cast<unsigned>(capability.bit)) & 1U) != 0;
-    std::string name = capability.name;
-    name.resize(18, ' ');
-    out << name << (has ? "yes" : "NO") << " (" << capability.use << ")\n";
+  utsname name{};
+  ::uname(&name);
+  for (const kernel::Capability& capability :
+       {kernel::kCapBpf, kernel::kCapPerfmon, kernel::kCapSysPtrace, kernel::kCapDacReadSearch}) {
+    PrintCapability(capability, out);
   }
+  if (kernel::CountsLockedMemory(name.release)) PrintCapability(kernel::kCapSysResource, out);
+  const Result<void> uprobe = kernel::TryUprobe();
+  // Where uprobes work without it, nothing else asks for it.
+  if (kernel::Has(kernel::kCapSysAdmin) || !uprobe.ok()) PrintCapability(kernel::kCapSysAdmin, out);
+  out << "uprobes             " << (uprobe.ok() ? "yes" : "NO") << " (for which request a goroutine or task was started)"
+      << (uprobe.ok() ? "" : ": " + uprobe.error().message()) << "\n";
   const Result<kernel::Tracefs> tracefs = kernel::Tracefs::Open();
-  const bool has_uprobes = ::access("/sys/bus/event_source/devices/uprobe/type", F_OK) == 0;
-  out << "uprobes           " << (has_uprobes ? "yes" : "NO") << " (for which request a goroutine or task was started)\n";
-  out << "tracefs           " << (tracefs.ok() ? tracefs->where() : "no: " + tracefs.error().message()) << "\n";
+  out << "tracefs             " << (tracefs.ok() ? tracefs->where() : "no: " + tracefs.error().message()) << "\n";
+}
+
+bool LacksLockedMemory() {
+  utsname name{};
+  ::uname(&name);
+  return kernel::CountsLockedMemory(name.release) && !kernel::Has(kernel::kCapSysResource);
 }
 
 // What a person can do about a failed attempt.
 std::string Advice(const kernel::Attempt& attempt) {
   if (attempt.reason.find("Operation not permitted") != std::string::npos) {
-    if (::geteuid() != 0) return "run as root or with CAP_BPF and CAP_PERFMON";
-    return "this kernel refuses it (lockdown, or built without it)";
+    const std::string lacking = kernel::Lacking(kNeeded);
+    if (lacking.empty() && LacksLockedMemory()) return "it needs CAP_SYS_RESOURCE, or a higher RLIMIT_MEMLOCK";
+    return lacking.empty() ? "this kernel refuses it (lockdown, or built without it)" : "it needs " + lacking;
   }
+  // Without the perf events of kprobes libbpf goes through tracefs, which others may not read.
+  const bool is_denied = attempt.reason.find("Permission denied") != std::string::npos;
+  if (is_denied && ::access("/sys/bus/event_source/devices/kprobe/type", F_OK) != 0)
+    return "this kernel is built without kprobes";
   if (attempt.reason.find("No such file") != std::string::npos)
     return "this kernel is built without kprobes, or without the function";
   return {};
@@ -95,7 +107,9 @@ int RunDoctor(const kernel::TracerOptions& options, std::ostream& out) {
     any = any || attempt.works;
   }
   if (!any) {
-    out << "\nno capture source works here; run as root (or with CAP_BPF, CAP_PERFMON), on Linux 5.10 or newer with BTF\n";
+    const std::string lacking = kernel::Lacking(kNeeded);
+    out << "\nno capture source works here; run as root (or with CAP_BPF, CAP_PERFMON), on Linux 5.10 or newer with BTF"
+        << (lacking.empty() ? "" : "; this user lacks " + lacking) << "\n";
     return 1;
   }
   const Result<std::unique_ptr<kernel::Tracer>> tracer = kernel::Tracer::Open(options);

@@ -22,11 +22,22 @@ constexpr uint64_t kHandOverNs = 1'000'000'000;
 
 }  // namespace
 
-void EventLoop::Policy::Off(ConnectionId connection) {
-  if (!tracer.SetPolicyOff(connection)) failures.fetch_add(1, std::memory_order_relaxed);
+void EventLoop::Policy::Off(ConnectionId connection) { Note(connection, tracer.SetPolicyOff(connection)); }
+void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) {
+  Note(connection, tracer.SetPolicyBudget(connection, bytes, role));
 }
-void EventLoop::Policy::Budget(ConnectionId connection, uint32_t bytes) {
-  if (!tracer.SetPolicyBudget(connection, bytes)) failures.fetch_add(1, std::memory_order_relaxed);
+void EventLoop::Policy::Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) {
+  Note(connection, tracer.SetPolicyFrames(connection, bytes, role));
+}
+void EventLoop::Policy::Note(ConnectionId connection, bool is_set) {
+  if (is_set) {
+    set.insert(connection);
+  } else {
+    failures.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+void EventLoop::Policy::Closed(ConnectionId connection) {
+  if (set.erase(connection) != 0) tracer.ErasePolicy(connection);
 }
 
 EventLoop::EventLoop(uint32_t index, const pipeline::ShardConfig& config, const metrics::CardinalityLimits& limits,
@@ -115,22 +126,28 @@ void EventLoop::Tick(uint64_t now_ns) {
 
 void EventLoop::OnRecord(std::span<const std::byte> record) {
   const std::optional<RecordHeader> header = ReadRecordHeader(record);
-  if (header && !IsDataRecord(*header)) OnProcess(record);
+  const bool is_control = header && !IsDataRecord(*header);
+  if (is_control) OnControl(record);
   if (parts_.recorder != nullptr) parts_.recorder->Append(index_, record);
   shard_.Accept(record);
+  if (!is_control) return;
+  if (const auto* closed = std::get_if<ConnectionClosed>(&control_event_)) policy_.Closed(closed->connection);
 }
 
 // Before the shard sees it, so that it asks for the new name.
-void EventLoop::OnProcess(std::span<const std::byte> record) {
-  if (ToEvent(record, process_event_) != EventFault::kNone) return;  // counted by the shard
-  if (const auto* forked = std::get_if<ProcessForked>(&process_event_)) {
+void EventLoop::OnControl(std::span<const std::byte> record) {
+  if (ToEvent(record, control_event_) != EventFault::kNone) {  // counted by the shard
+    control_event_ = {};
+    return;
+  }
+  if (const auto* forked = std::get_if<ProcessForked>(&control_event_)) {
     parts_.processes.Forked(forked->parent_tgid, forked->tgid);
     parts_.live_targets.fetch_add(1, std::memory_order_relaxed);
     parts_.on_fork(forked->parent_tgid, forked->tgid);
-  } else if (const auto* execed = std::get_if<ProcessExeced>(&process_event_)) {
+  } else if (const auto* execed = std::get_if<ProcessExeced>(&control_event_)) {
     parts_.processes.Execed(execed->tgid, execed->comm);
     parts_.on_exec(execed->tgid);
-  } else if (const auto* exited = std::get_if<ProcessExited>(&process_event_)) {
+  } else if (const auto* exited = std::get_if<ProcessExited>(&control_event_)) {
     parts_.processes.Exited(exited->tgid);
     parts_.live_targets.fetch_sub(1, std::memory_order_relaxed);
     parts_.on_exit(exited->tgid);
@@ -143,7 +160,11 @@ void EventLoop::OnProcess(std::span<const std::byte> record) {
 // False: not now, for somebody is reading the sums; what was measured stays here.
 bool EventLoop::HandOver() {
   if (parts_.scraped != nullptr && !parts_.scraped->TryAdd(measurements_.durations)) return false;
-  parts_.totals.Take(measurements_.durations);
+  if (parts_.totals != nullptr) {
+    parts_.totals->Take(measurements_.durations);
+  } else {
+    measurements_.durations.Reset();
+  }
   return true;
 }
 

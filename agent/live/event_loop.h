@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/base/clock.h"
@@ -28,7 +29,7 @@ struct LoopParts {
   kernel::Tracer& tracer;
   process::ProcessTable& processes;
   FactMailbox& mailbox;
-  metrics::MetricTotals& totals;
+  metrics::MetricTotals* totals;   // null where nothing collects them: nobody would forget what is gone
   metrics::MetricTotals* scraped;  // what /metrics tells; null: nobody asks
   const Clock& clock;
   recording::RecordingWriter* recorder;  // null: no recording
@@ -69,9 +70,15 @@ class EventLoop {
   struct Policy final : stream::ConnectionPolicy {
     explicit Policy(kernel::Tracer& t) : tracer(t) {}
     void Off(ConnectionId connection) override;
-    void Budget(ConnectionId connection, uint32_t bytes) override;
+    void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
+    void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) override;
+    // The kernel deletes a policy with its connection; one that was set only afterwards, for what the connection told before its
+    // end, is deleted here.
+    void Closed(ConnectionId connection);
+    void Note(ConnectionId connection, bool is_set);
     kernel::Tracer& tracer;
     std::atomic<uint64_t> failures{0};
+    std::unordered_set<ConnectionId> set;  // not closed yet; no more than the kernel's map takes
   };
   struct Measurements final : pipeline::MeasurementSink {
     explicit Measurements(const metrics::CardinalityLimits& limits) : durations(limits) {}
@@ -82,7 +89,7 @@ class EventLoop {
   void Run();
   size_t Round();
   void OnRecord(std::span<const std::byte> record);
-  void OnProcess(std::span<const std::byte> record);
+  void OnControl(std::span<const std::byte> record);
   std::vector<std::vector<std::byte>> TakeHanded();
   void Tick(uint64_t now_ns);
   void Publish();
@@ -95,7 +102,7 @@ class EventLoop {
   Measurements measurements_;
   MailboxSink sink_;
   pipeline::Shard shard_;
-  Event process_event_;
+  Event control_event_;  // the last control record, where it could be read
   std::function<void(std::span<const std::byte>)> on_record_;
   std::thread thread_;
   mutable std::mutex mutex_;  // guards stopping_, handed_ and published_

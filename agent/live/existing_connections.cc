@@ -48,7 +48,8 @@ void ExistingConnections::ScanByProc() {
   }
   if (found.unreadable != 0) {
     spdlog::warn(
-        "the sockets of {} traced processes cannot be read in /proc; their open connections are known from their next byte",
+        "the sockets of {} traced processes cannot be read in /proc; their open connections are known from their next byte "
+        "(CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH let it be read)",
         found.unreadable);
   }
 }

@@ -17,10 +17,10 @@
 
 namespace wirespan::match {
 
-// `Extra` is what the caller keeps with an exchange; it has Clear().
-template <typename Message, typename Extra>
+// `ExchangeType` is an Exchange or a HeldExchange; `Extra` what the caller keeps with it: it has Clear().
+template <typename ExchangeType, typename Extra>
 struct OpenExchange {
-  Exchange<Message> exchange;
+  ExchangeType exchange;
   Extra extra;
   bool request_complete = false;
   bool response_complete = false;
@@ -73,7 +73,7 @@ enum class MatchResult : uint8_t {
 template <typename Message, typename Extra>
 class Matcher {
  public:
-  using Open = OpenExchange<Message, Extra>;
+  using Open = OpenExchange<HeldExchange<Message>, Extra>;
   using Pool = ExchangePool<Open>;
 
   Matcher(Pool& pool, size_t max_open) : pool_(&pool), max_open_(max_open) {}
@@ -127,8 +127,8 @@ class Matcher {
     return !open.response_complete && first_byte_ns >= open.exchange.request_facts.first_byte_ns;
   }
 
-  // A final response, whole or cut. Its facts and message are moved in unless the result is kUnmatched or kNotKept.
-  MatchResult Answer(Message& response, const MessageFacts& facts) {
+  // A final response, whole or cut; never null. Its facts and message are moved in unless the result is kUnmatched or kNotKept.
+  MatchResult Answer(std::unique_ptr<Message>& response, const MessageFacts& facts) {
     Open* open = Oldest();
     if (open == nullptr) {
       if (not_kept_ == 0) return MatchResult::kUnmatched;

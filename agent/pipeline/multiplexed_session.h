@@ -45,7 +45,7 @@ template <typename Protocol>
 struct MultiplexedMemory {
   using Decoder = typename Protocol::Decoder;
   using Message = typename Decoder::Message;
-  using Open = match::OpenExchange<Message, StreamExtra>;
+  using Open = match::OpenExchange<match::Exchange<Message>, StreamExtra>;
 
   explicit MultiplexedMemory(size_t max_open) : exchanges(max_open) {}
   size_t open_exchanges() const { return exchanges.open() - early_responses; }
@@ -69,6 +69,7 @@ class MultiplexedSession final : public stream::Session {
 
   // Bytes that may be searched for frames on a connection that has had no request, before it is not believed to be this protocol.
   static constexpr uint64_t kMaxSearchedBytes = uint64_t{1} << 20U;
+  static constexpr size_t kRememberedResets = 256;
 
   MultiplexedSession(const ShardServices& services, Memory& memory)
       : output_(services), memory_(&memory), decoder_(&memory.messages) {}
@@ -146,6 +147,7 @@ class MultiplexedSession final : public stream::Session {
   void NoteEnd(match::MessageFacts& facts) const;  // by noted_
   void TellResponse(Open& open);
   void DropPassed(uint32_t id);
+  bool WasReset(uint32_t id) const { return std::find(resets_.begin(), resets_.end(), id) != resets_.end(); }
 
   // Exchanges.
   Open* Add(uint32_t id);
@@ -171,10 +173,14 @@ class MultiplexedSession final : public stream::Session {
   Noted noted_;  // of the message being taken
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
-  uint32_t highest_request_ = 0;                               // id
+  uint32_t highest_request_ = 0;  // id
+  // Streams that their client reset: what the server sent them before it knew is no loss. The latest; 0: none.
+  std::array<uint32_t, kRememberedResets> resets_{};
+  uint32_t next_reset_ = 0;
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)
   bool begun_ = false;
-  bool hides_ = false;  // a stream was seen that is not held
+  bool missed_server_ = false;  // Lose was said of the server's direction before anything was given
+  bool hides_ = false;          // a stream was seen that is not held
   bool had_request_ = false;
 };
 

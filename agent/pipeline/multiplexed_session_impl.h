@@ -15,9 +15,10 @@ void MultiplexedSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
   for (Side& s : sides_) s = Side{};
   last_token_ = 0;
-  next_index_ = highest_request_ = 0;
+  next_index_ = highest_request_ = next_reset_ = 0;
+  resets_ = {};
   processed_ = {UINT32_MAX, UINT32_MAX};
-  begun_ = hides_ = false;
+  begun_ = hides_ = missed_server_ = false;
 }
 
 // The client's first bytes tell whether the connection is seen from its beginning. Where the server's are decoded first, its
@@ -25,10 +26,14 @@ void MultiplexedSession<Protocol>::Restart() {
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Begin(Direction dir, std::span<const std::byte> head) {
   begun_ = true;
-  if (dir == Direction::kServerToClient) return;
+  const bool missed_server = std::exchange(missed_server_, false);
+  if (dir == Direction::kServerToClient) return missed_server ? Lose(dir) : void();
   const decoders::Likeness likeness = Protocol::kLikeness(dir, head);
   const bool is_new = output_.connection().opening_seen && !output_.connection().preexisting;
-  if (likeness == decoders::Likeness::kCertain || (likeness == decoders::Likeness::kTooShort && is_new)) return;
+  if (likeness == decoders::Likeness::kCertain || (likeness == decoders::Likeness::kTooShort && is_new)) {
+    if (missed_server) Lose(Direction::kServerToClient);
+    return;
+  }
   decoder_.StartInMiddle();
   for (Side& s : sides_) {
     s.in_step = false;
@@ -110,6 +115,10 @@ stream::FeedResult MultiplexedSession<Protocol>::Gap(Direction dir, uint64_t siz
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Lose(Direction dir) {
   constexpr size_t kBeyondAnyFrame = size_t{1} << 25U;  // positions of the decoder need not be those of the stream
+  if (!begun_ && dir == Direction::kServerToClient) {   // the client's first bytes tell whether there was anything to lose
+    missed_server_ = true;
+    return;
+  }
   begun_ = true;
   memory_->decoded.clear();
   decoder_.OnGap(dir, kBeyondAnyFrame, memory_->decoded);
@@ -289,7 +298,7 @@ bool MultiplexedSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cu
     const bool may_come = !IsPushed(id) && id > highest_request_;
     open = may_come ? Add(id) : nullptr;
     if (open == nullptr) {
-      losses().Add(Loss::kResponseWithoutRequest);
+      if (!WasReset(id)) losses().Add(Loss::kResponseWithoutRequest);
       return false;
     }
     ++memory_->early_responses;
@@ -357,6 +366,7 @@ bool MultiplexedSession<Protocol>::TakeReset(Message& message, Open& open) {
   const uint64_t reset_ns = noted_.facts.last_byte_ns;
   bool is_taken = false;
   if (message.is_request) {
+    resets_[next_reset_++ % kRememberedResets] = id;
     open.exchange.request.Absorb(message);
   } else if (open.exchange.response_facts.seen) {
     open.exchange.response.Absorb(message);

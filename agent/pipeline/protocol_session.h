@@ -62,7 +62,7 @@ struct ProtocolMemory {
 
   typename Decoder::MessagePool messages;
   typename Matcher::Pool exchanges;
-  std::vector<Message> decoded;  // of the call in progress
+  typename Decoder::Messages decoded;  // of the call in progress
 };
 
 template <typename Protocol>
@@ -144,18 +144,19 @@ class ProtocolSession final : public stream::Session {
   Origin OriginOf(Direction dir, const stream::ByteStream& stream) const { return stream.position() - decoder_.Position(dir); }
 
   void TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut);
-  void TakeMessage(Message& message, ExchangeEnd cut);
+  void TakeMessage(std::unique_ptr<Message>& message, ExchangeEnd cut);
   void NoteOpen(Direction dir, Origin origin, const stream::ByteStream& stream, uint64_t last);
   void BeginSide(Direction dir, uint64_t start, Origin origin, const stream::ByteStream& stream);
   void NoteLast(Side& s, uint64_t position, const stream::ByteStream& stream);
-  bool TakeRequest(Message& message);
-  bool TakeResponse(Message& message, ExchangeEnd cut);
+  void TakeRequest(std::unique_ptr<Message>& message);
+  void TakeResponse(std::unique_ptr<Message>& message, ExchangeEnd cut);
   void NoteHandover(const Open& open);
   void BeginRequest(const Message& head, bool is_told);
   void StartResponse(const DataChunk& chunk);
   void Finish(ExchangeEnd end, uint64_t ended_ns);
-  ExchangeEnd EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const;
+  ExchangeEnd EndOf(const match::HeldExchange<Message>& exchange, ExchangeEnd cut) const;
   void GiveBack(std::unique_ptr<Open> open);
+  std::unique_ptr<Message> CopyOfOpen(const Message& message);
   void AdoptOpenResponse();
   void AdoptOpenRequest();
   Losses& losses() { return output_.losses(); }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "agent/pipeline/protocol_session.h"
+#include "agent/span/carriers.h"
+#include "decoders/http1/message.h"
 
 namespace wirespan::pipeline {
 
@@ -73,7 +75,7 @@ template <typename Protocol>
 void ProtocolSession<Protocol>::EndAdrift(Direction dir, bool is_whole) {
   memory_->decoded.clear();
   decoder_.EndAdrift(dir, is_whole, memory_->decoded);
-  for (Message& message : memory_->decoded) TakeMessage(message, ExchangeEnd::kResponseCut);
+  for (size_t i = 0; i < memory_->decoded.size(); ++i) TakeMessage(memory_->decoded.box(i), ExchangeEnd::kResponseCut);
   memory_->decoded.clear();
 }
 
@@ -85,9 +87,16 @@ void ProtocolSession<Protocol>::End(Direction dir, const stream::ByteStream& str
   TakeMessages(dir, origin, stream, cut);
 }
 
+inline constexpr uint64_t kCarrierFieldBits = [] {
+  uint64_t bits = 0;
+  for (const std::string_view name : span::kCarrierFieldNames) bits |= decoders::http1::NameBit(name);
+  return bits;
+}();
+
 template <typename Protocol>
 void ProtocolSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
+  if constexpr (requires { decoder_.KeepFieldsOfSpans(0); }) decoder_.KeepFieldsOfSpans(kCarrierFieldBits);
   unmatched_ = false;
   matcher_.Restart();
   for (Side& s : sides_) s.open = s.head_seen = false;
@@ -95,9 +104,11 @@ void ProtocolSession<Protocol>::Restart() {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const stream::ByteStream& stream, ExchangeEnd cut) {
-  for (Message& message : memory_->decoded) {
+  for (size_t i = 0; i < memory_->decoded.size(); ++i) {
+    std::unique_ptr<Message>& box = memory_->decoded.box(i);
+    const Message& message = *box;
     if (IsOneWay(message)) {
-      memory_->messages.Give(std::move(message));
+      memory_->messages.Give(std::move(box));
       continue;
     }
     // Of a message adrift in the other direction, which ended by what was decoded here, all is noted.
@@ -106,18 +117,18 @@ void ProtocolSession<Protocol>::TakeMessages(Direction dir, Origin origin, const
       if (!s.open || s.start != message.start) BeginSide(dir, message.start, origin, stream);
       if (message.end > message.start) NoteLast(s, origin + message.end - 1, stream);
     }
-    TakeMessage(message, cut);
+    TakeMessage(box, cut);
   }
   memory_->decoded.clear();
 }
 
 template <typename Protocol>
-void ProtocolSession<Protocol>::TakeMessage(Message& message, ExchangeEnd cut) {
-  Side& s = side(message.direction);
-  head_was_cut_ |= message.head_end == 0 && message.incomplete == decoders::Incomplete::kGap;
-  const bool taken = message.is_request ? TakeRequest(message) : TakeResponse(message, cut);
+void ProtocolSession<Protocol>::TakeMessage(std::unique_ptr<Message>& message, ExchangeEnd cut) {
+  Side& s = side(message->direction);
+  head_was_cut_ |= message->head_end == 0 && message->incomplete == decoders::Incomplete::kGap;
+  message->is_request ? TakeRequest(message) : TakeResponse(message, cut);
   s.open = s.head_seen = false;
-  if (!taken) memory_->messages.Give(std::move(message));
+  if (message != nullptr) memory_->messages.Give(std::move(message));
 }
 
 // A message that goes on beyond these bytes: when it began, and, as soon as that is known, what it asks for.
@@ -149,8 +160,8 @@ void ProtocolSession<Protocol>::BeginSide(Direction dir, uint64_t start, Origin 
   if (!from) return;
   const DataChunk& chunk = *from->chunk;
   SessionOutput::NoteFirst(chunk, s.facts);
-  s.next_index = chunk.exchange == s.last_token ? s.next_index + 1 : 0;
-  s.last_token = chunk.exchange;
+  s.next_index = s.facts.token == s.last_token ? s.next_index + 1 : 0;
+  s.last_token = s.facts.token;
   s.facts.index = s.next_index;
   if (dir == Direction::kServerToClient) {
     s.expected = matcher_.Expects(s.facts.first_byte_ns);
@@ -198,17 +209,14 @@ void ProtocolSession<Protocol>::BeginRequest(const Message& head, bool is_told) 
   if (is_told) output_.TellRequest(s.marks, s.facts, open->extra);
 }
 
-// True: the message was moved into its exchange.
+// Leaves null where the message became its exchange's; so does TakeResponse.
 template <typename Protocol>
-bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
+void ProtocolSession<Protocol>::TakeRequest(std::unique_ptr<Message>& message) {
   Side& s = side(Direction::kClientToServer);
-  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
+  const bool ambiguous = message->incomplete == decoders::Incomplete::kAmbiguous;
   if (!s.head_seen) {
-    if (!IsTold(message) && !ambiguous) {
-      losses().Add(Loss::kRequestCut);
-      return false;
-    }
-    BeginRequest(message, !ambiguous);
+    if (!IsTold(*message) && !ambiguous) return losses().Add(Loss::kRequestCut);
+    BeginRequest(*message, !ambiguous);
   }
   Open* open = matcher_.Newest();
   if (open != nullptr) {
@@ -219,45 +227,43 @@ bool ProtocolSession<Protocol>::TakeRequest(Message& message) {
     open->exchange.request = std::move(message);
   }
   if (matcher_.CompleteNewest()) Finish(EndOf(matcher_.Oldest()->exchange, ExchangeEnd::kComplete), 0);
-  return open != nullptr;
 }
 
 template <typename Protocol>
-bool ProtocolSession<Protocol>::TakeResponse(Message& message, ExchangeEnd cut) {
+void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, ExchangeEnd cut) {
   const Side& s = side(Direction::kServerToClient);
-  const bool ambiguous = message.incomplete == decoders::Incomplete::kAmbiguous;
-  if (message.complete() && IsInterim(message)) {
+  const bool ambiguous = message->incomplete == decoders::Incomplete::kAmbiguous;
+  if (message->complete() && IsInterim(*message)) {
     ++losses().interim_responses;
-    return false;
+    return;
   }
-  if (!ambiguous && (!IsTold(message) || IsInterim(message))) {
+  if (!ambiguous && (!IsTold(*message) || IsInterim(*message))) {
     losses().Add(Loss::kResponseCut);
     if (Open* open = matcher_.Oldest(); open != nullptr && s.expected && !open->response_complete) {
       open->extra.response_began = true;
       open->extra.cut = cut;
     }
-    return false;
+    return;
   }
   const match::MatchResult result = s.expected ? matcher_.Answer(message, s.facts) : match::MatchResult::kUnmatched;
   if (result == match::MatchResult::kUnmatched) {
     losses().Add(Loss::kResponseWithoutRequest);
     unmatched_ = true;
   }
-  if (result == match::MatchResult::kUnmatched || result == match::MatchResult::kNotKept) return false;
+  if (result == match::MatchResult::kUnmatched || result == match::MatchResult::kNotKept) return;
   Open& open = *matcher_.Oldest();
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
   NoteHandover(open);
   if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
-  return true;
 }
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
   if constexpr (requires { decoder_.Successor(); }) {
-    if (decoder_.Successor().empty() || !open.exchange.response.upgrade) return;
-    const Message& request = open.exchange.request;
-    const Message& response = open.exchange.response;
+    const Message& request = open.exchange.Of(open.exchange.request);
+    const Message& response = open.exchange.Of(open.exchange.response);
+    if (decoder_.Successor().empty() || !response.upgrade) return;
     const auto kept = [](std::string_view text) { return text.substr(0, decoders::websocket::kMaxUpgradeBytes); };
     handover_ = std::make_unique<Handover>();
     handover_->upgrade.target = kept(request.target());
@@ -276,16 +282,18 @@ void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
 
 // How an exchange ended whose messages are both there.
 template <typename Protocol>
-decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::Exchange<Message>& exchange, ExchangeEnd cut) const {
+decoders::ExchangeEnd ProtocolSession<Protocol>::EndOf(const match::HeldExchange<Message>& exchange, ExchangeEnd cut) const {
   using decoders::Incomplete;
-  if (exchange.response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
-  if (exchange.response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
-  if constexpr (requires { exchange.response.close_delimited || exchange.response.body_length_unknown; }) {
+  const Message& request = exchange.Of(exchange.request);
+  const Message& response = exchange.Of(exchange.response);
+  if (response.incomplete == Incomplete::kGap) return ExchangeEnd::kResponseNotSeen;
+  if (response.incomplete == Incomplete::kClosed) return cut == ExchangeEnd::kComplete ? ExchangeEnd::kResponseCut : cut;
+  if constexpr (requires { response.close_delimited || response.body_length_unknown; }) {
     // A body that the close should end, ended by a reset, is not known to be whole (RFC 9112 8).
-    const bool by_close = exchange.response.close_delimited || exchange.response.body_length_unknown;
+    const bool by_close = response.close_delimited || response.body_length_unknown;
     if (by_close && cut == ExchangeEnd::kConnectionReset) return cut;
   }
-  if (exchange.request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
+  if (request.incomplete == Incomplete::kGap) return ExchangeEnd::kRequestNotSeen;
   return ExchangeEnd::kComplete;
 }
 
@@ -300,10 +308,18 @@ void ProtocolSession<Protocol>::Finish(ExchangeEnd end, uint64_t ended_ns) {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::GiveBack(std::unique_ptr<Open> open) {
-  // A message that never came has no buffers worth keeping.
-  if (open->request_complete) memory_->messages.Give(std::move(open->exchange.request));
-  if (open->response_complete) memory_->messages.Give(std::move(open->exchange.response));
+  memory_->messages.Give(std::move(open->exchange.request));
+  memory_->messages.Give(std::move(open->exchange.response));
   matcher_.Give(std::move(open));
+}
+
+// What was seen of a message in progress, which the decoder keeps.
+template <typename Protocol>
+auto ProtocolSession<Protocol>::CopyOfOpen(const Message& message) -> std::unique_ptr<Message> {
+  std::unique_ptr<Message> copy = memory_->messages.Take();
+  *copy = message;
+  copy->incomplete = decoders::Incomplete::kClosed;
+  return copy;
 }
 
 // A response whose head was seen, but not its end, tells its status.
@@ -313,8 +329,7 @@ void ProtocolSession<Protocol>::AdoptOpenResponse() {
   const Message* response = decoder_.OpenMessage(Direction::kServerToClient);
   Side& s = side(Direction::kServerToClient);
   if (open == nullptr || open->response_complete || response == nullptr || !s.open || !s.expected || IsInterim(*response)) return;
-  open->exchange.response = *response;
-  open->exchange.response.incomplete = decoders::Incomplete::kClosed;
+  open->exchange.response = CopyOfOpen(*response);
   open->exchange.response_facts = s.facts;
   open->exchange.response_facts.seen = true;
 }
@@ -326,8 +341,7 @@ void ProtocolSession<Protocol>::AdoptOpenRequest() {
   if (newest == nullptr || newest->request_complete) return;
   const Message* request = decoder_.OpenMessage(Direction::kClientToServer);
   if (request == nullptr) return;
-  newest->exchange.request = *request;
-  newest->exchange.request.incomplete = decoders::Incomplete::kClosed;
+  newest->exchange.request = CopyOfOpen(*request);
 }
 
 // Only the oldest exchange may have its answer in progress. What is adopted is taken back: the messages are yet to come.
@@ -337,9 +351,10 @@ void ProtocolSession<Protocol>::TellOpen(uint64_t now_ns, uint64_t after_ns) {
   if (open == nullptr || open->extra.told_open || now_ns < open->exchange.request_facts.first_byte_ns + after_ns) return;
   if (open->response_complete) return;
   AdoptOpenResponse();
-  AdoptOpenRequest();
+  if (!open->request_complete) AdoptOpenRequest();
   output_.TellOpen(*open, now_ns, after_ns);
-  open->exchange.response.Clear();
+  memory_->messages.Give(std::move(open->exchange.response));
+  if (!open->request_complete) memory_->messages.Give(std::move(open->exchange.request));
   open->exchange.response_facts = {};
 }
 

@@ -12,12 +12,12 @@ void SessionOutput::Reset(const stream::ConnectionFacts& facts) {
 
 void SessionOutput::NoteFirst(const DataChunk& chunk, match::MessageFacts& facts) {
   facts.first_byte_ns = facts.last_byte_ns = chunk.time_ns;
-  facts.token = chunk.exchange;
+  // Where the kernel does not know which end this is it names no exchange: the name that it would give.
+  facts.token = chunk.exchange != 0 ? chunk.exchange : TokenOf(chunk.connection, chunk.turn);
   facts.first = facts.last = chunk.thread;
   facts.retransmits_first = facts.retransmits_last = chunk.retransmits;
   facts.srtt_us = chunk.srtt_us;
   facts.queue_wait_jiffies = chunk.queue_wait_jiffies;
-  facts.first_call_ns = chunk.call_ns;
 }
 
 void SessionOutput::NoteLast(const DataChunk& chunk, match::MessageFacts& facts) {

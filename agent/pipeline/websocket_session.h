@@ -20,14 +20,14 @@ namespace wirespan::pipeline {
 
 struct WebSocketMemory {
   using Message = decoders::websocket::Message;
-  using Open = match::OpenExchange<decoders::websocket::Conversation, ExchangeExtra>;
+  using Open = match::OpenExchange<match::Exchange<decoders::websocket::Conversation>, ExchangeExtra>;
 
   explicit WebSocketMemory(size_t max_open) : conversations(max_open) {}
   size_t open_exchanges() const { return conversations.open(); }
 
   match::ExchangePool<Open> conversations;
-  match::OpenExchange<Message, ExchangeExtra> told;  // the message whose span is built
-  std::vector<Message> decoded;                      // of the call in progress
+  match::OpenExchange<match::Exchange<Message>, ExchangeExtra> told;  // the message whose span is built
+  std::vector<Message> decoded;                                       // of the call in progress
 };
 
 class WebSocketSession final : public stream::Session {

@@ -106,14 +106,17 @@ class Search {
     }
   }
 
-  // "212 processes looked at, 15 of them not readable; run as root to see those"
+  // "212 processes looked at, 15 of them not readable; run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to see those"
   std::string Tally() const {
     // A kernel thread has no executable and no command line: it is not hidden from us.
     const auto unreadable = std::count_if(processes_.begin(), processes_.end(), [this](uint32_t tgid) {
-      return !proc_.ReadLink(tgid, "exe") && !proc_.Read(tgid, "cmdline", 1).value_or("").empty();
+      const bool is_hidden = !proc_.ReadLink(tgid, "exe") || (sockets_read_ && !proc_.SocketInodes(tgid));
+      return is_hidden && !proc_.Read(tgid, "cmdline", 1).value_or("").empty();
     });
     std::string text = std::to_string(processes_.size()) + " processes looked at";
-    if (unreadable > 0) text += ", " + std::to_string(unreadable) + " of them not readable; run as root to see those";
+    if (unreadable > 0)
+      text += ", " + std::to_string(unreadable) +
+              " of them not readable; run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to see those";
     return text;
   }
 

@@ -94,7 +94,8 @@ SipState Begin(const IdKey& key) {
   const uint64_t k1 = LoadLittle(key.bytes.data() + 8);
   return {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xeeU, k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
 }
-Hash128 End(SipState& state) {
+// In line, as OfSpan is, so that the state stays in registers.
+[[gnu::always_inline]] inline Hash128 End(SipState state) {
   Hash128 hash;
   hash.first = state.EndFirst();
   hash.second = state.EndSecond();
@@ -113,7 +114,8 @@ trace::JoinKey KeyOf(const IdKey& key, const Input& input) {
 }
 
 // Domain, exchange, role, start: 26 bytes, as words.
-SipState OfSpan(const IdKey& key, Domain domain, const trace::JoinKey& exchange, ConnectionRole role, uint64_t start_ns) {
+[[gnu::always_inline]] inline SipState OfSpan(const IdKey& key, Domain domain, const trace::JoinKey& exchange,
+                                              ConnectionRole role, uint64_t start_ns) {
   constexpr uint64_t kInputBytes = 1 + 16 + 1 + 8;
   SipState state = Begin(key);
   state.Absorb(static_cast<uint64_t>(domain) | exchange.high << 8U);

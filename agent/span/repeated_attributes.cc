@@ -4,35 +4,41 @@
 
 namespace wirespan::span {
 
-bool RepeatedAttributes::IsSame(std::span<const std::string_view> inputs) const {
-  std::string_view rest = inputs_;
+bool RepeatedAttributes::IsSame(const Kept& kept, std::span<const std::string_view> inputs) {
+  size_t size = 0;
+  for (const std::string_view input : inputs) size += sizeof(uint16_t) + input.size();
+  if (size != kept.inputs.size()) return false;
+  std::string_view rest = kept.inputs;
   for (const std::string_view input : inputs) {
-    uint16_t size = 0;
-    if (rest.size() < sizeof size) return false;
-    std::memcpy(&size, rest.data(), sizeof size);
-    if (rest.substr(sizeof size, size) != input) return false;
-    rest.remove_prefix(sizeof size + size);
+    uint16_t length = 0;
+    if (rest.size() < sizeof length) return false;
+    std::memcpy(&length, rest.data(), sizeof length);
+    if (rest.substr(sizeof length, length) != input) return false;
+    rest.remove_prefix(sizeof length + length);
   }
-  return rest.empty();
+  return true;
 }
 
 bool RepeatedAttributes::Repeat(std::span<const std::string_view> inputs, exporters::AttributeList& list,
                                 MeasuredValues& measured) {
-  if (holds_ && IsSame(inputs)) {
+  for (const Kept& kept : kept_) {
+    if (!kept.holds || !IsSame(kept, inputs)) continue;
     const auto base = static_cast<uint32_t>(list.wire().size());
-    list.Append(attributes_);
-    for (size_t i = 0; i < value_count_; ++i)
-      measured.At(values_[i].what) = {base + values_[i].place.begin, values_[i].place.size};
-    if (server_port_ != 0) measured.server_port = server_port_;
+    list.Append(kept.attributes);
+    for (size_t i = 0; i < kept.value_count; ++i) {
+      measured.At(kept.values[i].what) = {base + kept.values[i].place.begin, kept.values[i].place.size};
+    }
+    if (kept.server_port != 0) measured.server_port = kept.server_port;
     return true;
   }
-  holds_ = false;
-  inputs_.clear();
+  Kept& kept = kept_[next_];
+  kept.holds = false;
+  kept.inputs.clear();
   for (const std::string_view input : inputs) {
-    keeps_ = input.size() <= kMaxInputBytes - inputs_.size();
+    keeps_ = input.size() <= kMaxInputBytes - kept.inputs.size();
     if (!keeps_) return false;
     const auto size = static_cast<uint16_t>(input.size());
-    inputs_.append(reinterpret_cast<const char*>(&size), sizeof size).append(input);
+    kept.inputs.append(reinterpret_cast<const char*>(&size), sizeof size).append(input);
   }
   begin_ = list.mark();
   return false;
@@ -41,23 +47,29 @@ bool RepeatedAttributes::Repeat(std::span<const std::string_view> inputs, export
 void RepeatedAttributes::Remember(const exporters::AttributeList& list, const MeasuredValues& measured) {
   // What was cut is counted each time it is cut.
   if (!keeps_ || list.dropped_bytes() != begin_.dropped_bytes) return;
-  attributes_.Clear();
-  attributes_.AppendFrom(list, begin_);
-  value_count_ = 0;
+  Kept& kept = kept_[next_];
+  kept.attributes.Clear();
+  kept.attributes.AppendFrom(list, begin_);
+  kept.value_count = 0;
   for (size_t i = 0; i < measured.places.size(); ++i) {
     const MeasuredValues::Place place = measured.places[i];
     if (place.begin < begin_.bytes || place.size == 0) continue;
-    values_[value_count_++] = {static_cast<Measured>(i), {place.begin - begin_.bytes, place.size}};
+    kept.values[kept.value_count++] = {static_cast<Measured>(i), {place.begin - begin_.bytes, place.size}};
   }
-  server_port_ = measured.server_port;
+  kept.server_port = measured.server_port;
+  kept.holds = true;
   keeps_ = false;
-  holds_ = true;
+  next_ = (next_ + 1) % kKept;
 }
 
 void RepeatedAttributes::Clear() {
-  inputs_.clear();
-  attributes_.Clear();
-  keeps_ = holds_ = false;
+  for (Kept& kept : kept_) {
+    kept.inputs.clear();
+    kept.attributes.Clear();
+    kept.holds = false;
+  }
+  next_ = 0;
+  keeps_ = false;
 }
 
 }  // namespace wirespan::span

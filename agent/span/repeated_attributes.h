@@ -1,5 +1,6 @@
 // RepeatedAttributes: the part of a connection's spans that follows from a few inputs alone (a host name, a user agent), kept as
-// bytes with the inputs it was made of: a keep-alive connection nearly always says the same again. Bounded; one shard thread.
+// bytes with the inputs it was made of: a keep-alive connection nearly always says the same again, or, where a proxy sends what
+// many clients ask, what it said a few requests ago. Bounded; one shard thread.
 #pragma once
 
 #include <array>
@@ -34,27 +35,32 @@ struct MeasuredValues {
 class RepeatedAttributes {
  public:
   static constexpr size_t kMaxInputBytes = 1024;  // longer ones are not kept
+  static constexpr size_t kKept = 4;              // sets of inputs; the one that was kept first goes first
 
-  // True: the same inputs as last time; what they gave is appended. False: what is appended from now to Remember is to be kept.
+  // True: inputs that were kept; what they gave is appended. False: what is appended from now to Remember is to be kept.
   bool Repeat(std::span<const std::string_view> inputs, exporters::AttributeList& list, MeasuredValues& measured);
   void Remember(const exporters::AttributeList& list, const MeasuredValues& measured);
   void Clear();
 
  private:
-  bool IsSame(std::span<const std::string_view> inputs) const;
-
-  std::string inputs_;  // each after its length in two bytes
-  exporters::AttributeList attributes_;
   struct Value {
     Measured what = Measured::kNo;
-    MeasuredValues::Place place;  // counted from the first of attributes_
+    MeasuredValues::Place place;  // counted from the first of `attributes`
   };
-  std::array<Value, kMeasuredCount> values_{};
-  size_t value_count_ = 0;
-  int64_t server_port_ = 0;
+  struct Kept {
+    std::string inputs;  // each after its length in two bytes
+    exporters::AttributeList attributes;
+    std::array<Value, kMeasuredCount> values{};
+    size_t value_count = 0;
+    int64_t server_port = 0;
+    bool holds = false;
+  };
+  static bool IsSame(const Kept& kept, std::span<const std::string_view> inputs);
+
+  std::array<Kept, kKept> kept_;
+  size_t next_ = 0;                       // the one that is kept next
   exporters::AttributeList::Mark begin_;  // while something is to be kept
   bool keeps_ = false;
-  bool holds_ = false;
 };
 
 }  // namespace wirespan::span

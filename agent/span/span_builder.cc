@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/span/attribute_key.h"
+
 namespace wirespan::span {
 namespace {
 
@@ -125,14 +127,14 @@ SpanTimes TimesOf(const MessageFacts& request, const MessageFacts& response, Exc
 
 // Values are remembered by where they lie in the list, which may move as it grows.
 void SpanBuilder::Sink::String(const AttributeName& name, std::string_view value) {
-  const std::string_view kept = list_.String(exporters::ConstantKey{name.text}, value);
+  const std::string_view kept = list_.String(KeyOf(name), value);
   if (name.measured == Measured::kNo) return;
   measured_.places[static_cast<size_t>(name.measured)] = {static_cast<uint32_t>(list_.wire().size() - kept.size()),
                                                           static_cast<uint32_t>(kept.size())};
 }
 
 void SpanBuilder::Sink::Int(const AttributeName& name, int64_t value) {
-  list_.Int(exporters::ConstantKey{name.text}, value);
+  list_.Int(KeyOf(name), value);
   if (name.measured == Measured::kStatusCode) measured_.status_code = value;
   if (name.measured == Measured::kServerPort) measured_.server_port = value;
 }
@@ -146,8 +148,9 @@ bool SpanBuilder::Begin(const MessageFacts& request, const MessageFacts& respons
   return true;
 }
 
-decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connection, ExchangeEnd end) {
+decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connection, ExchangeEnd end, const SpanTimes& times) {
   decoders::ExchangeContext context;
+  context.elapsed_ns = times.end_ns - times.start_ns;
   context.side = connection.role() == ConnectionRole::kServer ? decoders::SpanSide::kServer : decoders::SpanSide::kClient;
   context.end = end;
   context.local_address = connection.local_address();
@@ -160,7 +163,7 @@ decoders::ExchangeContext SpanBuilder::ContextOf(const ConnectionProfile& connec
 void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& span, metrics::Measurement& measurement) {
   const ConnectionProfile& connection = *input.connection;
   const bool is_server = connection.role() == ConnectionRole::kServer;
-  const SpanTimes times = TimesOf(facts.request, facts.response, facts.end, input.ended_ns);
+  const SpanTimes& times = facts.times;
   span.kind = is_server ? exporters::SpanKind::kServer : exporters::SpanKind::kClient;
   if (facts.end == ExchangeEnd::kStillOpen) span.kind = exporters::SpanKind::kInternal;  // what it tells of has a span of its own
   if (description_.flow != decoders::SpanFlow::kByEnd) {
@@ -176,7 +179,7 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
 
   span.attributes.Append(connection.attributes());
   if (facts.end != ExchangeEnd::kComplete && !measured_.Has(Measured::kIncomplete)) {
-    span.attributes.String(exporters::ConstantKey{semconv::kWirespanIncomplete.text}, decoders::Name(facts.end));
+    span.attributes.String(KeyOf(semconv::kWirespanIncomplete), decoders::Name(facts.end));
   }
   ObserveClocks(facts, connection.role());
   AddTimings(facts, input, span.attributes);
@@ -217,21 +220,20 @@ void SpanBuilder::AddTimings(const Facts& facts, const SpanInput& input, Attribu
   const bool both_seen =
       request.seen && response.seen && facts.end != ExchangeEnd::kRequestNotSeen && facts.end != ExchangeEnd::kResponseNotSeen;
   if (!both_seen || response.first_byte_ns < request.first_byte_ns) return;
-  out.Int(exporters::ConstantKey{semconv::kWirespanTimeToFirstByte.text},
-          static_cast<int64_t>(response.first_byte_ns - request.first_byte_ns));
+  out.Int(KeyOf(semconv::kWirespanTimeToFirstByte), static_cast<int64_t>(response.first_byte_ns - request.first_byte_ns));
 
   if (facts.end != ExchangeEnd::kComplete || input.pipelined) return;
   const ThreadSpan thread{request.first, response.last};
   if (!ServedAlone(thread, request, response, input.connection->role()) || ThreadsAreShared(*input.resource)) return;
   const std::optional<uint64_t> on_cpu_ns =
       CpuTimeBetween(cpu_clock_, thread.from, request.first_byte_ns, thread.to, response.last_byte_ns);
-  if (on_cpu_ns) out.Int(exporters::ConstantKey{semconv::kWirespanOnCpu.text}, static_cast<int64_t>(*on_cpu_ns));
+  if (on_cpu_ns) out.Int(KeyOf(semconv::kWirespanOnCpu), static_cast<int64_t>(*on_cpu_ns));
   // The scheduler adds to run_delay when it gives the thread a CPU, so it is exact at every stamp. A kernel without schedstats
   // has 0.
   if (thread.from.run_delay_ns != 0 && thread.to.run_delay_ns >= thread.from.run_delay_ns) {
     const uint64_t delay_ns = thread.to.run_delay_ns - thread.from.run_delay_ns;
     if (delay_ns <= response.last_byte_ns - request.first_byte_ns) {
-      out.Int(exporters::ConstantKey{semconv::kWirespanRunDelay.text}, static_cast<int64_t>(delay_ns));
+      out.Int(KeyOf(semconv::kWirespanRunDelay), static_cast<int64_t>(delay_ns));
     }
   }
 }
@@ -240,14 +242,13 @@ void SpanBuilder::AddSocketFacts(const Facts& facts, const ConnectionProfile& co
   const MessageFacts& request = facts.request;
   const MessageFacts& response = facts.response;
   if (connection.is_tcp() && request.seen && response.seen && response.retransmits_last > request.retransmits_first) {
-    out.Int(exporters::ConstantKey{semconv::kWirespanRetransmits.text}, response.retransmits_last - request.retransmits_first);
+    out.Int(KeyOf(semconv::kWirespanRetransmits), response.retransmits_last - request.retransmits_first);
   }
   const uint32_t srtt_us = response.seen && response.srtt_us != 0 ? response.srtt_us : request.srtt_us;
-  if (connection.is_tcp() && srtt_us != 0) out.Int(exporters::ConstantKey{semconv::kWirespanSmoothedRtt.text}, srtt_us);
+  if (connection.is_tcp() && srtt_us != 0) out.Int(KeyOf(semconv::kWirespanSmoothedRtt), srtt_us);
   const MessageFacts& received = connection.role() == ConnectionRole::kServer ? request : response;
   if (received.seen && received.queue_wait_jiffies >= kLeastQueueWaitJiffies && options_.jiffies_per_second != 0) {
-    out.Int(exporters::ConstantKey{semconv::kWirespanQueueWait.text},
-            int64_t{received.queue_wait_jiffies} * 1000 / options_.jiffies_per_second);
+    out.Int(KeyOf(semconv::kWirespanQueueWait), int64_t{received.queue_wait_jiffies} * 1000 / options_.jiffies_per_second);
   }
 }
 

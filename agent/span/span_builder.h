@@ -76,17 +76,17 @@ class SpanBuilder {
   SpanBuilder(const SpanBuilder&) = delete;
   SpanBuilder& operator=(const SpanBuilder&) = delete;
 
-  // `span` is a cleared span. The measurement's views live until the span is changed. False, and nothing is built, where the
-  // connection's role is unknown or neither message was seen (the caller counts it).
-  template <typename Message>
-  [[nodiscard]] bool Build(const match::Exchange<Message>& exchange, SpanInput input, exporters::Span& span,
-                           metrics::Measurement& measurement) {
+  // `exchange` is a match::Exchange or HeldExchange, `span` a cleared span. The measurement's views live until the span is
+  // changed. False, and nothing is built, where the connection's role is unknown or neither message was seen (the caller counts
+  // it).
+  template <typename Exchange>
+  [[nodiscard]] bool Build(const Exchange& exchange, SpanInput input, exporters::Span& span, metrics::Measurement& measurement) {
     if (!Begin(exchange.request_facts, exchange.response_facts, *input.connection)) return false;
     Sink sink(span.attributes, measured_, input.repeated);
-    const Message* request = exchange.request_facts.seen ? &exchange.request : nullptr;
-    const Message* response = exchange.response_facts.seen ? &exchange.response : nullptr;
-    Describe(request, response, ContextOf(*input.connection, exchange.end), sink, description_);
-    Finish({exchange.request_facts, exchange.response_facts, exchange.end}, input, span, measurement);
+    const SpanTimes times = TimesOf(exchange.request_facts, exchange.response_facts, exchange.end, input.ended_ns);
+    Describe(exchange.SeenRequest(), exchange.SeenResponse(), ContextOf(*input.connection, exchange.end, times), sink,
+             description_);
+    Finish({exchange.request_facts, exchange.response_facts, exchange.end, times}, input, span, measurement);
     return true;
   }
 
@@ -116,10 +116,12 @@ class SpanBuilder {
     const match::MessageFacts& request;
     const match::MessageFacts& response;
     decoders::ExchangeEnd end;
+    SpanTimes times;
   };
 
   bool Begin(const match::MessageFacts& request, const match::MessageFacts& response, const ConnectionProfile& connection);
-  static decoders::ExchangeContext ContextOf(const ConnectionProfile& connection, decoders::ExchangeEnd end);
+  static decoders::ExchangeContext ContextOf(const ConnectionProfile& connection, decoders::ExchangeEnd end,
+                                             const SpanTimes& times);
   void Finish(const Facts& facts, SpanInput& input, exporters::Span& span, metrics::Measurement& measurement);
   void AddTimings(const Facts& facts, const SpanInput& input, exporters::AttributeList& out);
   void AddSocketFacts(const Facts& facts, const ConnectionProfile& connection, exporters::AttributeList& out) const;

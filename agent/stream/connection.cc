@@ -56,13 +56,14 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
     ++context.losses->ignored_chunks;
     return;
   }
+  if (AcceptInStep(chunk, context)) return;
   if (chunk.position_raced) {
     context.losses->Add(Loss::kPositionRaced);
     return;
   }
   if (chunk.original_size == 0) return;
   facts.tgid = chunk.thread.tgid;
-  if (!LearnRole(chunk)) return;
+  if (!LearnRole(chunk, context)) return;
   if (chunk.side == StreamSide::kSend && facts.role == ConnectionRole::kClient && !PlacesItself()) {
     // What was read before this request was written answers something else.
     while (stream(StreamSide::kReceive).has_pending() && !HasOpen() && streams_[0].FirstPending().chunk.time_ns < chunk.time_ns &&
@@ -77,6 +78,37 @@ void Connection::Accept(const DataChunk& chunk, StreamContext& context) {
   if (!is_waiting()) return;
   if (state_ != State::kOff) Drain(StreamSide::kReceive, false, context);
   if (state_ != State::kOff) Drain(StreamSide::kSend, false, context);
+}
+
+// The usual case at once: all bytes of a call that follows the last, both directions in step, nothing waits, no message is
+// adrift, and what it answers or follows was told. Then none of the rules for anything else has a say, and this does what the
+// general way does. False: nothing was done.
+bool Connection::AcceptInStep(const DataChunk& chunk, StreamContext& context) {
+  const bool in_step = state_ == State::kActive && steps_[0] == Step::kInStep && steps_[1] == Step::kInStep;
+  if (!in_step || has_adrift_ || is_waiting() || chunk.position_raced || chunk.original_size == 0) return false;
+  if (chunk.skipped_size != 0 || chunk.bytes.size() != chunk.original_size) return false;
+  ByteStream& stream = streams_[static_cast<size_t>(chunk.side)];
+  if (!stream.started() || PlacesItself()) return false;
+  // ComesTooEarly, where the answer takes no position.
+  if (chunk.side == StreamSide::kReceive) {
+    const bool may_precede = facts.role == ConnectionRole::kServer ? chunk.first_of_turn && HasOpen() : !HasOpen();
+    if (may_precede) return false;
+  }
+  const uint64_t begin = stream.Extend(chunk.position, chunk.position_high);
+  if (begin != stream.end() || begin > kLastPosition) return false;
+  const Direction dir = DirectionOf(chunk.side);
+  if (dir == Direction::kServerToClient) {
+    if (chunk.first_of_turn && session_->BodyLeft(Direction::kClientToServer) != 0) return false;  // CatchUpRequestBody
+    heard_server_ = true;
+  }
+  facts.tgid = chunk.thread.tgid;
+  stream.behind_count = 0;
+  stream.OpenChunk(begin, chunk);
+  stream.Append(chunk.bytes, *context.stores);
+  Decode(dir, context);
+  if (IsAdrift(dir)) Judge(dir, session_->EndCall(dir, stream), context);
+  stream.CloseChunk(*context.stores);
+  return true;
 }
 
 // What a chunk waited for cannot come any more once the turn after its own is over: the connection has gone on without it.
@@ -101,16 +133,18 @@ void Connection::DrainBefore(StreamSide side, uint32_t turn, StreamContext& cont
 }
 
 // False: neither the kernel nor the bytes tell which end this is.
-bool Connection::LearnRole(const DataChunk& chunk) {
+bool Connection::LearnRole(const DataChunk& chunk, StreamContext& context) {
   if (facts.role != ConnectionRole::kUnknown) return true;
   if (chunk.role != ConnectionRole::kUnknown) {
     facts.role = chunk.role;
     return true;
   }
-  if (!BeginsTurn(chunk)) return false;
-  const bool is_request = LooksLikeRequest(chunk);
-  const bool is_response = LooksLikeResponse(chunk);
-  if (is_request == is_response) return false;
+  const bool is_request = BeginsTurn(chunk) && LooksLikeRequest(chunk);
+  const bool is_response = BeginsTurn(chunk) && LooksLikeResponse(chunk);
+  if (is_request == is_response) {
+    DropUnknown(chunk.bytes.size(), context);
+    return false;
+  }
   const bool is_server = is_request == (chunk.side == StreamSide::kReceive);
   facts.role = is_server ? ConnectionRole::kServer : ConnectionRole::kClient;
   return true;
@@ -270,7 +304,7 @@ void Connection::Missing(StreamSide side, uint64_t size, StreamContext& context)
     result = session_->Gap(dir, size, stream);
     if (!asked_budget_ && result != FeedResult::kFlowing && session_->head_was_cut()) {
       asked_budget_ = true;
-      context.policy->Budget(facts.id, context.limits.cut_head_budget);
+      context.policy->Budget(facts.id, context.limits.cut_head_budget, facts.role);
     }
   } else if (state_ == State::kGuessing && candidate_ && dir == Direction::kClientToServer) {
     FailGuess(context);
@@ -311,12 +345,21 @@ void Connection::EndStream(const StreamEnded& event, StreamContext& context) {
   step(dir) = Step::kWaiting;
 }
 
+namespace {
+// Two ends without a name (socketpair): a process talking to itself or to its children, as event loops do to wake up.
+bool IsPair(const ConnectionFacts& facts) {
+  return facts.opening_seen && facts.address.family == AddressFamily::kUnix && facts.unix_path.empty();
+}
+}  // namespace
+
 void Connection::Close(ExchangeEnd end, uint64_t now_ns, StreamContext& context) {
   if (state_ != State::kOff && facts.role != ConnectionRole::kUnknown) {
     const StreamSide requests = SideOf(Direction::kClientToServer);
     Drain(requests, true, context);
     Drain(Opposite(requests), true, context);
   }
+  const bool said_something = unknown_bytes_ > 0 || !stream(Direction::kClientToServer).Head().empty();
+  if (state_ == State::kGuessing && said_something && !IsPair(facts)) context.losses->Add(Loss::kUnknownProtocol);
   if (session_ == nullptr) return;
   // Only where the connection itself ended has a body that lasts to its end been seen to end.
   if (end == ExchangeEnd::kNoResponse || end == ExchangeEnd::kConnectionReset) {

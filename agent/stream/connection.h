@@ -39,6 +39,7 @@ namespace wirespan::stream {
 struct StreamLimits {
   size_t undecided_bytes = size_t{64} * 1024;  // per direction
   uint32_t guesses = 4;                        // turns that may be unlike every protocol before a connection is given up
+  size_t unknown_bytes = size_t{1} << 20U;     // in all that may tell neither protocol nor role before it is
   uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
   uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
   uint64_t open_span_ns = 0;                   // how long an exchange is open before a span says so; 0: never
@@ -108,6 +109,7 @@ class Connection {
   // Everything that moved in that direction before `chunk`, of the other one, was seen.
   bool SawAll(decoders::Direction dir, const DataChunk& chunk) const;
 
+  bool AcceptInStep(const DataChunk& chunk, StreamContext& context);
   void ReleasePassed(const DataChunk& chunk, StreamContext& context);
   void Place(const DataChunk& chunk, StreamContext& context);
   void Hold(uint64_t begin, const DataChunk& chunk, StreamContext& context);
@@ -121,7 +123,7 @@ class Connection {
   void PassOver(decoders::Direction dir, uint64_t size);
   void JumpBack(const DataChunk& chunk, StreamContext& context);
 
-  bool LearnRole(const DataChunk& chunk);
+  bool LearnRole(const DataChunk& chunk, StreamContext& context);
   void AtTurn(decoders::Direction dir, const DataChunk& chunk, StreamContext& context);
   void AtRequestTurn(const DataChunk& chunk, StreamContext& context);
   bool MayBeginRequest(const DataChunk& chunk) const;
@@ -134,9 +136,11 @@ class Connection {
   void Guess(StreamContext& context);
   void GuessByServer(const DataChunk& chunk, StreamContext& context);
   void FailGuess(StreamContext& context);
+  void DropUnknown(size_t bytes, StreamContext& context);  // that told nothing of what they are
   void Open(decoders::ProtocolId protocol, StreamContext& context);
   void Succeed(StreamContext& context);
   void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
+  void AskForBudget(StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
   void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided
   void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);
@@ -150,6 +154,7 @@ class Connection {
   std::unique_ptr<Session> session_;
   Token awaited_token_ = 0;  // of the request at which decoding began anew: its response's first turn bears it too
   uint64_t awaited_since_ns_ = 0;
+  size_t unknown_bytes_ = 0;
   uint64_t caught_up_to_ = 0;  // requests: calls up to here may be told after the answer that gave them away
   Step steps_[2] = {Step::kWaiting, Step::kWaiting};  // by decoders::Direction
   State state_ = State::kGuessing;

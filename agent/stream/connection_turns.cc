@@ -21,6 +21,8 @@ void Connection::AtTurn(Direction dir, const DataChunk& chunk, StreamContext& co
 
 void Connection::AtRequestTurn(const DataChunk& chunk, StreamContext& context) {
   if (state_ == State::kGuessing) {
+    DropUnknown(stream(Direction::kClientToServer).Head().size(), context);
+    if (state_ == State::kOff) return;
     stream(Direction::kClientToServer).DropHead();
     candidate_ = true;
     first_turn_ = !had_turn_ && facts.opening_seen && !facts.preexisting;
@@ -150,7 +152,7 @@ void Connection::GuessByServer(const DataChunk& chunk, StreamContext& context) {
   if (DirectionOf(chunk.side) != Direction::kServerToClient || std::exchange(heard_server_, true)) return;
   if (state_ != State::kGuessing || had_turn_ || !facts.opening_seen || facts.preexisting || chunk.skipped_size != 0) return;
   const decoders::Guess guess = decoders::GuessProtocol({}, chunk.bytes);
-  if (guess.likeness != decoders::Likeness::kCertain) return;
+  if (guess.likeness < decoders::Likeness::kPossible) return;  // an empty SETTINGS frame is no more than that
   std::unique_ptr<Session> session = context.sessions->Open(guess.protocol, facts);
   if (!session->finds_its_place()) return context.sessions->Close(std::move(session));
   step(Direction::kServerToClient) = Step::kInStep;
@@ -159,8 +161,16 @@ void Connection::GuessByServer(const DataChunk& chunk, StreamContext& context) {
 
 void Connection::FailGuess(StreamContext& context) {
   candidate_ = false;
+  DropUnknown(stream(Direction::kClientToServer).Head().size(), context);
+  if (state_ == State::kOff) return;
   stream(Direction::kClientToServer).DropHead();
   if (first_turn_ || ++failed_guesses_ >= context.limits.guesses) SwitchOff(Loss::kUnknownProtocol, context);
+}
+
+// Counted as a connection that nothing is known of, when it closes or has had too many.
+void Connection::DropUnknown(size_t bytes, StreamContext& context) {
+  unknown_bytes_ += bytes;
+  if (unknown_bytes_ > context.limits.unknown_bytes) SwitchOff(Loss::kUnknownProtocol, context);
 }
 
 void Connection::Open(decoders::ProtocolId protocol, StreamContext& context) {
@@ -171,19 +181,27 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   protocol_ = protocol;
   session_ = std::move(session);
   candidate_ = has_adrift_ = false;
+  unknown_bytes_ = 0;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
-  const bool needs_turns = PlacesItself() || session_->many_per_turn();
-  if (session_->speaks_at_will()) {
-    asked_budget_ = true;
-    context.policy->Budget(facts.id, context.limits.endless_budget);
-  } else if (needs_turns && !std::exchange(asked_budget_, true)) {
-    context.policy->Budget(facts.id, context.limits.cut_head_budget);
-  }
+  AskForBudget(context);
   if (!PlacesItself()) return;
   // What the server may have said before is gone.
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
   had_turn_ = true;
+}
+
+// Of a protocol whose turns hold more than the default budget would tell, once.
+void Connection::AskForBudget(StreamContext& context) {
+  const uint32_t budget = context.limits.cut_head_budget;
+  if (session_->speaks_at_will()) {
+    asked_budget_ = true;
+    context.policy->Budget(facts.id, context.limits.endless_budget, facts.role);
+  } else if (PlacesItself() && !std::exchange(asked_budget_, true)) {
+    context.policy->Frames(facts.id, budget, facts.role);
+  } else if (session_->many_per_turn() && !std::exchange(asked_budget_, true)) {
+    context.policy->Budget(facts.id, budget, facts.role);
+  }
 }
 
 void Connection::Decode(Direction dir, StreamContext& context) {

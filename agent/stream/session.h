@@ -114,7 +114,10 @@ class ConnectionPolicy {
  public:
   virtual ~ConnectionPolicy() = default;
   virtual void Off(ConnectionId connection) = 0;
-  virtual void Budget(ConnectionId connection, uint32_t bytes) = 0;  // copied at most per turn
+  // `bytes`: copied at most per turn. `role`: of this end, for a kernel that does not know it.
+  virtual void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) = 0;
+  // The same of one whose frames (RFC 9113 4.1) the kernel is to walk; `bytes` where it cannot.
+  virtual void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) = 0;
 };
 
 }  // namespace wirespan::stream

@@ -386,11 +386,8 @@ void TraceAssembler::MakeRoom() {
   }
 }
 
-// Forgets by age; called before every fact and timer, so that what is forgotten depends on facts' time alone.
-void TraceAssembler::Expire() {
-  const bool too_many = lingering_.size > config_.max_lingering || unanswered_.size > config_.max_unanswered;
-  if (now_ < next_expiry_ns_ && !too_many) return;
-  ExpireNow();
+void TraceAssembler::ExpireNow() {
+  ForgetOld();
   next_expiry_ns_ = UINT64_MAX;
   const auto note = [this](uint64_t at) { next_expiry_ns_ = std::min(next_expiry_ns_, at); };
   if (lingering_.first != kNone) note(entries_[lingering_.first].ended_at + config_.hold_ns);
@@ -398,7 +395,7 @@ void TraceAssembler::Expire() {
   if (open_.first != kNone) note(entries_[open_.first].seen_at + config_.forget_ns);
 }
 
-void TraceAssembler::ExpireNow() {
+void TraceAssembler::ForgetOld() {
   while (lingering_.first != kNone) {
     const uint32_t slot = lingering_.first;
     const bool too_many = lingering_.size > config_.max_lingering;

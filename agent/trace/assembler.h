@@ -180,8 +180,13 @@ class TraceAssembler {
   void ReleaseContext(uint32_t at);
   Entry& Sized(uint32_t slot);
   void MakeRoom();
-  void Expire();
+  // Forgets by age; called before every fact and timer, so that what is forgotten depends on facts' time alone.
+  void Expire() {
+    const bool too_many = lingering_.size > config_.max_lingering || unanswered_.size > config_.max_unanswered;
+    if (now_ >= next_expiry_ns_ || too_many) ExpireNow();
+  }
   void ExpireNow();
+  void ForgetOld();
   void ForgetLingering(uint32_t slot);
   void Forget(uint32_t slot);
   List* ListOf(Stage stage);

@@ -2,6 +2,7 @@
 // top first, and never changes after.
 #include <algorithm>
 
+#include "agent/span/attribute_key.h"
 #include "agent/trace/assembler.h"
 #include "decoders/semantic_conventions.h"
 
@@ -256,8 +257,8 @@ void TraceAssembler::Tell(uint32_t slot, const Entry& entry) const {
 const exporters::AttributeList& TraceAssembler::WordsOf(LinkEvidence evidence, LinkConfidence confidence) {
   exporters::AttributeList& words = link_words_[static_cast<size_t>(evidence) * kConfidences + static_cast<size_t>(confidence)];
   if (words.count() > 0) return words;
-  words.String(exporters::ConstantKey{semconv::kWirespanLinkEvidence.text}, exporters::Name(evidence));
-  words.String(exporters::ConstantKey{semconv::kWirespanLinkConfidence.text}, exporters::Name(confidence));
+  words.String(span::KeyOf(semconv::kWirespanLinkEvidence), exporters::Name(evidence));
+  words.String(span::KeyOf(semconv::kWirespanLinkConfidence), exporters::Name(confidence));
   return words;
 }
 
@@ -273,14 +274,14 @@ void TraceAssembler::Dress(const Entry& entry, exporters::Span& span) {
     ++counters_.links.Links(entry.evidence, entry.confidence);
     span.attributes.Append(WordsOf(entry.evidence, entry.confidence));
     if (entry.evidence == LinkEvidence::kTraceparent && entry.carrier != Carrier::kW3c) {
-      span.attributes.String(exporters::ConstantKey{semconv::kWirespanLinkCarrier.text}, Name(entry.carrier));
+      span.attributes.String(span::KeyOf(semconv::kWirespanLinkCarrier), Name(entry.carrier));
     }
   }
   if (!entry.has_reason) return;
   ++counters_.links.Unlinked(entry.reason);
   // A call that nothing caused is no defect.
   if (entry.reason == UnlinkedReason::kNoContext) return;
-  span.attributes.String(exporters::ConstantKey{semconv::kWirespanUnlinkedReason.text}, Name(entry.reason));
+  span.attributes.String(span::KeyOf(semconv::kWirespanUnlinkedReason), Name(entry.reason));
 }
 
 }  // namespace wirespan::trace

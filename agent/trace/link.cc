@@ -1,6 +1,7 @@
 #include "agent/trace/link.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace wirespan::trace {
@@ -32,7 +33,8 @@ uint32_t LinkResolver::Take(Token token, uint32_t index, ConnectionRole role, ui
   const uint32_t at = slots_.Take();
   Slot& slot = slots_[at];
   const uint32_t generation = slot.generation;
-  slot = Slot{};
+  std::destroy_at(&slot);  // made anew in place: assigning would make it elsewhere and copy it
+  std::construct_at(&slot);
   slot.generation = generation;
   slot.token = token;
   slot.index = index;

@@ -1,12 +1,12 @@
 /* Capture: one data event for what one call moved. The record is reserved in one of a few sizes, the bytes are copied
  * straight into it, and the rest of the call is only counted. */
 #pragma once
+#include "lib/frames.bpf.h"
 #include "lib/stamp.bpf.h"
 
-#define MAX_PIECES                                                                                                     \
-	18 /* records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest  \
-	    */
-#define MAX_SEGMENTS 32 /* iovecs walked in one call; what lies beyond is counted as a gap */
+/* Records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest; more where
+ * segments are many. */
+#define MAX_PIECES 40
 
 /* A call that begins in a context whose origin is known says it; all else leaves it empty. */
 static __always_inline void fill_ancestors(struct ws_data_event *event, struct operation *operation,
@@ -26,7 +26,7 @@ static __always_inline void fill_ancestors(struct ws_data_event *event, struct o
 }
 
 static __always_inline void fill_event(struct ws_data_event *event, struct thread_state *thread,
-				       struct connection *connection, struct sock *sk, __u32 captured)
+				       struct connection *connection, __u32 captured)
 {
 	struct operation *operation = &thread->operation;
 
@@ -48,14 +48,10 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	event->direction = (__u16)operation->direction;
 	event->role = connection->role;
 	event->fd = operation->fd;
-	event->srtt_us = 0;
-	event->retransmits = 0;
-	if (!connection->is_unix) {
-		event->srtt_us = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
-		event->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
-	}
+	event->srtt_us = operation->srtt_us;
+	event->retransmits = operation->retransmits;
 	event->queue_wait_jiffies = operation->queue_wait_jiffies;
-	event->call_ns = operation->call_ns;
+	event->reserved = 0;
 	fill_ancestors(event, operation, connection);
 }
 
@@ -81,68 +77,6 @@ static __always_inline void classify(struct thread_state *thread, struct ws_targ
 		connection->current = WS_TOKEN(connection->inode, connection->turn);
 }
 
-/* Copies up to `size` bytes of the segments into `payload`, which has room for twice as many: the verifier cannot
- * relate the offset to what is left. Returns the bytes copied. */
-static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
-{
-	__u32 copied = 0;
-	__u64 skip = operation->offset + operation->skipped;
-
-	for (__u32 i = 0; i < MAX_SEGMENTS; i++) {
-		struct iovec segment = {};
-		const void *slot = (const void *)(operation->base + i * sizeof(struct iovec));
-		__u64 length;
-
-		if (i >= operation->segments || copied >= wanted || copied >= size)
-			break;
-		if (operation->memory == MEMORY_KERNEL_IOVEC)
-			bpf_probe_read_kernel(&segment, sizeof(segment), slot);
-		else
-			bpf_probe_read_user(&segment, sizeof(segment), slot);
-		if (segment.iov_len <= skip) {
-			skip -= segment.iov_len;
-			continue;
-		}
-		length = segment.iov_len - skip;
-		if (length > wanted - copied)
-			length = wanted - copied;
-		if (length > size)
-			length = size;
-		if (bpf_probe_read_user(payload + copied, (__u32)length, (const __u8 *)segment.iov_base + skip)) {
-			operation->data_flags |= WS_DATA_COPY_FAULT;
-			add_loss(WS_LOSS_COPY_FAULT, 1);
-			break;
-		}
-		copied += (__u32)length;
-		skip = 0;
-		if (i == MAX_SEGMENTS - 1 && copied < wanted)
-			add_loss(WS_LOSS_IOVEC_LIMIT, 1);
-	}
-	return copied;
-}
-
-/* At most `limit`, in the very register that the caller uses: up to 6.1 the verifier forgets the bound of a copy. */
-static __always_inline __u64 at_most(__u64 value, const __u64 limit)
-{
-	asm volatile("if %[value] <= %[limit] goto +1\n\t%[value] = %[limit]"
-		     : [value] "+r"(value)
-		     : [limit] "i"(limit));
-	return value;
-}
-
-static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payload, __u64 wanted, const __u32 size)
-{
-	const __u64 address = operation->base + operation->offset + operation->skipped;
-	const __u64 length = at_most(wanted, size);
-
-	if (bpf_probe_read_user(payload, length, (const void *)address)) {
-		operation->data_flags |= WS_DATA_COPY_FAULT;
-		add_loss(WS_LOSS_COPY_FAULT, 1);
-		return 0;
-	}
-	return (__u32)length;
-}
-
 /* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
  * that the whole turn may be copied and no field of a long head is missed. Other methods keep the budget; where that
  * cuts a head, user space raises it for the connection. A connection that begins with HTTP/2's preface (RFC 9113 3.4)
@@ -162,6 +96,17 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 	if (is_request && (first == 'G' || first == 'H' || first == 'D' || first == 'O') &&
 	    connection->budget < HEAD_BUDGET && config.turn_budget_bytes >= 1024)
 		connection->budget = HEAD_BUDGET;
+}
+
+/* Of a piece that lies in too many segments only the first part is told with it, and the next one goes on there. */
+static __always_inline void shorten_piece(struct operation *operation, __u32 captured)
+{
+	if (operation->data_flags & WS_DATA_COPY_FAULT)
+		return;
+	if (captured)
+		operation->total = operation->skipped + captured;
+	else
+		add_loss(WS_LOSS_IOVEC_LIMIT, 1);
 }
 
 /* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need
@@ -189,13 +134,15 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 			return 0;                                                                                      \
 		}                                                                                                      \
 		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                    \
+		if (captured < wanted)                                                                                 \
+			shorten_piece(&thread->operation, captured);                                                   \
 		if (captured && !connection->captured)                                                                 \
 			widen_budget(connection, thread->operation.direction, record->payload, captured);              \
 		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                              \
 			classify(thread, target, connection, sk, record->payload);                                     \
 		if (captured < thread->operation.total)                                                                \
 			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                          \
-		fill_event(&record->event, thread, connection, sk, captured);                                          \
+		fill_event(&record->event, thread, connection, captured);                                              \
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                          \
 		if (thread->operation.skipped == 0)                                                                    \
 			connection->captured += captured;                                                              \
@@ -212,8 +159,7 @@ DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
 
 /* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size.
  */
-static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				 struct sock *sk)
+static __noinline int emit_empty(struct thread_state *thread, struct ws_target *target, struct connection *connection)
 {
 	struct ws_data_event *event;
 	void *ring;
@@ -229,32 +175,9 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 		return 0;
 	}
 	thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
-	fill_event(event, thread, connection, sk, 0);
+	fill_event(event, thread, connection, 0);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	add_count(WS_COUNT_DATA_EVENTS, 1);
-	return 0;
-}
-
-/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
- * (with a record of 16 bytes). */
-#define TAIL_BYTES 16
-
-static __always_inline int emit_tail(struct thread_state *thread, struct ws_target *target,
-				     struct connection *connection, struct sock *sk)
-{
-	struct operation *operation = &thread->operation;
-	__u32 wanted = TAIL_BYTES;
-
-	if (operation->memory == MEMORY_NONE)
-		return emit_empty(thread, target, connection, sk);
-	if (operation->total < wanted)
-		wanted = (__u32)operation->total; /* what lies behind is not of this call */
-	operation->skipped = operation->total - wanted;
-	if (operation->memory == MEMORY_BUFFER)
-		emit_buffer_256(thread, target, connection, sk, wanted);
-	else
-		emit_segments_1024(thread, target, connection, sk, wanted);
-	operation->skipped = 0;
 	return 0;
 }
 
@@ -273,15 +196,44 @@ static __always_inline int emit_bytes(struct thread_state *thread, struct ws_tar
 	return emit_buffer_4096(thread, target, connection, sk, wanted);
 }
 
-/* One piece of a call that does not fit into one record or into the turn's budget. A global function: the verifier
- * walks it once. Weak, because two units carry it and the linker keeps one. */
+/* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
+ * (with a record of 16 bytes). */
+#define TAIL_BYTES   16
+#define WALKED_PIECE MAX_PIECES /* a number for emit_next_piece: the frames that were walked, whatever the budget */
+
+/* Sets the size of the next piece within the turn's budget, and what lies before its first copied byte. Returns how
+ * many bytes are copied. */
+static __always_inline __u32 measure_piece(struct operation *operation, struct connection *connection, __u32 number)
+{
+	__u32 left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
+	__u32 wanted = TAIL_BYTES;
+
+	if (left > WS_MAX_PAYLOAD)
+		left = WS_MAX_PAYLOAD;
+	if (operation->memory == MEMORY_NONE || number >= MAX_PIECES - 1)
+		left = 0;
+	operation->total = left && left < operation->rest ? left : operation->rest;
+	operation->skipped = 0;
+	if (operation->memory == MEMORY_NONE)
+		return 0;
+	if (left || operation->total < wanted)
+		wanted = (__u32)operation->total; /* what lies behind is not of this call */
+	operation->skipped = operation->total - wanted;
+	if (seek_segment(operation))
+		return wanted;
+	add_loss(WS_LOSS_IOVEC_LIMIT, 1);
+	return 0;
+}
+
+/* One piece of a call that does not fit into one record or into the turn's budget, or whose frames are walked. A global
+ * function: the verifier walks it once. Weak, because two units carry it and the linker keeps one. */
 __weak __noinline int emit_next_piece(__u32 number)
 {
 	struct ws_target *target = current_target();
 	struct thread_state *thread = find_current_thread();
 	struct connection *connection;
 	struct operation *operation;
-	__u32 left;
+	__u32 captured, wanted;
 	__u64 key;
 
 	if (!target || !thread)
@@ -291,30 +243,111 @@ __weak __noinline int emit_next_piece(__u32 number)
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection || !operation->rest)
 		return 0;
-	if (number) { /* only the first piece begins a turn */
+	if (operation->pieces++) { /* only the first one begins a turn */
 		operation->data_flags &= ~(WS_DATA_FIRST_OF_TURN | WS_DATA_FIRST_OF_RESPONSE);
 		add_count(WS_COUNT_FURTHER_PIECES, 1);
 	}
-	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
-	if (left > WS_MAX_PAYLOAD)
-		left = WS_MAX_PAYLOAD;
-	if (operation->memory == MEMORY_NONE || number >= MAX_PIECES - 1)
-		left = 0;
-	operation->total = left && left < operation->rest ? left : operation->rest;
+	captured = connection->captured;
+	if (number == WALKED_PIECE) {
+		operation->total = operation->skipped + operation->kept;
+		wanted = operation->kept;
+	} else {
+		wanted = measure_piece(operation, connection, number);
+	}
+	if (wanted) {
+		emit_bytes(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
+	} else {
+		operation->skipped = 0;
+		emit_empty(thread, target, connection);
+	}
 	operation->rest -= operation->total;
-	if (left == 0)
-		emit_tail(thread, target, connection, (struct sock *)key);
-	else
-		emit_bytes(thread, target, connection, (struct sock *)key,
-			   (__u32)operation->total & (2 * WS_MAX_PAYLOAD - 1));
 	operation->offset += operation->total;
 	operation->position += (__u32)operation->total;
+	if (number == WALKED_PIECE) {
+		connection->captured = captured;
+		wanted = (__u32)(operation->total - operation->skipped);
+		operation->kept -= wanted < operation->kept ? wanted : operation->kept;
+		operation->flush = operation->kept != 0; /* its segments were too many for one piece */
+	}
+	operation->skipped = 0;
 	return 0;
 }
 
+enum walk_step { WALK_OVER = 0, WALK_ON = 1, WALK_EMIT = 2 };
+
+/* A few frames, or parts of them, up to where something has to be told. A global function, as emit_next_piece. */
+__weak __noinline int walk_on(__u32 number __attribute__((unused)))
+{
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection;
+	struct operation *operation;
+	struct frame_walk *walk;
+	__u64 key;
+
+	if (!thread)
+		return WALK_OVER;
+	operation = &thread->operation;
+	key = operation->sock;
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection || !operation->rest)
+		return WALK_OVER;
+	walk = &connection->walks[operation->direction & 1];
+	for (__u32 i = 0; i < FRAMES_AT_ONCE; i++) {
+		if (operation->flush)
+			return operation->skipped || operation->kept ? WALK_EMIT : WALK_OVER;
+		if (walk->state != WALK_IN_STEP)
+			return WALK_OVER;
+		operation->flush = walk_frame(operation, walk);
+	}
+	return WALK_ON;
+}
+
+/* Tells the frames of the call in flight. False: they are not known, or not known to the end; the rest of the call is
+ * left to the budget. Global, too. */
+__weak __noinline int emit_frames(__u32 number __attribute__((unused)))
+{
+	struct thread_state *thread = find_current_thread();
+	struct connection *connection;
+	struct operation *operation;
+	struct frame_walk *walk;
+	__u64 key;
+
+	if (!thread)
+		return 0;
+	operation = &thread->operation;
+	key = operation->sock;
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection)
+		return 0;
+	walk = &connection->walks[operation->direction & 1];
+	operation->kept = 0;
+	operation->flush = 0;
+	if (!find_frames(operation, connection, walk))
+		return 0;
+	for (__u32 i = 0; i < MAX_WALK_STEPS; i++) {
+		int step = walk_on(0);
+
+		if (step == WALK_OVER)
+			break;
+		if (step == WALK_EMIT)
+			emit_next_piece(WALKED_PIECE);
+	}
+	operation->skipped = 0;
+	walk->expected = operation->position;
+	if (!operation->rest)
+		return 1;
+	walk->state = WALK_LOST;
+	return 0;
+}
+
+static __always_inline int may_be_frames(struct operation *operation, struct connection *connection)
+{
+	return connection->is_multiplexed || connection->walks[operation->direction & 1].state == WALK_NEW;
+}
+
 /* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
-static __noinline int emit_data(struct thread_state *thread, struct ws_target *target, struct connection *connection,
-				struct sock *sk)
+static __always_inline int emit_data(struct thread_state *thread, struct ws_target *target,
+				     struct connection *connection, struct sock *sk)
 {
 	struct operation *operation;
 	__u32 left;
@@ -334,19 +367,33 @@ static __noinline int emit_data(struct thread_state *thread, struct ws_target *t
 		add_loss(WS_LOSS_RING_FULL, 1);
 		return 0;
 	}
-	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
 	operation->skipped = 0;
-	operation->rest = 0;
-	if (operation->total <= left && operation->total <= WS_MAX_PAYLOAD && operation->memory != MEMORY_NONE)
-		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
+	operation->pieces = 0;
+	operation->copied.index = 0;
+	operation->copied.start = 0;
+	operation->looked = operation->copied;
 	operation->sock = (__u64)sk;
 	operation->rest = operation->total;
+	if (may_be_frames(operation, connection) && emit_frames(0))
+		return 0;
+	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
+	if (!operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
+	    operation->memory != MEMORY_NONE &&
+	    (operation->memory == MEMORY_BUFFER || operation->segments <= MAX_SEGMENTS))
+		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
 	for (__u32 number = 0; number < MAX_PIECES; number++) {
 		if (!operation->rest)
 			break;
 		emit_next_piece(number);
 	}
 	return 0;
+}
+
+/* How the connection fares: told with every event of it. */
+static __always_inline void read_path(struct operation *operation, struct connection *connection, struct tcp_sock *tp)
+{
+	operation->srtt_us = connection->is_unix ? 0 : READ_TCP(tp, srtt_us) >> 3;
+	operation->retransmits = connection->is_unix ? 0 : READ_TCP(tp, total_retrans);
 }
 
 /* Return of a send that moved operation->total bytes. */
@@ -357,8 +404,8 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 
 	operation->direction = WS_SEND;
 	operation->time_ns = operation->start_ns;
-	operation->call_ns = (__u32)(bpf_ktime_get_boot_ns() - operation->start_ns);
 	operation->queue_wait_jiffies = 0;
+	read_path(operation, connection, TCP_OF(sk));
 	if (connection->turn_unsent) {
 		operation->data_flags |= WS_DATA_FIRST_OF_TURN;
 		if (connection->role == WS_ROLE_SERVER)
@@ -382,29 +429,27 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 {
 	struct operation *operation = &thread->operation;
 	__u64 now_ns = bpf_ktime_get_boot_ns();
-	__u32 end;
+	struct tcp_sock *tp = TCP_OF(sk);
 
 	operation->direction = WS_RECEIVE;
 	operation->time_ns = now_ns;
-	operation->call_ns = (__u32)(now_ns - operation->start_ns);
 	operation->queue_wait_jiffies = 0;
 	stamp_thread(thread, now_ns);
 	read_identity(thread);
 	read_task_times(operation);
+	read_path(operation, connection, tp);
 	if (connection->is_unix) {
 		operation->position = (__u32)connection->received_bytes;
 		operation->reverse_position = (__u32)connection->sent_bytes;
 		operation->position_high = (__u32)(connection->received_bytes >> 20);
 		connection->received_bytes += operation->total;
 	} else {
-		end = end_of_receive(sk);
-		operation->position = end - (__u32)(operation->trailing + operation->total);
-		operation->reverse_position = send_position_of(sk);
-		operation->position_high = receive_total_mib(sk);
+		operation->position = end_of_receive(sk, tp) - (__u32)(operation->trailing + operation->total);
+		operation->reverse_position = send_position_of(tp);
+		operation->position_high = receive_total_mib(tp);
 		if (connection->last_direction != WS_RECEIVE)
 			operation->queue_wait_jiffies =
-				(__u32)bpf_jiffies64() -
-				BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_ack.lrcvtime);
+				(__u32)bpf_jiffies64() - READ_TCP(tp, inet_conn.icsk_ack.lrcvtime);
 	}
 	emit_data(thread, target, connection, sk);
 }
@@ -414,7 +459,7 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 static __always_inline void check_position(struct operation *operation, struct connection *connection, struct sock *sk,
 					   __u64 moved)
 {
-	if (connection->is_unix || send_position_of(sk) - operation->position == (__u32)moved)
+	if (connection->is_unix || send_position_of(TCP_OF(sk)) - operation->position == (__u32)moved)
 		return;
 	operation->data_flags |= WS_DATA_POSITION_RACED;
 	add_loss(WS_LOSS_POSITION_RACED, 1);
@@ -426,6 +471,7 @@ static __always_inline void start_send(struct thread_state *thread, struct ws_ta
 {
 	struct operation *operation = &thread->operation;
 	struct connection *connection = connection_of(sk, inode, operation->fd);
+	struct tcp_sock *tp;
 
 	if (!connection) {
 		operation->kind = OPERATION_NONE;
@@ -434,9 +480,10 @@ static __always_inline void start_send(struct thread_state *thread, struct ws_ta
 	operation->sock = (__u64)sk;
 	operation->inode = inode;
 	if (!connection->is_unix) {
-		operation->position = send_position_of(sk);
-		operation->reverse_position = receive_position_of(sk);
-		operation->position_high = send_total_mib(sk);
+		tp = TCP_OF(sk);
+		operation->position = send_position_of(tp);
+		operation->reverse_position = receive_position_of(tp);
+		operation->position_high = send_total_mib(tp);
 	} else {
 		operation->reverse_position = (__u32)connection->received_bytes;
 	}

@@ -47,6 +47,8 @@ static __always_inline void load_policy(struct connection *connection)
 	if (!policy)
 		return;
 	connection->is_off = policy->mode == WS_POLICY_OFF;
+	if (policy->mode == WS_POLICY_FRAMES)
+		connection->is_multiplexed = 1;
 	if (policy->budget_bytes)
 		connection->budget = policy->budget_bytes;
 	if (connection->role == WS_ROLE_UNKNOWN)
@@ -442,19 +444,17 @@ static __always_inline void end_turn(struct thread_state *thread)
 /* WAIT: return of a multiplexed wait. Its time-out tells when timers of the program can fire first. One of 0 tells
  * nothing: libuv looks so before each wait, and waits only if nothing was there. Timers set since the last time-out
  * that was seen can be due a millisecond after it. */
-static __always_inline void finish_wait(struct thread_state *thread, __u64 now_ns)
+static __always_inline void finish_wait(struct thread_state *thread, __u64 start_ns, __s64 timeout_ns, __u64 now_ns)
 {
-	__s64 timeout_ns = thread->operation.timeout_ns;
-
 	thread->is_loop = 1;
 	if (timeout_ns == 0) {
 		thread->looked_ns = thread->waited_ns + SHORTEST_TIMER_NS;
 	} else {
 		thread->waited_ns = now_ns;
 		thread->looked_ns = ~0ULL;
-		thread->deadline_ns = ~0ULL;
+		thread->deadline_ns = timeout_ns == WAIT_UNKNOWN ? 0 : ~0ULL;
 		if (timeout_ns > 0)
-			thread->deadline_ns = thread->operation.start_ns + (__u64)timeout_ns - config.timer_slack_ns;
+			thread->deadline_ns = start_ns + (__u64)timeout_ns - config.timer_slack_ns;
 	}
 	end_turn(thread);
 	thread->handed_over = 0;

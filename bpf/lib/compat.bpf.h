@@ -30,20 +30,18 @@ enum { /* arch/x86/entry/syscalls/syscall_32.tbl */
 
 static __always_inline int is_compat_call(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	return (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) != 0;
+	return (READ_TASK(thread_info.status) & TS_COMPAT) != 0;
 }
 
 /* The descriptor a 32-bit call works on: its first argument, for socketcall(2) the first word of its array. */
 static __always_inline __s32 compat_fd(struct pt_regs *regs, long id)
 {
-	__s32 fd = (__s32)BPF_CORE_READ(regs, bx);
+	__s32 fd = (__s32)READ(regs, bx);
 	__u64 arguments;
 
 	if (id != NR32_socketcall)
 		return fd;
-	arguments = BPF_CORE_READ(regs, cx) & 0xffffffff;
+	arguments = READ(regs, cx) & 0xffffffff;
 	fd = -1;
 	bpf_probe_read_user(&fd, sizeof(fd), (const void *)arguments);
 	return fd;
@@ -75,15 +73,13 @@ enum { /* arch/arm64/tools/syscall_32.tbl */
 
 static __always_inline int is_compat_call(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	return (BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT) & 1;
+	return (READ_TASK(thread_info.flags) >> TIF_32BIT) & 1;
 }
 
 static __always_inline __s32 compat_fd(struct pt_regs *regs, long id)
 {
 	(void)id;
-	return (__s32)BPF_CORE_READ(regs, user_regs.regs[0]);
+	return (__s32)READ(regs, user_regs.regs[0]);
 }
 #endif
 

@@ -5,17 +5,17 @@
 
 static __always_inline void fill_address(struct ws_address *address, struct sock *sk)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = READ(sk, __sk_common.skc_family);
 
 	__builtin_memset(address, 0, sizeof(*address));
 	address->family = family;
 	if (family == AF_UNIX)
 		return;
-	address->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	address->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	address->local_port = READ(sk, __sk_common.skc_num);
+	address->peer_port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (family == AF_INET) {
-		__u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-		__u32 peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		__u32 local = READ(sk, __sk_common.skc_rcv_saddr);
+		__u32 peer = READ(sk, __sk_common.skc_daddr);
 
 		__builtin_memcpy(address->local, &local, 4);
 		__builtin_memcpy(address->peer, &peer, 4);
@@ -23,6 +23,15 @@ static __always_inline void fill_address(struct ws_address *address, struct sock
 		BPF_CORE_READ_INTO(&address->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&address->peer, sk, __sk_common.skc_v6_daddr);
 	}
+}
+
+/* As inode_of_sock, of a socket that no argument led to. */
+static __always_inline __u64 inode_of_peer(struct sock *peer)
+{
+	struct socket *socket = READ(peer, sk_socket);
+	struct file *file = socket ? READ(socket, file) : NULL;
+
+	return file ? READ(READ(file, f_inode), i_ino) : 0;
 }
 
 /* An accepted unix socket carries the listener's address; the connecting one has none of its own, but its peer has. */
@@ -34,7 +43,7 @@ static __always_inline void fill_unix(struct ws_connection_event *event, struct 
 	int length;
 
 	if (peer)
-		event->peer_inode = inode_of_sock(peer);
+		event->peer_inode = inode_of_peer(peer);
 	if (!address && peer)
 		address = BPF_CORE_READ((struct unix_sock *)peer, addr);
 	if (!address)
@@ -75,7 +84,7 @@ static __noinline int announce_connection(struct connection *connection, struct 
 	event->header.size = sizeof(*event);
 	event->header.time_ns = bpf_ktime_get_boot_ns();
 	event->inode = connection->inode;
-	event->net_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	event->net_namespace = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 	event->opened_ns = event->header.time_ns;
 	fill_address(&event->address, sk);
 	event->tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
@@ -87,8 +96,8 @@ static __noinline int announce_connection(struct connection *connection, struct 
 		event->receive_position = (__u32)connection->received_bytes;
 		fill_unix(event, sk);
 	} else {
-		event->send_position = send_position_of(sk);
-		event->receive_position = receive_position_of(sk);
+		event->send_position = READ((struct tcp_sock *)sk, write_seq);
+		event->receive_position = READ((struct tcp_sock *)sk, copied_seq);
 	}
 	submit_control(event);
 	connection->is_announced = 1;
@@ -143,7 +152,7 @@ static __noinline struct connection *make_connection(struct sock *sk, __u64 inod
 	fresh.inode = inode;
 	fresh.sweep = sweep_number;
 	fresh.last_direction = NO_DIRECTION;
-	fresh.is_unix = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX;
+	fresh.is_unix = READ(sk, __sk_common.skc_family) == AF_UNIX;
 	fresh.owner_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
 	if (role == WS_ROLE_UNKNOWN && fresh.is_unix)
 		role = unix_role(sk);
@@ -202,7 +211,7 @@ static __always_inline void finish_empty_receive(struct sock *sk, __u64 inode)
 	if (connection->is_unix)
 		end_stream(inode, WS_RECEIVE, (__u32)connection->received_bytes);
 	else if (has_received_fin(state_of(sk)))
-		end_stream(inode, WS_RECEIVE, receive_position_of(sk) - 1);
+		end_stream(inode, WS_RECEIVE, READ((struct tcp_sock *)sk, copied_seq) - 1);
 }
 
 /* The connection of a stream socket, made if need be; NULL where it is none or cannot be made (counted). */

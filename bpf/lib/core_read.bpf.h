@@ -1,10 +1,7 @@
 /* Accessors of kernel structures: file descriptor -> socket, socket -> identity, addresses and positions, message
- * iterators across kernel versions. They read through bpf_probe_read_kernel, so that every program type may use them.
- */
+ * iterators across kernel versions. Every program type may use them. */
 #pragma once
-#include "lib/kernel_types.bpf.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
+#include "lib/read.bpf.h"
 
 #define S_IFMT	    0170000
 #define S_IFSOCK    0140000
@@ -23,39 +20,40 @@ struct socket_ref {
 	struct file *file;
 };
 
-static __always_inline struct file *file_of(struct task_struct *task, __s32 fd)
+/* The current task's. */
+static __always_inline struct file *file_of(__s32 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct files_struct *files = READ_TASK(files);
+	struct fdtable *table = READ(files, fdt);
 	struct file **slots;
-	struct file *file = NULL;
 
-	if (fd < 0 || !table || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+	if (fd < 0 || !table || (__u32)fd >= READ(table, max_fds))
 		return NULL;
-	slots = BPF_CORE_READ(table, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
-	return file;
+	slots = READ(table, fd);
+	return (struct file *)READ((struct hlist_head *)&slots[fd],
+				   first); /* a bare pointer has no type to be cast to */
 }
 
 static __always_inline void socket_of_file(struct file *file, struct socket_ref *ref)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = READ(file, f_inode);
 	struct socket *socket;
 
 	ref->sock = NULL;
 	ref->inode = 0;
 	ref->file = file;
-	ref->mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	ref->mode = READ(inode, i_mode) & S_IFMT;
 	if (ref->mode != S_IFSOCK)
 		return;
-	ref->inode = BPF_CORE_READ(inode, i_ino);
-	socket = (struct socket *)BPF_CORE_READ(file, private_data);
-	ref->sock = BPF_CORE_READ(socket, sk);
+	ref->inode = READ(inode, i_ino);
+	socket = (struct socket *)READ(file, private_data);
+	ref->sock = READ(socket, sk);
 }
 
 /* The socket behind `fd` of the current task; ref->sock is NULL where it is none. */
 static __always_inline void socket_of_fd(__s32 fd, struct socket_ref *ref)
 {
-	struct file *file = file_of((struct task_struct *)bpf_get_current_task(), fd);
+	struct file *file = file_of(fd);
 
 	ref->sock = NULL;
 	ref->inode = 0;
@@ -67,7 +65,7 @@ static __always_inline void socket_of_fd(__s32 fd, struct socket_ref *ref)
 
 static __always_inline int is_eventfd(struct file *file)
 {
-	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	const unsigned char *name = READ(READ(file, f_path.dentry), d_name.name);
 	char start[8] = {};
 
 	bpf_probe_read_kernel(start, sizeof(start), name);
@@ -78,42 +76,48 @@ static __always_inline int is_eventfd(struct file *file)
 /* Whether the epoll instance watches one descriptor: its tree is a single node. */
 static __always_inline int watches_one(__s32 epoll_fd)
 {
-	struct file *file = file_of((struct task_struct *)bpf_get_current_task(), epoll_fd);
-	struct eventpoll *epoll = file ? (struct eventpoll *)BPF_CORE_READ(file, private_data) : NULL;
-	struct rb_node *root = epoll ? BPF_CORE_READ(epoll, rbr.rb_root.rb_node) : NULL;
+	struct file *file = file_of(epoll_fd);
+	struct eventpoll *epoll = file ? (struct eventpoll *)READ(file, private_data) : NULL;
+	struct rb_node *root = epoll ? READ(epoll, rbr.rb_root.rb_node) : NULL;
 
-	return root && !BPF_CORE_READ(root, rb_left) && !BPF_CORE_READ(root, rb_right);
+	return root && !READ(root, rb_left) && !READ(root, rb_right);
 }
 
 /* Inode number of a socket that is attached to a file; 0 once it is orphaned. */
 static __always_inline __u64 inode_of_sock(struct sock *sk)
 {
-	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+	struct socket *socket = READ_ARGUMENT(sk, sk_socket);
+	struct inode *inode;
+	struct file *file;
 
 	if (!socket)
 		return 0;
-	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+	file = READ_ARGUMENT(socket, file);
+	if (!file)
+		return 0;
+	inode = READ_ARGUMENT(file, f_inode);
+	return inode ? READ_ARGUMENT(inode, i_ino) : 0;
 }
 
 /* Whether nobody else holds the file: not another descriptor, process, or call in flight. */
 static __always_inline int is_last_reference(struct file *file)
 {
 	if (bpf_core_field_exists(((struct file___referenced *)0)->f_ref))
-		return BPF_CORE_READ((struct file___referenced *)file, f_ref.refcnt.counter) == 0;
-	return BPF_CORE_READ((struct file___counted *)file, f_count.counter) == 1;
+		return READ((struct file___referenced *)file, f_ref.refcnt.counter) == 0;
+	return READ((struct file___counted *)file, f_count.counter) == 1;
 }
 
 enum stream_kind { STREAM_NONE = 0, STREAM_TCP = 1, STREAM_UNIX = 2 };
 
 static __always_inline enum stream_kind stream_kind_of(struct sock *sk)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = READ(sk, __sk_common.skc_family);
 
-	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+	if (READ(sk, sk_type) != SOCK_STREAM)
 		return STREAM_NONE;
 	if (family == AF_UNIX)
 		return STREAM_UNIX;
-	if ((family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+	if ((family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP)
 		return STREAM_TCP;
 	return STREAM_NONE;
 }
@@ -132,7 +136,7 @@ enum tcp_state {
 
 static __always_inline __u8 state_of(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_state);
+	return READ(sk, __sk_common.skc_state);
 }
 
 /* The peer's FIN has come: a read that returned nothing is the end of the stream. The FIN takes one sequence number. */
@@ -141,49 +145,47 @@ static __always_inline int has_received_fin(__u8 state)
 	return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT;
 }
 
-static __always_inline __u32 send_position_of(struct sock *sk)
+static __always_inline __u32 send_position_of(struct tcp_sock *tp)
 {
-	return BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+	return READ_TCP(tp, write_seq);
 }
 
-static __always_inline __u32 receive_position_of(struct sock *sk)
+static __always_inline __u32 receive_position_of(struct tcp_sock *tp)
 {
-	return BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+	return READ_TCP(tp, copied_seq);
 }
 
 /* The position after the last byte that was read. A read that reaches the end of the stream takes the FIN with it. */
-static __always_inline __u32 end_of_receive(struct sock *sk)
+static __always_inline __u32 end_of_receive(struct sock *sk, struct tcp_sock *tp)
 {
-	__u32 end = receive_position_of(sk);
+	__u32 end = receive_position_of(tp);
 
-	if (has_received_fin(state_of(sk)) && end == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt))
+	if (has_received_fin(READ_ARGUMENT(sk, __sk_common.skc_state)) && end == READ_TCP(tp, rcv_nxt))
 		end--;
 	return end;
 }
 
 /* Bytes moved so far in units of 2^20. Its parts are read without the socket's lock, so it is a hint: it only says in
  * which 4 GiB of the stream a position lies. */
-static __always_inline __u32 send_total_mib(struct sock *sk)
+static __always_inline __u32 send_total_mib(struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 unacknowledged = (__u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una));
+	__u64 unacknowledged = (__u32)(READ_TCP(tp, write_seq) - READ_TCP(tp, snd_una));
 
-	return (__u32)((BPF_CORE_READ(tp, bytes_acked) + unacknowledged) >> 20);
+	return (__u32)((READ_TCP(tp, bytes_acked) + unacknowledged) >> 20);
 }
 
-static __always_inline __u32 receive_total_mib(struct sock *sk)
+static __always_inline __u32 receive_total_mib(struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 queued = (__u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq));
+	__u64 queued = (__u32)(READ_TCP(tp, rcv_nxt) - READ_TCP(tp, copied_seq));
 
-	return (__u32)((BPF_CORE_READ(tp, bytes_received) - queued) >> 20);
+	return (__u32)((READ_TCP(tp, bytes_received) - queued) >> 20);
 }
 
 static __always_inline __u64 listener_key(struct sock *sk)
 {
-	__u64 space = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	__u64 space = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 
-	return (space << 16) | BPF_CORE_READ(sk, __sk_common.skc_num);
+	return (space << 16) | READ(sk, __sk_common.skc_num);
 }
 
 /* The user memory behind a message iterator: its kind, base, segments, and the bytes to skip. */
@@ -191,27 +193,27 @@ static __always_inline __u32 memory_of_iterator(struct iov_iter *iter, __u64 *ba
 {
 	__u32 is_iovec, is_buffer = 0;
 
-	*offset = BPF_CORE_READ(iter, iov_offset);
-	*segments = BPF_CORE_READ(iter, nr_segs);
+	*offset = READ_ARGUMENT(iter, iov_offset);
+	*segments = READ_ARGUMENT(iter, nr_segs);
 	if (bpf_core_field_exists(((struct iov_iter___typed *)0)->iter_type)) {
-		__u8 type = BPF_CORE_READ((struct iov_iter___typed *)iter, iter_type);
+		__u8 type = READ_ARGUMENT((struct iov_iter___typed *)iter, iter_type);
 
 		is_iovec = type == bpf_core_enum_value(enum iter_type___core, ITER_IOVEC);
 		if (bpf_core_enum_value_exists(enum iter_type___core, ITER_UBUF))
 			is_buffer = type == bpf_core_enum_value(enum iter_type___core, ITER_UBUF);
 	} else {
 		/* Up to 5.13 the type is a bit, ITER_IOVEC = 4, beside the direction in bit 0. */
-		is_iovec = (BPF_CORE_READ((struct iov_iter___type_bits *)iter, type) & ~1U) == 4;
+		is_iovec = (READ_ARGUMENT((struct iov_iter___type_bits *)iter, type) & ~1U) == 4;
 	}
 	if (is_buffer) {
-		*base = (__u64)BPF_CORE_READ((struct iov_iter___ubuf *)iter, ubuf);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___ubuf *)iter, ubuf);
 		return 0; /* MEMORY_BUFFER */
 	}
 	if (!is_iovec)
 		return 5; /* MEMORY_NONE */
 	if (bpf_core_field_exists(((struct iov_iter___renamed *)0)->__iov))
-		*base = (__u64)BPF_CORE_READ((struct iov_iter___renamed *)iter, __iov);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___renamed *)iter, __iov);
 	else
-		*base = (__u64)BPF_CORE_READ((struct iov_iter___iov *)iter, iov);
+		*base = (__u64)READ_ARGUMENT((struct iov_iter___iov *)iter, iov);
 	return 2; /* MEMORY_KERNEL_IOVEC */
 }

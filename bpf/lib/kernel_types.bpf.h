@@ -156,6 +156,11 @@ struct task_struct {
 	char comm[16];
 } ws_core;
 
+struct hlist_node;
+struct hlist_head {
+	struct hlist_node *first;
+} ws_core;
+
 struct rb_node {
 	struct rb_node *rb_right;
 	struct rb_node *rb_left;
@@ -195,7 +200,7 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
-	volatile unsigned char skc_state;
+	unsigned char skc_state;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -211,12 +216,8 @@ struct sock {
 } ws_core;
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
-} ws_core;
-
-struct socket_alloc {
-	struct socket socket;
-	struct inode vfs_inode;
 } ws_core;
 
 /* Read by offset inside inet_connection_sock: an anonymous structure in the kernel. */

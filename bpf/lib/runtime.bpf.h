@@ -23,9 +23,7 @@ static __always_inline __u64 user_word(__u64 address)
 static __always_inline __u64 thread_pointer(void)
 {
 #if defined(__TARGET_ARCH_x86)
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, thread.fsbase);
+	return READ_TASK(thread.fsbase);
 #else
 	return 0;
 #endif

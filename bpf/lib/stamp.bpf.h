@@ -24,11 +24,9 @@ static __always_inline void fill_thread(struct ws_thread_stamp *stamp, struct th
 
 static __always_inline void read_task_times(struct operation *operation)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	operation->cpu_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
-	operation->exec_start_ns = BPF_CORE_READ(task, se.exec_start);
+	operation->cpu_ns = READ_TASK(se.sum_exec_runtime);
+	operation->exec_start_ns = READ_TASK(se.exec_start);
 	operation->run_delay_ns = 0;
 	if (bpf_core_field_exists(((struct task_struct *)0)->sched_info.run_delay))
-		operation->run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay);
+		operation->run_delay_ns = READ_TASK(sched_info.run_delay);
 }

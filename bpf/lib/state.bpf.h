@@ -9,10 +9,8 @@ enum operation_kind {
 	OPERATION_NONE = 0,
 	OPERATION_SEND = 1,
 	OPERATION_RECEIVE = 2,
-	OPERATION_ACCEPT = 3,
-	OPERATION_WAIT = 4, /* multiplexed wait: ends the thread's turn */
-	OPERATION_FUTEX = 5,
-	OPERATION_MOVE = 6, /* sendfile, splice: bytes that are counted only */
+	OPERATION_WAIT = 3, /* a multiplexed wait with a time-out */
+	OPERATION_FUTEX = 4,
 };
 
 /* Where the bytes of a call lie. */
@@ -23,6 +21,13 @@ enum memory_kind {
 	MEMORY_MESSAGE = 3,	 /* base is a user_msghdr */
 	MEMORY_MESSAGES = 4,	 /* base is an array of mmsghdr */
 	MEMORY_NONE = 5,	 /* not user memory: counted only */
+};
+
+/* A place among segments: those before `index` hold `start` bytes. */
+struct segment_cursor {
+	__u64 start;
+	__u32 index;
+	__u32 reserved;
 };
 
 /* The system call or socket call in flight on a thread: filled on entry, used on return. */
@@ -37,13 +42,19 @@ struct operation {
 	__u64 cpu_ns;
 	__u64 exec_start_ns;
 	__u64 run_delay_ns;
-	__u64 stored;	/* the connection's stored token before this call took it */
-	__u64 time_ns;	/* of the event: start of a send, end of a receive */
-	__u64 total;	/* bytes of the piece being emitted: all that the call moved, or a part */
-	__u64 rest;	/* bytes of the call behind that piece */
-	__u64 skipped;	/* bytes of the piece before the first one that is copied */
-	__u64 messages; /* sendmmsg, recvmmsg: the array of mmsghdr */
-	__u64 trailing; /* bytes of later messages of the same call (recvmmsg) */
+	__u64 stored;  /* the connection's stored token before this call took it */
+	__u64 time_ns; /* of the event: start of a send, end of a receive */
+	__u64 total;   /* bytes of the piece being emitted: all that the call moved, or a part */
+	__u64 rest;    /* bytes of the call behind that piece */
+	__u64 skipped; /* bytes of the piece before the first one that is copied */
+	__u32 kept;    /* walking frames: bytes behind those, that will be copied */
+	__u32 flush;   /* and they have to be told before the next frame */
+	__u32 pieces;  /* records of this call so far */
+	__u32 reserved;
+	struct segment_cursor copied; /* where the last copy ended */
+	struct segment_cursor looked; /* where a frame's header was looked for last */
+	__u64 messages;		      /* sendmmsg, recvmmsg: the array of mmsghdr */
+	__u64 trailing;		      /* bytes of later messages of the same call (recvmmsg) */
 	__u32 kind;
 	__u32 memory;
 	__s32 fd;
@@ -52,17 +63,24 @@ struct operation {
 	__u32 position_high;
 	__u32 data_flags; /* enum ws_data_flag known at entry */
 	__u32 active_source;
-	__u32 is_peek;
-	__u32 call_ns;
 	__u32 queue_wait_jiffies;
+	__u32 srtt_us;
+	__u32 retransmits;
 	__u32 direction;
 	__u32 is_new_turn;
 	__u32 activations; /* the thread's, at entry */
 	__u64 last_call;
 	__u64 runtime_id;     /* who makes the call, 0 unknown */
 	__u64 runtime_parent; /* a goroutine: who started it. A CPython context: its address */
-	__s64 timeout_ns;     /* OPERATION_WAIT: -1 never, 0 at once */
+	__s64 timeout_ns;     /* OPERATION_WAIT */
+	__u8 start[32];	      /* bytes read to look at: 16, and room for what the verifier cannot rule out */
 };
+
+/* Time-outs of a wait that are none. */
+#define WAIT_FOREVER (-1)
+#define WAIT_UNKNOWN (-2)
+
+#define CALL_ARGUMENTS 5 /* of a system call; no call that is looked at needs the sixth */
 
 #define PAST_TURNS	  8
 #define SHORTEST_TIMER_NS 1000000ULL /* what event loops that look without waiting (libuv) can set at least */
@@ -100,7 +118,24 @@ struct thread_state {
 	__u64 woken_sock;
 	__u64 woken_call; /* last_call of then */
 	__u64 woken_is_call;
+	__u64 arguments[CALL_ARGUMENTS]; /* of the call in flight, where its return cannot read them (tracepoints) */
 	struct operation operation;
+};
+
+enum walk_state {
+	WALK_NEW = 0, /* no byte of this direction was seen */
+	WALK_LOST = 1,
+	WALK_IN_STEP = 2,
+};
+
+/* Where one direction of an HTTP/2 connection stands in its frames (lib/frames.bpf.h). */
+struct frame_walk {
+	__u32 expected;	 /* position of the next byte */
+	__u32 left;	 /* bytes of the payload in progress */
+	__u32 wanted;	 /* of them, the next ones, which are copied; the rest is passed over */
+	__u8 state;	 /* enum walk_state */
+	__u8 gathered;	 /* bytes of a header that fell apart */
+	__u8 header[18]; /* 9; the rest is room as above */
 };
 
 struct connection {
@@ -132,9 +167,10 @@ struct connection {
 	__u8 response_started;
 	__u8 has_acted;	     /* server: the current exchange has called or answered */
 	__u8 is_off;	     /* user space does not want its bytes */
-	__u8 is_multiplexed; /* it began with HTTP/2's preface */
+	__u8 is_multiplexed; /* HTTP/2: it began with the preface, or user space says so */
 	__u32 is_announced;  /* its CONNECTION_OPENED record is on the ring */
 	__u32 reserved2;
+	struct frame_walk walks[2]; /* by enum ws_direction */
 };
 _Static_assert(__builtin_offsetof(struct connection, inode) == __builtin_offsetof(struct ws_connection_life, inode),
 	       "inode");

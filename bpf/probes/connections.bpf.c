@@ -27,7 +27,7 @@ static __always_inline void on_gone(struct sock *sk, struct connection *connecti
 {
 	__u64 key = (__u64)sk;
 	__u32 owner = connection->owner_tgid;
-	__u32 error = (__u32)BPF_CORE_READ(sk, sk_err);
+	__u32 error = (__u32)READ(sk, sk_err);
 	struct ws_target *target;
 	__u64 inode;
 
@@ -69,7 +69,7 @@ int on_socket_state(__u64 *ctx)
 	/* FIN_WAIT1 and LAST_ACK are set before the FIN itself takes a sequence number. */
 	if ((new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) && connection->is_announced &&
 	    (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT))
-		end_stream(connection->inode, WS_SEND, send_position_of(sk));
+		end_stream(connection->inode, WS_SEND, send_position_of(TCP_OF(sk)));
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
-	tgid = BPF_CORE_READ(task, tgid);
+	tgid = READ(task, tgid);
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
 	socket_of_file(file, &ref);
@@ -128,7 +128,14 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 	}
 	if (iteration != WS_ITERATE_CONNECTIONS || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 		return 0;
-	if (!bpf_map_lookup_elem(&connections, &key))
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection) {
 		make_connection(sk, ref.inode, (__s32)ctx->fd, WS_ROLE_UNKNOWN, WS_CONNECTION_PREEXISTING);
+	} else if (connection->role == WS_ROLE_UNKNOWN && !connection->is_unix) {
+		/* A busy one was found by its own bytes, before the listeners were. */
+		key = listener_key(sk);
+		if (bpf_map_lookup_elem(&listeners, &key))
+			connection->role = WS_ROLE_SERVER;
+	}
 	return 0;
 }

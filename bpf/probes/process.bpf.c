@@ -25,8 +25,8 @@ int on_process_fork(__u64 *ctx)
 {
 	struct task_struct *parent = (struct task_struct *)ctx[0];
 	struct task_struct *child = (struct task_struct *)ctx[1];
-	__u32 parent_tgid = BPF_CORE_READ(parent, tgid);
-	__u32 child_tgid = BPF_CORE_READ(child, tgid);
+	__u32 parent_tgid = READ(parent, tgid);
+	__u32 child_tgid = READ(child, tgid);
 	struct ws_target inherited = {};
 	struct ws_runtime copy;
 	struct ws_runtime *runtime;
@@ -67,18 +67,18 @@ SEC("raw_tp/sched_process_exit")
 int on_process_exit(__u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	__u32 tid = BPF_CORE_READ(task, pid);
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tid = READ(task, pid);
+	__u32 tgid = READ(task, tgid);
 
+	bpf_map_delete_elem(&threads, &tid); /* whatever ends first: of a killed process that may be the leader */
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
-	bpf_map_delete_elem(&threads, &tid);
 	if (tid != tgid)
 		return 0; /* a leader that ends before its threads is seen as the process's end: rare, and user space
 			     looks again */
 	bpf_map_delete_elem(&targets, &tgid);
 	bpf_map_delete_elem(&runtimes, &tgid);
-	emit_process(WS_EVENT_PROCESS_EXITED, tgid, 0, tid, (__u32)BPF_CORE_READ(task, exit_code));
+	emit_process(WS_EVENT_PROCESS_EXITED, tgid, 0, tid, (__u32)READ(task, exit_code));
 	return 0;
 }
 
@@ -99,7 +99,7 @@ int on_waking(__u64 *ctx)
 	if (!waker || waker->is_loop || !waker->active_is_call || waker->active_source != WS_ACTIVE_RESPONSE ||
 	    !waker->active)
 		return 0;
-	tid = BPF_CORE_READ(wakee, pid);
+	tid = READ(wakee, pid);
 	waiting = bpf_map_lookup_elem(&threads, &tid);
 	if (!waiting || waiting->operation.kind != OPERATION_FUTEX || waiting->active_is_call ||
 	    waiting->active_source != WS_ACTIVE_READ || !open_exchange(waiting->active, waiting->active_sock))
@@ -118,7 +118,7 @@ int on_waking(__u64 *ctx)
 	event->token = waker->active;
 	event->wakee_exchange = waiting->active;
 	event->wakee_tid = tid;
-	event->wakee_tgid = BPF_CORE_READ(wakee, tgid);
+	event->wakee_tgid = READ(wakee, tgid);
 	submit_control(event);
 	waker->active = 0;
 	return 0;

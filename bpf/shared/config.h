@@ -7,6 +7,7 @@ enum ws_feature {
 	WS_FEATURE_SYSCALL_IO = 1 << 0,	     /* the syscall programs capture data (source `syscall`), not only waits */
 	WS_FEATURE_COMPLETION_WAKE = 1 << 1, /* the sched_waking program emits completion wakes */
 	WS_FEATURE_RUNTIME_IDS = 1 << 2,     /* runtime identities are read where a process has offsets */
+	WS_FEATURE_TYPED_READS = 1 << 3,     /* the kernel has bpf_rdonly_cast */
 };
 
 struct ws_config {
@@ -60,11 +61,15 @@ struct ws_goroutine {
 };
 
 /* Map `policies`: socket inode -> what user space decided about a connection. Read when a turn begins. */
-enum ws_policy_mode { WS_POLICY_BUDGET = 0, WS_POLICY_OFF = 1 };
+enum ws_policy_mode {
+	WS_POLICY_BUDGET = 0,
+	WS_POLICY_OFF = 1,
+	WS_POLICY_FRAMES = 2, /* it speaks HTTP/2: its frames are walked, and only where that fails is there a budget */
+};
 
 struct ws_policy {
 	__u32 mode;	    /* enum ws_policy_mode */
-	__u32 budget_bytes; /* WS_POLICY_BUDGET: in place of the default */
+	__u32 budget_bytes; /* WS_POLICY_BUDGET, WS_POLICY_FRAMES: in place of the default */
 	__u32 role;	    /* enum ws_role, 0 where user space does not know better */
 	__u32 reserved;
 };

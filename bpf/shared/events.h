@@ -154,8 +154,7 @@ struct ws_data_event {
 	__u32 srtt_us;	     /* smoothed round-trip time */
 	__u32 retransmits;   /* segments retransmitted over the connection's life */
 	__u32 queue_wait_jiffies; /* receive: jiffies between the last segment's arrival and this read */
-	__u32 call_ns; /* time inside the system call, capped at 2^32-1; header.time_ns is its start for sends, its end
-			  for receives */
+	__u32 reserved;
 	struct ws_ancestor ancestors[WS_ANCESTORS]; /* of the context that began the call, the nearest first */
 };
 

@@ -16,7 +16,7 @@ std::string_view Text(std::span<const std::byte> bytes) { return {reinterpret_ca
 
 }  // namespace
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty()) return {ParseStatus::kStop, 0, stop_reason_};
   const std::string_view text = Text(bytes);
@@ -51,7 +51,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kNeedMore, used, {}};
 }
 
-ParseStep Decoder::InHeader(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InHeader(Side& s, std::string_view bytes, Messages& out) {
   if (s.header.size() == 0 && bytes.size() >= kHeaderBytes && s.header.TakeWhole(bytes, s.direction)) {
     const RecordHeader header = s.header.header();
     if (Refuse(s, header).empty() && stop_reason_.empty()) {
@@ -85,7 +85,7 @@ ParseStep Decoder::InHeader(Side& s, std::string_view bytes, std::vector<Message
   return {ParseStatus::kAdvanced, used, {}};
 }
 
-void Decoder::EnterRecord(Side& s, const RecordHeader& header, std::vector<Message>& out) {
+void Decoder::EnterRecord(Side& s, const RecordHeader& header, Messages& out) {
   s.content_left = header.content_length;
   s.padding_left = header.padding;
   s.body_bytes = 0;
@@ -95,7 +95,7 @@ void Decoder::EnterRecord(Side& s, const RecordHeader& header, std::vector<Messa
 }
 
 // The content is over; padding may follow.
-void Decoder::EndContent(Side& s, std::vector<Message>& out) {
+void Decoder::EndContent(Side& s, Messages& out) {
   if (s.use == Use::kEnd) EndAnswer(s, s.body_bytes == kBodyBytes ? s.body.data() : nullptr, out);
   s.use = Use::kSkip;
   if (s.padding_left > 0) return;
@@ -103,7 +103,7 @@ void Decoder::EndContent(Side& s, std::vector<Message>& out) {
   s.state = State::kHeader;
 }
 
-ParseStep Decoder::InContent(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InContent(Side& s, std::string_view bytes, Messages& out) {
   if (s.content_left == 0) {
     const size_t used = std::min<size_t>(bytes.size(), s.padding_left);
     s.position += used;
@@ -138,7 +138,7 @@ ParseStep Decoder::InContent(Side& s, std::string_view bytes, std::vector<Messag
 }
 
 // Of STDIN or STDOUT; `position` is behind `bytes`.
-void Decoder::TakeBody(Side& s, std::string_view bytes, std::vector<Message>& out) {
+void Decoder::TakeBody(Side& s, std::string_view bytes, Messages& out) {
   if (!s.is_request() && !s.head_done && !s.head_cut) {
     const size_t used = head_.Feed(bytes);
     if (!head_.done()) return;
@@ -150,7 +150,7 @@ void Decoder::TakeBody(Side& s, std::string_view bytes, std::vector<Message>& ou
 }
 
 // `position` is behind them, or, of bytes in a gap, will be.
-void Decoder::CountBody(Side& s, uint64_t size, std::vector<Message>& out) {
+void Decoder::CountBody(Side& s, uint64_t size, Messages& out) {
   Message& message = *s.open;
   const bool is_bounded = s.is_request() && message.has_content_length;
   const uint64_t room = is_bounded ? message.content_length - message.body_length : size;
@@ -168,14 +168,12 @@ void Decoder::BeginMessage(Side& s, uint16_t request_id, uint64_t start) {
   s.head_done = s.head_cut = false;
 }
 
-void Decoder::Append(Side& s, std::vector<Message>& out) {
+void Decoder::Append(Side& s, Messages& out) {
   s.open->end = std::max(s.open->end, s.open->start);
-  out.push_back(std::move(*s.open));
-  if (pool_ != nullptr) pool_->GiveShell(std::move(s.open));
-  s.open.reset();
+  out.push_back(std::move(s.open));
 }
 
-void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   if (s.open->incomplete != Incomplete::kAmbiguous) s.open->incomplete = why;
   s.open->end = s.position;
   if (!s.is_request() && !s.head_done) EndResponseHead(s, false);
@@ -224,7 +222,7 @@ void Decoder::Skip(Direction dir, size_t size) {
   s.position = AddBounded(s.position, size);
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty() || s.state == State::kPoisoned) return;
   if (s.state == State::kAdrift) {

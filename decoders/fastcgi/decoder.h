@@ -31,6 +31,7 @@ inline constexpr size_t kMaxUnanswered = 16;  // requests sent ahead of their re
 class Decoder {
  public:
   using Message = fastcgi::Message;
+  using Messages = fastcgi::Messages;
   using MessagePool = fastcgi::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
@@ -39,10 +40,10 @@ class Decoder {
   }
 
   // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
+  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
-  bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
-  void OnClose(Direction dir, std::vector<Message>& out);
+  bool OnGap(Direction dir, size_t size, Messages& out);
+  void OnClose(Direction dir, Messages& out);
   void Skip(Direction dir, size_t size);
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
@@ -66,9 +67,9 @@ class Decoder {
   // A call of the program ended with the last byte given. True: so did the message adrift, for the record that ends such a
   // message stands there with its number: END_REQUEST, or the empty STDIN. The next record follows: the direction is in step
   // again.
-  bool EndsHere(Direction dir, std::vector<Message>& out);
+  bool EndsHere(Direction dir, Messages& out);
   // The message adrift is over, as the caller knows from elsewhere. `is_whole` false: part of it was not seen.
-  void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);
+  void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
  private:
   enum class State : uint8_t { kHeader, kContent, kAdrift, kLost, kCandidate, kPoisoned };
@@ -104,37 +105,37 @@ class Decoder {
   Side& responses() { return side(Direction::kServerToClient); }
 
   // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
-  ParseStep InHeader(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InContent(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InHeader(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InContent(Side& s, std::string_view bytes, Messages& out);
   ParseStep InAdrift(Side& s, std::string_view bytes);
   ParseStep InCandidate(Side& s, std::string_view bytes);
 
   // Why the record cannot follow here (kInvalid), or the connection is to be left (`stop_reason_` is set); empty: it can.
   std::string_view Refuse(const Side& s, const RecordHeader& header);
   std::string_view RefuseOfRequest(const Side& s, const RecordHeader& header);
-  void EnterRecord(Side& s, const RecordHeader& header, std::vector<Message>& out);
-  Use EnterRequestRecord(Side& s, const RecordHeader& header, std::vector<Message>& out);
-  Use EnterResponseRecord(Side& s, const RecordHeader& header, std::vector<Message>& out);
-  void EndContent(Side& s, std::vector<Message>& out);
-  void TakeBody(Side& s, std::string_view bytes, std::vector<Message>& out);
-  void CountBody(Side& s, uint64_t size, std::vector<Message>& out);
+  void EnterRecord(Side& s, const RecordHeader& header, Messages& out);
+  Use EnterRequestRecord(Side& s, const RecordHeader& header, Messages& out);
+  Use EnterResponseRecord(Side& s, const RecordHeader& header, Messages& out);
+  void EndContent(Side& s, Messages& out);
+  void TakeBody(Side& s, std::string_view bytes, Messages& out);
+  void CountBody(Side& s, uint64_t size, Messages& out);
 
   void BeginMessage(Side& s, uint16_t request_id, uint64_t start);
-  void BeginRequest(Side& s, uint16_t request_id, std::vector<Message>& out);
-  void BeginAnswer(Side& s, uint16_t request_id, std::vector<Message>& out);
-  void EndParameters(Side& s, std::vector<Message>& out);
+  void BeginRequest(Side& s, uint16_t request_id, Messages& out);
+  void BeginAnswer(Side& s, uint16_t request_id, Messages& out);
+  void EndParameters(Side& s, Messages& out);
   void EndResponseHead(Side& s, bool is_whole);
   // END_REQUEST, of which `body` was seen or, if null, was not.
-  void EndAnswer(Side& s, const uint8_t* body, std::vector<Message>& out);
-  void CompleteRequest(Side& s, uint64_t end, std::vector<Message>& out);
-  void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
-  void Append(Side& s, std::vector<Message>& out);
+  void EndAnswer(Side& s, const uint8_t* body, Messages& out);
+  void CompleteRequest(Side& s, uint64_t end, Messages& out);
+  void EndIncomplete(Side& s, Incomplete why, Messages& out);
+  void Append(Side& s, Messages& out);
 
-  bool AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out);
-  void LoseContent(Side& s, uint32_t size, std::vector<Message>& out);
+  bool AbsorbGap(Side& s, uint64_t size, Messages& out);
+  void LoseContent(Side& s, uint32_t size, Messages& out);
   // A gap took the framing of the open message. False: it cannot go on without.
-  bool Drift(Side& s, std::vector<Message>& out);
-  void EndAdrift(Side& s, Incomplete why, std::vector<Message>& out);
+  bool Drift(Side& s, Messages& out);
+  void EndAdrift(Side& s, Incomplete why, Messages& out);
   bool TailIsEnd(const Side& s) const;
   // Afterwards the direction is kLost, and which request the next response answers is not known.
   void Lose(Side& s, std::string_view reason);

@@ -48,7 +48,7 @@ std::string_view Decoder::RefuseOfRequest(const Side& s, const RecordHeader& hea
   }
 }
 
-Decoder::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, std::vector<Message>& out) {
+Decoder::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, Messages& out) {
   const bool is_end_of_stream = header.content_length == 0;
   if (header.type == RecordType::kBeginRequest) {
     BeginRequest(s, header.request_id, out);
@@ -77,14 +77,14 @@ Decoder::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, st
   }
 }
 
-Decoder::Use Decoder::EnterResponseRecord(Side& s, const RecordHeader& header, std::vector<Message>& out) {
+Decoder::Use Decoder::EnterResponseRecord(Side& s, const RecordHeader& header, Messages& out) {
   if (IsManagement(header.type)) return Use::kSkip;
   if (s.open == nullptr) BeginAnswer(s, header.request_id, out);
   if (header.type == RecordType::kEndRequest) return Use::kEnd;
   return header.type == RecordType::kStdout && header.content_length > 0 ? Use::kBody : Use::kSkip;
 }
 
-void Decoder::BeginRequest(Side& s, uint16_t request_id, std::vector<Message>& out) {
+void Decoder::BeginRequest(Side& s, uint16_t request_id, Messages& out) {
   Side& response = responses();
   if (response.state == State::kAdrift) EndAdrift(response, Incomplete::kNo, out);
   if (!aligned_ && unanswered_count_ == 0 && response.open == nullptr) aligned_ = true;
@@ -97,7 +97,7 @@ void Decoder::BeginRequest(Side& s, uint16_t request_id, std::vector<Message>& o
 }
 
 // The first record of a response.
-void Decoder::BeginAnswer(Side& s, uint16_t request_id, std::vector<Message>& out) {
+void Decoder::BeginAnswer(Side& s, uint16_t request_id, Messages& out) {
   uint64_t exchange = 0;
   if (unanswered_count_ > 0) {
     if (aligned_) exchange = last_exchange_ - unanswered_count_ + 1;
@@ -110,7 +110,7 @@ void Decoder::BeginAnswer(Side& s, uint16_t request_id, std::vector<Message>& ou
   head_.Begin();
 }
 
-void Decoder::EndParameters(Side& s, std::vector<Message>& out) {
+void Decoder::EndParameters(Side& s, Messages& out) {
   Message& message = *s.open;
   s.head_done = true;
   if (s.head_cut) return;  // whether a body follows may stand in what was not seen
@@ -123,7 +123,7 @@ void Decoder::EndParameters(Side& s, std::vector<Message>& out) {
   if (message.content_length == 0) CompleteRequest(s, s.position, out);
 }
 
-void Decoder::CompleteRequest(Side& s, uint64_t end, std::vector<Message>& out) {
+void Decoder::CompleteRequest(Side& s, uint64_t end, Messages& out) {
   Message& message = *s.open;
   if (message.complete() && s.head_cut) message.incomplete = Incomplete::kGap;
   if (message.complete() && !s.head_done) message.incomplete = Incomplete::kClosed;
@@ -139,7 +139,7 @@ void Decoder::EndResponseHead(Side& s, bool is_whole) {
   s.open->truncated = s.open->truncated || head_.truncated();
 }
 
-void Decoder::EndAnswer(Side& s, const uint8_t* body, std::vector<Message>& out) {
+void Decoder::EndAnswer(Side& s, const uint8_t* body, Messages& out) {
   Message& message = *s.open;
   if (!s.head_done && !s.head_cut) EndResponseHead(s, false);
   message.ended = body != nullptr;

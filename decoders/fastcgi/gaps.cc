@@ -7,7 +7,7 @@
 
 namespace wirespan::decoders::fastcgi {
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   const uint64_t end = AddBounded(s.position, size);
@@ -21,7 +21,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
+bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
   if (!stop_reason_.empty()) return true;
   if (s.state == State::kAdrift) {
     s.tail_bytes = 0;
@@ -52,7 +52,7 @@ bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
 }
 
 // `size` bytes of the content of the record in progress.
-void Decoder::LoseContent(Side& s, uint32_t size, std::vector<Message>& out) {
+void Decoder::LoseContent(Side& s, uint32_t size, Messages& out) {
   s.position = AddBounded(s.position, size);
   s.content_left -= size;
   const bool in_head = s.use == Use::kParameters || (s.use == Use::kBody && !s.is_request() && !s.head_done);
@@ -66,7 +66,7 @@ void Decoder::LoseContent(Side& s, uint32_t size, std::vector<Message>& out) {
   if (s.content_left == 0) EndContent(s, out);
 }
 
-bool Decoder::Drift(Side& s, std::vector<Message>& out) {
+bool Decoder::Drift(Side& s, Messages& out) {
   if (s.open == nullptr || s.open->incomplete == Incomplete::kAmbiguous) return false;
   // With more requests under way it is not known which message what comes belongs to.
   const size_t own = s.is_request() ? 1 : 0;
@@ -106,7 +106,7 @@ bool Decoder::TailIsEnd(const Side& s) const {
   return header.type == RecordType::kEndRequest;
 }
 
-bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
+bool Decoder::EndsHere(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (s.state != State::kAdrift || !TailIsEnd(s)) return false;
   if (s.is_request()) {
@@ -119,13 +119,13 @@ bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out) {
+void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
   Side& s = side(dir);
   if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
 }
 
 // Which request the next response answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
   s.open->incomplete = s.head_cut ? Incomplete::kGap : why;
   s.open->end = s.position;
   Append(s, out);

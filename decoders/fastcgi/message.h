@@ -10,6 +10,7 @@
 
 #include "decoders/decoder.h"
 #include "decoders/fastcgi/parameters.h"
+#include "decoders/message_list.h"
 #include "decoders/message_pool.h"
 
 namespace wirespan::decoders::fastcgi {
@@ -74,5 +75,6 @@ struct Message {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = MessageList<Message>;
 
 }  // namespace wirespan::decoders::fastcgi

@@ -41,7 +41,7 @@ bool Decoder::MayDrift(const Side& s) const {
   return !next_began && expected_count_ <= (in_head ? 1U : 0U);
 }
 
-bool Decoder::Drift(Side& s, std::vector<Message>& out) {
+bool Decoder::Drift(Side& s, Messages& out) {
   if (!MayDrift(s)) return false;
   s.tail_bytes = 0;
   if (s.state == State::kFields) {
@@ -55,7 +55,7 @@ bool Decoder::Drift(Side& s, std::vector<Message>& out) {
 }
 
 // What was seen of the head is all that will be known of it; of a response, its status says what it is.
-void Decoder::CutHead(Side& s, std::vector<Message>& out) {
+void Decoder::CutHead(Side& s, Messages& out) {
   Message& message = *s.open;
   // obs-fold (RFC 9112 5.2): a field is whole only where the next line is seen to begin otherwise.
   const bool is_folded = s.spilling || message.head.size() == s.line_start || IsBlank(message.head[s.line_start]);
@@ -75,7 +75,7 @@ void Decoder::CutHead(Side& s, std::vector<Message>& out) {
 }
 
 // After it the direction is kLost. Which request the next response answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
   Message& message = *s.open;
   message.incomplete = message.head_end == 0 ? Incomplete::kGap : why;  // part of the head was not seen, however it ended
   if (s.facts.malformed) message.incomplete = Incomplete::kAmbiguous;
@@ -85,14 +85,14 @@ void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
   s.state = State::kLost;
 }
 
-bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
+bool Decoder::EndsHere(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (s.state != State::kAdrift || !s.open->chunked || !TailEndsWith(s, kLastChunk)) return false;
   EndAdrift(s, Incomplete::kNo, out);
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out) {
+void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
   Side& s = side(dir);
   if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
 }

@@ -17,8 +17,8 @@ namespace wirespan::decoders::http1 {
 inline constexpr size_t kBlockBytes = 32;
 
 // ScanLow: bytes 0 to 13, which are NUL, tab, the line ends and other controls; ScanPlain: letters and '-', all that nearly every
-// field name and method is made of, up to the first other byte (beyond it, any bits); ScanTarget: bytes that no request target
-// holds (kTargetChar).
+// field name and method is made of, up to the first other byte (beyond it, any bits); ScanPlainWhole: those anywhere; ScanTarget:
+// bytes that no request target holds (kTargetChar).
 struct ScalarBlock {
   static uint32_t ScanLow(const char* bytes) {
     return MaskOf(bytes, [](char c) { return static_cast<uint8_t>(c) <= 13; });
@@ -26,6 +26,7 @@ struct ScalarBlock {
   static uint32_t ScanPlain(const char* bytes) {
     return MaskOf(bytes, [](char c) { return IsAlpha(c) || c == '-'; });
   }
+  static uint32_t ScanPlainWhole(const char* bytes) { return ScanPlain(bytes); }
   static uint32_t ScanTarget(const char* bytes) {
     return MaskOf(bytes, [](char c) { return !Is(kTargetChar, c); });
   }
@@ -48,6 +49,7 @@ struct SimdBlock {
     const uint32_t first = PlainHalf(bytes);
     return first == 0xffff ? first | PlainHalf(bytes + 16) << 16U : first;
   }
+  static uint32_t ScanPlainWhole(const char* bytes) { return PlainHalf(bytes) | PlainHalf(bytes + 16) << 16U; }
   static uint32_t ScanTarget(const char* bytes) { return TargetHalf(bytes) | TargetHalf(bytes + 16) << 16U; }
 
  private:
@@ -71,19 +73,22 @@ struct SimdBlock {
 using SimdBlock = ScalarBlock;
 #endif
 
-// The mask of the fewer than 32 bytes from `at` on: of a copy of them.
-template <auto kScan>
-uint32_t ScanEnd(std::string_view text, size_t at) {
-  char copy[kBlockBytes] = {};
-  const size_t size = text.size() - at;
-  std::memcpy(copy, text.data() + at, size);
-  return kScan(copy) & ((1U << size) - 1);
-}
-
-// What `kScan` says of the bytes of `text` from `at` on, at most 32; bits beyond the text are clear. `at` < text.size().
+// What `kScan` says of the bytes of `text` from `at` on, at most 32; bits beyond the text are clear. `at` < text.size(). Near the
+// end of a text the last whole block of it is looked at, and of a text shorter than that a copy.
 template <auto kScan>
 inline uint32_t ScanAt(std::string_view text, size_t at) {
-  return text.size() - at >= kBlockBytes ? kScan(text.data() + at) : ScanEnd<kScan>(text, at);
+  const size_t left = text.size() - at;
+  if (left >= kBlockBytes) [[likely]]
+    return kScan(text.data() + at);
+  if (text.size() >= kBlockBytes) return kScan(text.data() + text.size() - kBlockBytes) >> (kBlockBytes - left);
+  char copy[kBlockBytes] = {};
+  std::memcpy(copy, text.data() + at, left);
+  return kScan(copy) & ((1U << left) - 1);
+}
+// The same of ScanPlain, whose masks mean nothing beyond the first other byte: from a place before `at` they may end too soon.
+template <typename Block>
+inline uint32_t ScanPlainAt(std::string_view text, size_t at) {
+  return text.size() - at >= kBlockBytes ? Block::ScanPlain(text.data() + at) : ScanAt<Block::ScanPlainWhole>(text, at);
 }
 
 }  // namespace wirespan::decoders::http1

@@ -24,7 +24,7 @@ size_t MatchStatusLine(std::string_view bytes, bool& whole) {
 
 }  // namespace
 
-void Decoder::EnterBody(Side& s, std::vector<Message>& out) {
+void Decoder::EnterBody(Side& s, Messages& out) {
   Message& message = *s.open;
   switch (s.framing) {
     case Framing::kNone:
@@ -47,7 +47,7 @@ void Decoder::EnterBody(Side& s, std::vector<Message>& out) {
 }
 
 // The request was not seen. Had it been HEAD, no body follows: the next bytes, if any, are the next response.
-ParseStep Decoder::InUnknownBody(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InUnknownBody(Side& s, std::string_view bytes, Messages& out) {
   bool whole = false;
   const size_t matched = MatchStatusLine(bytes, whole);
   if (whole) {
@@ -71,7 +71,7 @@ void Decoder::SkipUnknownBody(Side& s, size_t size) {
   s.state = has_length ? State::kLengthBody : State::kCloseBody;
 }
 
-ParseStep Decoder::InBody(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InBody(Side& s, std::string_view bytes, Messages& out) {
   if (s.state == State::kLengthBody && s.remaining == 0) {  // SkipUnknownBody took the last of it
     Complete(s, out);
     return AtStart(s, bytes, out);
@@ -117,7 +117,7 @@ bool Decoder::TakeChunkHeadByte(Side& s, char c) {
   return c == '\n';
 }
 
-ParseStep Decoder::InChunkHead(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InChunkHead(Side& s, std::string_view bytes, Messages& out) {
   size_t used = 0;
   while (used < bytes.size()) {
     const bool at_end = s.state == State::kChunkLf;
@@ -133,13 +133,14 @@ ParseStep Decoder::InChunkHead(Side& s, std::string_view bytes, std::vector<Mess
       s.line_start = 0;
       s.spilling = s.spill_cut = false;
       s.facts.any_line = s.facts.last_is_framing = s.facts.last_is_stored = false;
+      s.facts.stored = 0;
     }
     break;
   }
   return Advanced(used);
 }
 
-ParseStep Decoder::InChunkData(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InChunkData(Side& s, std::string_view bytes, Messages& out) {
   if (s.state == State::kChunkData) {
     const auto used = static_cast<size_t>(std::min<uint64_t>(bytes.size(), s.remaining));
     s.position += used;
@@ -160,7 +161,7 @@ ParseStep Decoder::InChunkData(Side& s, std::string_view bytes, std::vector<Mess
   return Advanced(1);
 }
 
-bool Decoder::AbsorbGap(Side& s, size_t size, std::vector<Message>& out) {
+bool Decoder::AbsorbGap(Side& s, size_t size, Messages& out) {
   if (s.state == State::kStopped) return true;
   if (s.state == State::kPoisoned) return false;
   if (s.state == State::kUnknownBody) EnterBody(s, out);
@@ -199,30 +200,26 @@ bool Decoder::AbsorbGap(Side& s, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-void Decoder::Append(Side& s, std::vector<Message>& out) {
+void Decoder::Append(Side& s, Messages& out) {
   Message& message = *s.open;
   message.has_content_length = s.facts.has_content_length;
   message.end = s.position;
-  out.push_back(std::move(message));
-  DropOpen(s);
+  out.push_back(std::move(s.open));
 }
 
 void Decoder::DropOpen(Side& s) {
-  if (pool_ == nullptr) {
-    s.open.reset();
-    return;
-  }
-  pool_->GiveShell(std::move(s.open));
+  if (pool_ != nullptr) pool_->Give(std::move(s.open));
+  s.open.reset();
 }
 
-void Decoder::Complete(Side& s, std::vector<Message>& out) {
+void Decoder::Complete(Side& s, Messages& out) {
   if (s.facts.malformed) s.open->incomplete = Incomplete::kAmbiguous;
   Append(s, out);
   s.state = State::kStart;
   s.saw_cr = false;
 }
 
-void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   const bool doubtful = s.facts.malformed || s.facts.torn || !s.facts.doubt.empty();
   if (s.state == State::kStartLine) s.scan.Fill(*s.open);
   // A final response whose head was cut answers its request all the same.
@@ -231,7 +228,7 @@ void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) 
   Append(s, out);
 }
 
-void Decoder::Poison(Side& s, std::string_view reason, std::vector<Message>& out) {
+void Decoder::Poison(Side& s, std::string_view reason, Messages& out) {
   s.open->incomplete = Incomplete::kAmbiguous;
   Append(s, out);
   LoseAlignment();
@@ -250,7 +247,7 @@ void Decoder::Lose(Side& s, std::string_view reason) {
   s.state = State::kLost;
 }
 
-void Decoder::RequestBegins(std::vector<Message>& out) {
+void Decoder::RequestBegins(Messages& out) {
   Side& response = side(Direction::kServerToClient);
   if (response.state == State::kAdrift) EndAdrift(response, Incomplete::kNo, out);
   const bool between = response.open == nullptr || response.state == State::kUnknownBody;
@@ -262,7 +259,7 @@ void Decoder::ExpectAnswer(Message& request) {
   Expect(method == "HEAD" ? Expected::kHead : method == "CONNECT" ? Expected::kConnect : Expected::kOrdinary, request.exchange);
 }
 
-Decoder::Expected Decoder::BeginAnswer(Message& answer, std::vector<Message>& out) {
+Decoder::Expected Decoder::BeginAnswer(Message& answer, Messages& out) {
   const Expected expected = NextExpected(answer.exchange);
   Side& request = side(Direction::kClientToServer);
   if (request.state == State::kAdrift) EndAdrift(request, Incomplete::kNo, out);

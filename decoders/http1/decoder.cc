@@ -18,7 +18,7 @@ ParseStep Advanced(size_t consumed) { return {ParseStatus::kAdvanced, consumed, 
 
 }  // namespace
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   const std::string_view text = Text(bytes);
   size_t used = 0;
@@ -38,7 +38,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   return {step.status, 0, step.reason, frees_other};
 }
 
-ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::Step(Side& s, std::string_view bytes, Messages& out) {
   switch (s.state) {
     case State::kStart:
       return AtStart(s, bytes, out);
@@ -75,7 +75,7 @@ ParseStep Decoder::Step(Side& s, std::string_view bytes, std::vector<Message>& o
   return {ParseStatus::kStop, 0, stop_reason_};
 }
 
-ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::AtStart(Side& s, std::string_view bytes, Messages& out) {
   if (stop_reason_.data() != nullptr) {
     s.state = State::kStopped;
     return {ParseStatus::kStop, 0, stop_reason_};
@@ -106,7 +106,7 @@ ParseStep Decoder::AtStart(Side& s, std::string_view bytes, std::vector<Message>
   return step;
 }
 
-void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
+void Decoder::BeginMessage(Side& s, Messages& out) {
   if (s.is_request) RequestBegins(out);
   s.open = pool_ != nullptr ? pool_->Take() : std::make_unique<Message>();
   s.open->direction = s.is_request ? Direction::kClientToServer : Direction::kServerToClient;
@@ -117,9 +117,9 @@ void Decoder::BeginMessage(Side& s, std::vector<Message>& out) {
   s.state = State::kStartLine;
 }
 
-bool Decoder::TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used) {
+bool Decoder::TryPlainHead(Side& s, std::string_view bytes, Messages& out, size_t& used) {
   Message& message = *s.open;
-  if (ParsePlainHead<SimdBlock>(bytes, s.is_request, message, s.facts, used) != HeadOutcome::kDone) {
+  if (ParsePlainHead<SimdBlock>(bytes, s.is_request, s.wanted, message, s.facts, used) != HeadOutcome::kDone) {
     const uint64_t start = message.start;
     const Direction direction = message.direction;
     message.Clear();
@@ -161,7 +161,7 @@ void Decoder::EndStartLine(Side& s) {
 }
 
 // A start that Resync thought possible. Its bytes stay with the caller until the line is whole.
-ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, Messages& out) {
   if (stop_reason_.data() != nullptr) {
     s.state = State::kStopped;
     return {ParseStatus::kStop, 0, stop_reason_};
@@ -190,7 +190,7 @@ ParseStep Decoder::InCandidate(Side& s, std::string_view bytes, std::vector<Mess
   return Advanced(line.size());
 }
 
-ParseStep Decoder::InFields(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InFields(Side& s, std::string_view bytes, Messages& out) {
   const bool is_head = s.state == State::kFields;
   const size_t lf = bytes.find('\n');
   const size_t used = lf == std::string_view::npos ? bytes.size() : lf + 1;
@@ -239,20 +239,27 @@ bool Decoder::EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields)
   if (!cut) NoteLineEnd(crlf, s.facts);
   const bool is_empty = line.empty();
   if (!is_empty) {
-    ReadFieldLine(line, s.line_start, !s.spilling, cut, s.state == State::kTrailer, s.facts, fields, s.open->truncated);
+    const bool is_trailer = s.state == State::kTrailer;
+    ReadFieldLine({.text = line,
+                   .offset = s.line_start,
+                   .store = !s.spilling,
+                   .cut = cut,
+                   .is_trailer = is_trailer,
+                   .wanted = is_trailer ? kAllFields : s.wanted},
+                  s.facts, fields, s.open->truncated);
   }
   s.spilling = s.spill_cut = false;
   s.line_start = static_cast<uint32_t>(text.size());
   return is_empty;
 }
 
-void Decoder::EndHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndHead(Side& s, Messages& out) {
   s.open->head_end = s.position;
   s.open->name_bits = s.facts.name_bits;
   s.is_request ? EndRequestHead(s, out) : EndResponseHead(s, out);
 }
 
-void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndRequestHead(Side& s, Messages& out) {
   const std::string_view method = s.open->method();
   s.framing = FramingOf(*s.open, s.facts);
   ExpectAnswer(*s.open);
@@ -266,7 +273,7 @@ void Decoder::EndRequestHead(Side& s, std::vector<Message>& out) {
   EnterBody(s, out);
 }
 
-void Decoder::EndResponseHead(Side& s, std::vector<Message>& out) {
+void Decoder::EndResponseHead(Side& s, Messages& out) {
   Message& message = *s.open;
   const uint16_t status = message.status;
   if (s.facts.torn) return Poison(s, "torn_head", out);
@@ -312,7 +319,7 @@ void Decoder::Skip(Direction dir, size_t size) {
   s.position = AddBounded(s.position, size);
 }
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   const bool absorbed = AbsorbGap(s, size, out);
@@ -325,7 +332,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (s.open != nullptr) {
     const bool ends_so =

@@ -35,6 +35,7 @@ inline constexpr size_t kMaxHeldBytes = size_t{16} * 1024;  // sent after an una
 class Decoder {
  public:
   using Message = http1::Message;
+  using Messages = http1::Messages;
   using MessagePool = http1::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
@@ -43,11 +44,18 @@ class Decoder {
   Decoder& operator=(Decoder&&) = default;
   ~Decoder() = default;
 
+  // From now on heads keep only the fields that spans are made of (kRequestFieldsOfSpans), and of requests those of `also`, by
+  // NameBit. Before the first byte.
+  void KeepFieldsOfSpans(uint64_t also) {
+    side(Direction::kClientToServer).wanted = kRequestFieldsOfSpans | also;
+    side(Direction::kServerToClient).wanted = kResponseFieldsOfSpans;
+  }
+
   // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
+  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
-  bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
-  void OnClose(Direction dir, std::vector<Message>& out);
+  bool OnGap(Direction dir, size_t size, Messages& out);
+  void OnClose(Direction dir, Messages& out);
   void Skip(Direction dir, size_t size);
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
@@ -71,9 +79,9 @@ class Decoder {
   bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
   // A call of the program ended with the last byte given. True: so did the message adrift, for the end of a chunked body stands
   // there. A body may hold such bytes too: what follows in the same turn is not to be believed.
-  bool EndsHere(Direction dir, std::vector<Message>& out);
+  bool EndsHere(Direction dir, Messages& out);
   // The message adrift is over, as the caller knows from elsewhere. `is_whole` false: part of it was not seen.
-  void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);
+  void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
   // After kStop: the name of the protocol that goes on, where there is a decoder for it (decoders/registry.h); else empty.
   std::string_view Successor() const { return successor_; }
@@ -106,8 +114,9 @@ class Decoder {
 
   struct Side {
     uint64_t position = 0;
-    uint64_t remaining = 0;  // of a body or chunk
-    uint64_t tail = 0;       // kAdrift: the last bytes since the last gap, the latest lowest
+    uint64_t remaining = 0;        // of a body or chunk
+    uint64_t wanted = kAllFields;  // fields of a head
+    uint64_t tail = 0;             // kAdrift: the last bytes since the last gap, the latest lowest
     std::unique_ptr<Message> open;
     std::string spill;          // a field line that is not stored, up to kMaxSpillBytes
     std::string_view reason{};  // of kLost and kPoisoned; a constant
@@ -132,51 +141,51 @@ class Decoder {
   Side& side(Direction dir) { return sides_[Index(dir)]; }
 
   // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
-  ParseStep Step(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep AtStart(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep Step(Side& s, std::string_view bytes, Messages& out);
+  ParseStep AtStart(Side& s, std::string_view bytes, Messages& out);
   ParseStep InStartLine(Side& s, std::string_view bytes);
-  ParseStep InCandidate(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InFields(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InUnknownBody(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InCandidate(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InFields(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InUnknownBody(Side& s, std::string_view bytes, Messages& out);
   void SkipUnknownBody(Side& s, size_t size);
-  ParseStep InBody(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InChunkHead(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InChunkData(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InBody(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InChunkHead(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InChunkData(Side& s, std::string_view bytes, Messages& out);
   ParseStep InAdrift(Side& s, std::string_view bytes);
-  bool TryPlainHead(Side& s, std::string_view bytes, std::vector<Message>& out, size_t& used);
+  bool TryPlainHead(Side& s, std::string_view bytes, Messages& out, size_t& used);
 
-  void BeginMessage(Side& s, std::vector<Message>& out);
+  void BeginMessage(Side& s, Messages& out);
   void EndStartLine(Side& s);
   void GatherLine(Side& s, std::string& text, size_t limit, std::string_view piece);
   // True: the line that was gathered is the empty one.
   bool EndLine(Side& s, std::string& text, std::vector<FieldRef>& fields);
-  void EndHead(Side& s, std::vector<Message>& out);
-  void EndRequestHead(Side& s, std::vector<Message>& out);
-  void EndResponseHead(Side& s, std::vector<Message>& out);
-  void EnterBody(Side& s, std::vector<Message>& out);
+  void EndHead(Side& s, Messages& out);
+  void EndRequestHead(Side& s, Messages& out);
+  void EndResponseHead(Side& s, Messages& out);
+  void EnterBody(Side& s, Messages& out);
   void EnterChunk(Side& s);
   bool TakeChunkHeadByte(Side& s, char c);
-  bool AbsorbGap(Side& s, size_t size, std::vector<Message>& out);
+  bool AbsorbGap(Side& s, size_t size, Messages& out);
   // A gap took the framing of the open message. False: it cannot go on without.
-  bool Drift(Side& s, std::vector<Message>& out);
+  bool Drift(Side& s, Messages& out);
   bool MayDrift(const Side& s) const;
-  void CutHead(Side& s, std::vector<Message>& out);
-  void EndAdrift(Side& s, Incomplete why, std::vector<Message>& out);
+  void CutHead(Side& s, Messages& out);
+  void EndAdrift(Side& s, Incomplete why, Messages& out);
   static bool TailEndsWith(const Side& s, std::string_view end);
-  void Complete(Side& s, std::vector<Message>& out);
-  void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
-  void Append(Side& s, std::vector<Message>& out);
+  void Complete(Side& s, Messages& out);
+  void EndIncomplete(Side& s, Incomplete why, Messages& out);
+  void Append(Side& s, Messages& out);
   void DropOpen(Side& s);
   // After these the direction is kPoisoned, kLost.
-  void Poison(Side& s, std::string_view reason, std::vector<Message>& out);
+  void Poison(Side& s, std::string_view reason, Messages& out);
   void Lose(Side& s, std::string_view reason);
   void LeaveHttp(std::string_view reason) { stop_reason_ = reason; }
 
-  void RequestBegins(std::vector<Message>& out);
+  void RequestBegins(Messages& out);
   // `exchange` becomes the number of the request, of the request that the response answers.
   void ExpectAnswer(Message& request);
   // The final response `answer` begins; what it answers. A request adrift has ended with that.
-  Expected BeginAnswer(Message& answer, std::vector<Message>& out);
+  Expected BeginAnswer(Message& answer, Messages& out);
   void Expect(Expected what, uint64_t& exchange);
   Expected NextExpected(uint64_t& exchange);
   void LoseAlignment();

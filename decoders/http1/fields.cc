@@ -136,31 +136,34 @@ bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts) 
   }
 }
 
-void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut, bool is_trailer, HeadFacts& facts,
-                   std::vector<FieldRef>& fields, bool& truncated) {
-  facts.torn = facts.torn || line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos;
-  if (IsBlank(line.front())) return ReadContinuation(line, offset, is_trailer, facts, fields);
+void ReadFieldLine(const FieldLine& line, HeadFacts& facts, std::vector<FieldRef>& fields, bool& truncated) {
+  const std::string_view text = line.text;
+  facts.torn = facts.torn || text.find('\0') != std::string_view::npos || text.find('\r') != std::string_view::npos;
+  if (IsBlank(text.front())) return ReadContinuation(text, line.offset, line.is_trailer, facts, fields);
   facts.any_line = true;
   facts.last_is_framing = facts.last_is_stored = false;
-  const size_t colon = line.find(':');
-  const std::string_view name = line.substr(0, colon);
+  const size_t colon = text.find(':');
+  const std::string_view name = text.substr(0, colon);
   if (colon == std::string_view::npos || !IsToken(name)) {
     facts.malformed = true;
-    if (!is_trailer && LooksLikeFraming(name)) Doubt(facts, "bad_framing_field_name");
+    if (!line.is_trailer && LooksLikeFraming(name)) Doubt(facts, "bad_framing_field_name");
     return;
   }
-  const std::string_view value = TrimBlanks(line.substr(colon + 1));
-  if (!is_trailer) {
+  const std::string_view value = TrimBlanks(text.substr(colon + 1));
+  if (!line.is_trailer) {
     facts.last_is_framing = NoteField(name, value, facts);
-    if (facts.last_is_framing && cut) Doubt(facts, "overlong_framing_field");
+    if (facts.last_is_framing && line.cut) Doubt(facts, "overlong_framing_field");
   }
-  if (!store) return;
-  if (fields.size() == kMaxFields) {
+  if (!line.store) return;
+  if (facts.stored == kMaxFields) {
     truncated = true;
     return;
   }
-  StoreField(line, name, value, offset, fields);
-  facts.name_bits |= NameBit(name);
+  ++facts.stored;
+  const uint64_t bit = NameBit(name);
+  facts.name_bits |= bit;
+  if ((bit & line.wanted) == 0) return;
+  StoreField(text, name, value, line.offset, fields);
   facts.last_is_stored = true;
 }
 

@@ -66,19 +66,24 @@ struct HeadFacts {
   bool any_line = false;         // a field line was read
   bool last_is_framing = false;  // the previous field line: obs-fold continues it
   bool last_is_stored = false;
+  uint32_t stored = 0;  // fields of the head, or of the trailer, within all limits, kept or not
 };
 
-// Reads one field line without its line end, at `offset` in the stored text; `store` false: only the facts are wanted.
-// `cut`: the line was longer than `line`.
-void ReadFieldLine(std::string_view line, uint32_t offset, bool store, bool cut, bool is_trailer, HeadFacts& facts,
-                   std::vector<FieldRef>& fields, bool& truncated);
+// Reads one field line without its line end, at `offset` in the stored text; `store` false: only the facts are wanted. Fields are
+// kept whose NameBit is among `wanted`. `cut`: the line was longer than `line`.
+struct FieldLine {
+  std::string_view text;
+  uint32_t offset = 0;
+  bool store = true;
+  bool cut = false;
+  bool is_trailer = false;
+  uint64_t wanted = kAllFields;
+};
+void ReadFieldLine(const FieldLine& line, HeadFacts& facts, std::vector<FieldRef>& fields, bool& truncated);
 // What a field of that name, a token, says of the framing. True: it is one of the framing fields.
 bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts);
-// False: NoteField notes nothing of a name of that length.
-constexpr bool MayBeNoted(size_t name_length) {
-  constexpr uint32_t kLengths = 1U << 7U | 1U << 14U | 1U << 17U;  // upgrade, content-length, transfer-encoding
-  return (kLengths >> (name_length % 32) & 1U) != 0;
-}
+// NameBit of the names that NoteField notes: it notes nothing of one that has none of these.
+inline constexpr uint64_t kFramingBits = NameBit("content-length") | NameBit("transfer-encoding") | NameBit("upgrade");
 // A line end was met: CRLF, or a bare LF.
 inline void NoteLineEnd(bool crlf, HeadFacts& facts) { (crlf ? facts.any_crlf : facts.any_bare_lf) = true; }
 
@@ -90,9 +95,11 @@ enum class HeadOutcome : uint8_t { kDone, kNotPlain };
 // Parses a whole head that stands at the beginning of `bytes` in its plain form (CRLF line ends, no obs-fold, within all limits)
 // into the start line, `fields` and `facts`; `length` becomes the head's. kNotPlain: it is not all there, or not plain, or not
 // valid: `message` and `facts` are then to be cleared, and the resumable way finds out. The references of `message` count from
-// the beginning of `bytes`; its `head` is left alone. `Block` is SimdBlock or ScalarBlock (block_scan.h).
+// the beginning of `bytes`; its `head` is left alone. Fields are kept whose NameBit is among `wanted`. `Block` is SimdBlock or
+// ScalarBlock (block_scan.h).
 template <typename Block>
-HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length);
+HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, uint64_t wanted, Message& message, HeadFacts& facts,
+                           size_t& length);
 
 // Methods that a Resync and a Guess take for one: the IANA registry and what is common on UPnP and CDN ports.
 bool IsKnownMethod(std::string_view method);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "decoders/decoder.h"
+#include "decoders/message_list.h"
 #include "decoders/message_pool.h"
 
 namespace wirespan::decoders::http1 {
@@ -54,10 +55,21 @@ struct MessageValues {
 };
 
 // Most fields that are asked for are not there: a bit by length and first letter says so for most names.
-constexpr uint64_t NameBit(std::string_view name) {
+constexpr uint64_t NameBit(size_t length, char first) {
   // Twice the letter, modulo 64: upper and lower case are the same.
-  return uint64_t{1} << ((name.size() * 5 + static_cast<uint8_t>(name.front()) * size_t{2}) % 64);
+  return uint64_t{1} << ((length * 5 + static_cast<uint8_t>(first) * size_t{2}) % 64);
 }
+constexpr uint64_t NameBit(std::string_view name) { return NameBit(name.size(), name.front()); }
+
+// Which fields of a head a decoder keeps, by NameBit: all; or those that a span is made of, of a request and of a response (the
+// ones that Describe asks for, and W3C's trace context; what the answer to an upgrade says of the protocol that follows), and
+// some others that look like them.
+inline constexpr uint64_t kAllFields = ~uint64_t{0};
+inline constexpr uint64_t kRequestFieldsOfSpans = NameBit("host") | NameBit("user-agent") | NameBit("forwarded") |
+                                                  NameBit("x-forwarded-for") | NameBit("x-forwarded-host") |
+                                                  NameBit("x-forwarded-proto") | NameBit("traceparent") | NameBit("tracestate");
+inline constexpr uint64_t kResponseFieldsOfSpans =
+    NameBit("upgrade") | NameBit("sec-websocket-protocol") | NameBit("sec-websocket-extensions");
 
 struct Message : MessageValues {
   std::string head;
@@ -83,5 +95,6 @@ struct Message : MessageValues {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = MessageList<Message>;
 
 }  // namespace wirespan::decoders::http1

@@ -1,6 +1,7 @@
 // The fast way through a head that came whole and is plain: line ends are taken from the masks of one block after the other, the
 // length of a name from the mask of the block that it begins. It accepts a subset of what start_line.cc and fields.cc accept,
 // with the same result; everything else goes their way.
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -12,6 +13,12 @@ namespace wirespan::decoders::http1 {
 namespace {
 
 constexpr size_t kNone = std::string_view::npos;
+constexpr size_t kMaxPlainFields = 64;  // kept of a plain head
+
+// A FieldRef without its zeros.
+struct PlainField {
+  uint32_t name, name_length, value, value_length;
+};
 
 // "HTTP/1.x": the minor version, or 10.
 uint8_t MinorVersion(const char* text) {
@@ -22,7 +29,7 @@ uint8_t MinorVersion(const char* text) {
 // The length of "METHOD target HTTP/1.x\r\n", its parts put into `message`; kNone where it is not that.
 template <typename Block>
 size_t PlainRequestLine(std::string_view bytes, Message& message) {
-  size_t at = static_cast<size_t>(std::countr_one(ScanAt<Block::ScanPlain>(bytes, 0)));
+  size_t at = static_cast<size_t>(std::countr_one(ScanPlainAt<Block>(bytes, 0)));
   while (at < bytes.size() && at <= kMaxMethodBytes && Is(kTokenChar, bytes[at])) ++at;
   if (at == 0 || at > kMaxMethodBytes || at >= bytes.size() || bytes[at] != ' ') return kNone;
   message.method_or_version.name_length = static_cast<uint32_t>(at);
@@ -67,7 +74,7 @@ size_t LongNameLength(std::string_view bytes, size_t at, size_t known) {
 // Of a line that ends within `bytes`: what is plain ends there too.
 template <typename Block>
 inline size_t NameLength(std::string_view bytes, size_t at) {
-  const auto known = static_cast<size_t>(std::countr_zero(~ScanAt<Block::ScanPlain>(bytes, at)));
+  const auto known = static_cast<size_t>(std::countr_zero(~ScanPlainAt<Block>(bytes, at)));
   if (bytes[at + known] == ':' && known > 0) [[likely]]
     return known;
   return LongNameLength(bytes, at, known);
@@ -120,51 +127,58 @@ class LineEnds {
 }  // namespace
 
 template <typename Block>
-HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length) {
+HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, uint64_t wanted, Message& message, HeadFacts& facts,
+                           size_t& length) {
   if (bytes.empty()) return HeadOutcome::kNotPlain;
   bytes = bytes.substr(0, kMaxHeadBytes);
   size_t at = is_request ? PlainRequestLine<Block>(bytes, message) : PlainStatusLine(bytes, message);
   if (at == kNone) return HeadOutcome::kNotPlain;
   if (at >= bytes.size()) return HeadOutcome::kNotPlain;
-  facts.any_crlf = true;
+  // Beside the message, so that nothing in the loop is called or looked up again; not cleared.
+  std::array<PlainField, kMaxPlainFields> kept;
+  size_t kept_count = 0;
   uint64_t name_bits = 0;
   LineEnds<Block> line_ends(bytes, at);
-  for (size_t count = 0; count <= kMaxFields; ++count) {
+  for (uint32_t count = 0; count <= kMaxFields; ++count) {
     const size_t end = line_ends.Next();
     if (end == kNone) return HeadOutcome::kNotPlain;
     if (end == at) {
+      facts.any_crlf = true;
       facts.name_bits |= name_bits;
+      for (size_t i = 0; i < kept_count; ++i) {
+        message.fields.push_back({kept[i].name, kept[i].name_length, kept[i].value, kept[i].value_length});
+      }
       length = at + 2;
       return HeadOutcome::kDone;
     }
     const size_t name_length = NameLength<Block>(bytes, at);
-    if (name_length == 0 || count == kMaxFields) [[unlikely]]
+    if (name_length == 0) [[unlikely]]
       return HeadOutcome::kNotPlain;
-    size_t from = at + name_length + 1;
-    from += bytes[from] == ' ' ? 1U : 0U;  // nearly always, and all there is
-    size_t to = end;
-    if (from == to || IsBlank(bytes[from]) || IsBlank(bytes[to - 1])) [[unlikely]] {
-      while (from < to && IsBlank(bytes[from])) ++from;
-      while (to > from && IsBlank(bytes[to - 1])) --to;
+    const uint64_t bit = NameBit(name_length, bytes[at]);
+    name_bits |= bit;
+    if ((bit & (wanted | kFramingBits)) != 0) {
+      size_t from = at + name_length + 1;
+      from += bytes[from] == ' ' ? 1U : 0U;  // nearly always, and all there is
+      size_t to = end;
+      if (from == to || IsBlank(bytes[from]) || IsBlank(bytes[to - 1])) [[unlikely]] {
+        while (from < to && IsBlank(bytes[from])) ++from;
+        while (to > from && IsBlank(bytes[to - 1])) --to;
+      }
+      if ((bit & kFramingBits) != 0) NoteField({bytes.data() + at, name_length}, {bytes.data() + from, to - from}, facts);
+      if ((bit & wanted) != 0) {
+        if (kept_count == kept.size()) return HeadOutcome::kNotPlain;
+        kept[kept_count++] = {static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
+                              static_cast<uint32_t>(to - from)};
+      }
     }
-    const std::string_view name(bytes.data() + at, name_length);
-    if (MayBeNoted(name_length)) [[unlikely]]
-      NoteField(name, {bytes.data() + from, to - from}, facts);
-    name_bits |= NameBit(name);
-    message.fields.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(name_length), static_cast<uint32_t>(from),
-                              static_cast<uint32_t>(to - from)});
     at = end + 2;
   }
   return HeadOutcome::kNotPlain;
 }
 
-template HeadOutcome ParsePlainHead<SimdBlock>(std::string_view, bool, Message&, HeadFacts&, size_t&);
+template HeadOutcome ParsePlainHead<SimdBlock>(std::string_view, bool, uint64_t, Message&, HeadFacts&, size_t&);
 #if defined(__SSE2__)
-template HeadOutcome ParsePlainHead<ScalarBlock>(std::string_view, bool, Message&, HeadFacts&, size_t&);
+template HeadOutcome ParsePlainHead<ScalarBlock>(std::string_view, bool, uint64_t, Message&, HeadFacts&, size_t&);
 #endif
-
-HeadOutcome ParsePlainHead(std::string_view bytes, bool is_request, Message& message, HeadFacts& facts, size_t& length) {
-  return ParsePlainHead<SimdBlock>(bytes, is_request, message, facts, length);
-}
 
 }  // namespace wirespan::decoders::http1

@@ -44,6 +44,7 @@ inline constexpr size_t kMaxIdleBlockBytes = size_t{4} * 1024;  // of a block in
 class Decoder {
  public:
   using Message = http2::Message;
+  using Messages = std::vector<Message>;
   using MessagePool = http2::MessagePool;
 
   // `pool` may be null: then messages are allocated anew. The connection is taken from its beginning.

@@ -7,9 +7,7 @@
 namespace wirespan::decoders::http2 {
 namespace {
 
-constexpr uint32_t kCancelled = 1;
 constexpr uint32_t kUnknown = 2;
-constexpr uint32_t kDeadlineExceeded = 4;
 constexpr uint32_t kPermissionDenied = 7;
 constexpr uint32_t kResourceExhausted = 8;
 constexpr uint32_t kUnimplemented = 12;
@@ -63,7 +61,7 @@ uint32_t GrpcStatusOfReset(uint32_t error_code) {
     case 0x7:            // REFUSED_STREAM
       return kUnavailable;
     case 0x8:  // CANCEL
-      return kCancelled;
+      return kGrpcCancelled;
     case 0xb:  // ENHANCE_YOUR_CALM
       return kResourceExhausted;
     case 0xc:  // INADEQUATE_SECURITY
@@ -77,7 +75,7 @@ bool IsGrpcError(uint32_t code, bool is_server) {
   if (!is_server) return code != 0;
   switch (code) {
     case kUnknown:
-    case kDeadlineExceeded:
+    case kGrpcDeadlineExceeded:
     case kUnimplemented:
     case kInternal:
     case kUnavailable:

@@ -11,6 +11,9 @@ namespace wirespan::decoders::http2 {
 
 inline constexpr size_t kMaxGrpcMethodBytes = 256;
 
+inline constexpr uint32_t kGrpcCancelled = 1;
+inline constexpr uint32_t kGrpcDeadlineExceeded = 4;
+
 // The name of a status, "OK" to "UNAUTHENTICATED"; "UNKNOWN" beyond 16, as gRPC's libraries take it.
 std::string_view GrpcStatusName(uint32_t code);
 // The value of a grpc-status field; nullopt: not a number of up to three digits.

@@ -14,14 +14,14 @@ using Bytes = std::span<const std::byte>;
 constexpr size_t kCertainPreface = 18;
 constexpr uint32_t kMaxFirstSettings = 6 * 32;  // bytes
 
+constexpr uint32_t kLastKnownSetting = 9;
+uint32_t SettingOf(Bytes entry) { return ReadUint32(entry) >> 16U; }
 bool IsPossibleSetting(Bytes entry) {
-  const uint32_t start = ReadUint32(entry);
   const uint32_t value = ReadUint32(entry.subspan(2));
-  switch (start >> 16U) {  // RFC 9113 6.5.2, RFC 8441 3, RFC 9218 2.1
-    case 1:
-    case 3:
-    case 6:
-      return true;
+  switch (SettingOf(entry)) {  // RFC 9113 6.5.2, RFC 8441 3, RFC 9218 2.1
+    case 0:
+    case 7:
+      return false;
     case 2:
     case 8:
     case 9:
@@ -31,7 +31,7 @@ bool IsPossibleSetting(Bytes entry) {
     case 5:
       return value >= kDefaultMaxFrameSize && value <= kMaxFrameSize;
     default:
-      return false;
+      return true;  // also what is beyond those: gRPC's C core has a 0xfe03
   }
 }
 
@@ -42,12 +42,15 @@ Likeness OfPreface(Bytes bytes) {
   return size >= kCertainPreface ? Likeness::kCertain : Likeness::kTooShort;
 }
 
-// A server's preface (RFC 9113 3.4): kNo where the first frame is not that. An empty one has only its nine bytes to say so.
+// A server's preface (RFC 9113 3.4): kNo where the first frame is not that. One that is empty, or begins with a
+// setting that nobody knows, has only its nine bytes to say so.
 Likeness OfFirstSettings(Bytes bytes) {
   const FrameHeader header = ReadFrameHeader(bytes);
   const bool is_settings = header.type == FrameType::kSettings && header.flags == 0 && header.length <= kMaxFirstSettings;
   if (!is_settings || !IsPlausible(header, Direction::kServerToClient, kDefaultMaxFrameSize)) return Likeness::kNo;
-  if (header.length == 0) {
+  constexpr size_t kFirstSettingEnd = kFrameHeaderBytes + 6;
+  const bool is_unknown = bytes.size() >= kFirstSettingEnd && SettingOf(bytes.subspan(kFrameHeaderBytes)) > kLastKnownSetting;
+  if (header.length == 0 || is_unknown) {
     return ChainAt(bytes, Direction::kServerToClient, kDefaultMaxFrameSize) == Chain::kBroken ? Likeness::kNo
                                                                                               : Likeness::kPossible;
   }

@@ -62,9 +62,12 @@ Pair Follows(const FrameHeader& first, Bytes payload, const FrameHeader& second,
     return continues && second.stream_id == first.stream_id ? Pair::kCertain : Pair::kImpossible;
   }
   if (continues) return Pair::kImpossible;
-  const bool is_head =
-      first.type == FrameType::kHeaders && LooksLikeHead(BlockOf(first, payload), dir == Direction::kClientToServer);
-  return is_head ? Pair::kCertain : Pair::kPossible;
+  if (first.type != FrameType::kHeaders) return Pair::kPossible;
+  const bool is_request = dir == Direction::kClientToServer;
+  const Bytes block = BlockOf(first, payload);
+  if (LooksLikeHead(block, is_request)) return Pair::kCertain;
+  // A request's pseudo-header fields are in no response, and the other way round (RFC 9113 8.3).
+  return LooksLikeHead(block, !is_request) ? Pair::kImpossible : Pair::kPossible;
 }
 
 }  // namespace

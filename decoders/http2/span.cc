@@ -96,13 +96,25 @@ HttpExchange ToExchange(const Message* request, const Message* response, const E
   return exchange;
 }
 
+// A client whose deadline passes cancels the call: its library says so of itself, and the wire only by the time. Libraries round
+// the time-out that they send up, the C core to three digits.
+bool IsDeadlineOver(const Message& request, const ExchangeContext& context) {
+  constexpr int64_t kRounding = 64;  // a part of the time-out
+  const std::optional<int64_t> timeout = ParseGrpcTimeout(request.Header("grpc-timeout"));
+  if (!timeout || context.side != SpanSide::kClient || context.elapsed_ns == 0) return false;
+  return context.elapsed_ns >= static_cast<uint64_t>(*timeout - *timeout / kRounding);
+}
+
 // The call's status: as sent, else as gRPC's libraries make it of what came instead.
-std::optional<uint32_t> GrpcStatus(const Message* request, const Message* response) {
+std::optional<uint32_t> GrpcStatus(const Message* request, const Message* response, const ExchangeContext& context) {
   if (response != nullptr) {
     const std::optional<uint32_t> sent = ParseGrpcStatus(response->Trailer("grpc-status"));
     if (sent) return sent;
   }
-  if (const std::optional<Reset> reset = ResetOf(request, response); reset) return GrpcStatusOfReset(reset->error_code);
+  if (const std::optional<Reset> reset = ResetOf(request, response); reset) {
+    const bool cancelled = reset->by_client && GrpcStatusOfReset(reset->error_code) == kGrpcCancelled;
+    return cancelled && IsDeadlineOver(*request, context) ? kGrpcDeadlineExceeded : GrpcStatusOfReset(reset->error_code);
+  }
   if (response != nullptr && response->status != 0 && response->status != 200) return GrpcStatusOfHttp(response->status);
   return std::nullopt;
 }
@@ -138,7 +150,7 @@ void DescribeGrpc(const Message* request, const Message* response, const HttpExc
                   AttributeSink& sink, Description& out) {
   out.Clear();
   const bool is_server = context.side == SpanSide::kServer;
-  const std::optional<uint32_t> status = GrpcStatus(request, response);
+  const std::optional<uint32_t> status = GrpcStatus(request, response, context);
   sink.String(semconv::kRpcSystemName, "grpc");
   GiveRpcMethod(exchange.target, is_server && status == 12U, sink, out);
   GiveLogicalServer(exchange, context, sink);

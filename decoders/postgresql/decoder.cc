@@ -15,7 +15,7 @@ std::string_view Text(std::span<const std::byte> bytes) { return {reinterpret_ca
 
 }  // namespace
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty()) return {ParseStatus::kStop, 0, stop_reason_};
   const std::string_view text = Text(bytes);
@@ -55,7 +55,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
 }
 
 // A frame without a type begins with its length, whose first byte is zero; no type is.
-ParseStep Decoder::InHeader(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InHeader(Side& s, std::string_view bytes, Messages& out) {
   if (s.header_bytes == 0) {
     if (!s.is_request() && ssl_answers_ > 0) {
       s.state = State::kSslAnswer;
@@ -76,7 +76,7 @@ ParseStep Decoder::InHeader(Side& s, std::string_view bytes, std::vector<Message
   return Refuse(s, "bad_frame", size - 1, out);
 }
 
-bool Decoder::EnterUntyped(Side& s, std::vector<Message>& out) {
+bool Decoder::EnterUntyped(Side& s, Messages& out) {
   const std::string_view header(s.header.data(), s.header.size());
   const uint32_t length = ReadUint32(header);
   const uint32_t code = ReadUint32(header.substr(4));
@@ -105,7 +105,7 @@ bool Decoder::EnterUntyped(Side& s, std::vector<Message>& out) {
   return true;
 }
 
-bool Decoder::EnterTyped(Side& s, std::vector<Message>& out) {
+bool Decoder::EnterTyped(Side& s, Messages& out) {
   const uint32_t length = ReadUint32(std::string_view(s.header.data() + 1, 4));
   if (!IsFrame(s.header[0], length, s.direction)) return false;
   s.type = s.header[0];
@@ -118,7 +118,7 @@ bool Decoder::EnterTyped(Side& s, std::vector<Message>& out) {
   return true;
 }
 
-ParseStep Decoder::InContent(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InContent(Side& s, std::string_view bytes, Messages& out) {
   const std::string_view content = bytes.substr(0, s.left);
   for (std::string_view rest = content; !rest.empty();) {
     std::string_view text;
@@ -135,14 +135,14 @@ ParseStep Decoder::InContent(Side& s, std::string_view bytes, std::vector<Messag
   return {ParseStatus::kAdvanced, content.size(), {}};
 }
 
-void Decoder::EndFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EndFrame(Side& s, Messages& out) {
   s.header_bytes = 0;
   s.state = State::kHeader;
   s.is_request() ? EndRequestFrame(s, out) : EndReplyFrame(s, out);
 }
 
 // What a server says to a request for encryption: one byte, or, if it is older than that, an error.
-ParseStep Decoder::InSslAnswer(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InSslAnswer(Side& s, std::string_view bytes, Messages& out) {
   --ssl_answers_;
   s.state = State::kHeader;
   const char answer = bytes.front();
@@ -159,7 +159,7 @@ ParseStep Decoder::InSslAnswer(Side& s, std::string_view bytes, std::vector<Mess
 }
 
 // What was consumed stays so; what follows is not the protocol.
-ParseStep Decoder::Refuse(Side& s, std::string_view reason, size_t used, std::vector<Message>& out) {
+ParseStep Decoder::Refuse(Side& s, std::string_view reason, size_t used, Messages& out) {
   if (s.open != nullptr) EndIncomplete(s, Incomplete::kAmbiguous, out);
   Lose(s, reason);
   return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kInvalid, used, reason};
@@ -173,22 +173,19 @@ void Decoder::BeginMessage(Side& s, uint64_t start) {
   s.first_frame = true;
 }
 
-void Decoder::Append(Side& s, uint64_t end, std::vector<Message>& out) {
+void Decoder::Append(Side& s, uint64_t end, Messages& out) {
   s.open->end = std::max(end, s.open->start);
-  out.push_back(std::move(*s.open));
-  if (pool_ != nullptr) pool_->GiveShell(std::move(s.open));
-  s.open.reset();
+  out.push_back(std::move(s.open));
   if (s.is_request()) has_parse_ = false;
 }
 
 void Decoder::Discard(Side& s) {
-  if (pool_ != nullptr) pool_->Give(std::move(*s.open));
-  if (pool_ != nullptr) pool_->GiveShell(std::move(s.open));
+  if (pool_ != nullptr) pool_->Give(std::move(s.open));
   s.open.reset();
   has_parse_ = false;
 }
 
-void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   if (s.open->one_way) {
     s.open->incomplete = why;
     return Append(s, s.position, out);
@@ -249,7 +246,7 @@ void Decoder::Skip(Direction dir, size_t size) {
   s.position = AddBounded(s.position, size);
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty() || s.state == State::kPoisoned) return;
   if (s.state == State::kAdrift) {

@@ -27,6 +27,7 @@ inline constexpr size_t kMaxUnanswered = 8192;  // requests and Syncs; beyond: k
 class Decoder {
  public:
   using Message = postgresql::Message;
+  using Messages = postgresql::Messages;
   using MessagePool = postgresql::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
@@ -35,10 +36,10 @@ class Decoder {
   }
 
   // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
+  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
-  bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
-  void OnClose(Direction dir, std::vector<Message>& out);
+  bool OnGap(Direction dir, size_t size, Messages& out);
+  void OnClose(Direction dir, Messages& out);
   void Skip(Direction dir, size_t size);
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
@@ -59,8 +60,8 @@ class Decoder {
   static constexpr bool kMarksEnds = true;
   bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
   bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
-  bool EndsHere(Direction dir, std::vector<Message>& out);
-  void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);
+  bool EndsHere(Direction dir, Messages& out);
+  void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
  private:
   enum class State : uint8_t { kUntyped, kSslAnswer, kHeader, kContent, kAdrift, kLost, kCandidate, kPoisoned };
@@ -93,46 +94,46 @@ class Decoder {
   Side& replies() { return side(Direction::kServerToClient); }
 
   // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
-  ParseStep InHeader(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InContent(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InSslAnswer(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InHeader(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InContent(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InSslAnswer(Side& s, std::string_view bytes, Messages& out);
   ParseStep InAdrift(Side& s, std::string_view bytes);
   ParseStep InCandidate(Side& s, std::string_view bytes);
-  ParseStep Refuse(Side& s, std::string_view reason, size_t used, std::vector<Message>& out);
+  ParseStep Refuse(Side& s, std::string_view reason, size_t used, Messages& out);
   // False: no frame begins so.
-  bool EnterUntyped(Side& s, std::vector<Message>& out);
-  bool EnterTyped(Side& s, std::vector<Message>& out);
-  void EndFrame(Side& s, std::vector<Message>& out);
+  bool EnterUntyped(Side& s, Messages& out);
+  bool EnterTyped(Side& s, Messages& out);
+  void EndFrame(Side& s, Messages& out);
 
   void BeginMessage(Side& s, uint64_t start);
-  void Append(Side& s, uint64_t end, std::vector<Message>& out);
+  void Append(Side& s, uint64_t end, Messages& out);
   void Discard(Side& s);
-  void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
+  void EndIncomplete(Side& s, Incomplete why, Messages& out);
   uint64_t FrameStart(const Side& s) const { return s.position - s.header_bytes; }
 
-  void EnterRequestFrame(Side& s, std::vector<Message>& out);
+  void EnterRequestFrame(Side& s, Messages& out);
   void TakeRequestString(Side& s, std::string_view text, bool ends);
-  void EndRequestFrame(Side& s, std::vector<Message>& out);
-  void EndStartup(Side& s, std::vector<Message>& out);
+  void EndRequestFrame(Side& s, Messages& out);
+  void EndStartup(Side& s, Messages& out);
   void TakeSql(Message& message);
   void TakeStatement(Message& message);
-  void BeginGroup(Side& s, std::vector<Message>& out);
-  void EndGroup(Side& s, std::vector<Message>& out);
-  void EndRequest(Side& s, RequestKind kind, uint64_t end, std::vector<Message>& out);
+  void BeginGroup(Side& s, Messages& out);
+  void EndGroup(Side& s, Messages& out);
+  void EndRequest(Side& s, RequestKind kind, uint64_t end, Messages& out);
   void Owe(Owed what);
 
-  void EnterReplyFrame(Side& s, std::vector<Message>& out);
+  void EnterReplyFrame(Side& s, Messages& out);
   void TakeReplyString(Side& s, std::string_view text, bool ends);
-  void EndReplyFrame(Side& s, std::vector<Message>& out);
-  void EndReply(Side& s, Incomplete why, std::vector<Message>& out);
-  void EndReady(Side& s, std::vector<Message>& out);
+  void EndReplyFrame(Side& s, Messages& out);
+  void EndReply(Side& s, Incomplete why, Messages& out);
+  void EndReady(Side& s, Messages& out);
   bool OwesReply() const { return owed_first_ < owed_.size() && owed_[owed_first_] != Owed::kSync; }
   void PopOwed();
 
-  bool AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out);
-  void LoseContent(Side& s, uint32_t size, std::vector<Message>& out);
+  bool AbsorbGap(Side& s, uint64_t size, Messages& out);
+  void LoseContent(Side& s, uint32_t size, Messages& out);
   bool Drift(Side& s);
-  void EndAdrift(Side& s, Incomplete why, std::vector<Message>& out);
+  void EndAdrift(Side& s, Incomplete why, Messages& out);
   bool TailIsEnd(const Side& s) const;
   void Lose(Side& s, std::string_view reason);
 

@@ -7,7 +7,7 @@
 
 namespace wirespan::decoders::postgresql {
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   const uint64_t end = AddBounded(s.position, size);
@@ -21,7 +21,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
+bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
   if (!stop_reason_.empty()) return true;
   if (s.state == State::kAdrift) {
     s.tail_bytes = 0;
@@ -42,7 +42,7 @@ bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
 }
 
 // `size` bytes of the content of the frame in progress.
-void Decoder::LoseContent(Side& s, uint32_t size, std::vector<Message>& out) {
+void Decoder::LoseContent(Side& s, uint32_t size, Messages& out) {
   s.position = AddBounded(s.position, size);
   s.left -= size;
   if (!s.strings.done()) {
@@ -98,7 +98,7 @@ bool Decoder::TailIsEnd(const Side& s) const {
   return tail[0] == 'Z' && length == 5 && (tail[5] == 'I' || tail[5] == 'T' || tail[5] == 'E');
 }
 
-bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
+bool Decoder::EndsHere(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (s.state != State::kAdrift || !TailIsEnd(s)) return false;
   if (s.is_request()) {
@@ -118,13 +118,13 @@ bool Decoder::EndsHere(Direction dir, std::vector<Message>& out) {
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out) {
+void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
   Side& s = side(dir);
   if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
 }
 
 // Which request the next reply answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
   if (s.is_request()) {
     if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
     copies_in_ = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "decoders/decoder.h"
+#include "decoders/message_list.h"
 #include "decoders/message_pool.h"
 #include "decoders/sql/sanitize.h"
 
@@ -75,5 +76,6 @@ struct Message {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = MessageList<Message>;
 
 }  // namespace wirespan::decoders::postgresql

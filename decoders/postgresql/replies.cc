@@ -11,7 +11,7 @@ bool AnswersRequest(char type) { return std::string_view("DCTGHWIsVdc").find(typ
 
 }  // namespace
 
-void Decoder::EnterReplyFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EnterReplyFrame(Side& s, Messages& out) {
   if (requests().state == State::kAdrift && requests().open != nullptr && !IsUnasked(s.type)) {
     EndAdrift(requests(), Incomplete::kNo, out);
   }
@@ -57,7 +57,7 @@ void Decoder::TakeReplyString(Side& s, std::string_view text, bool ends) {
   if (message.has_sqlstate) s.strings.Lose();  // the rest is text for people
 }
 
-void Decoder::EndReplyFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EndReplyFrame(Side& s, Messages& out) {
   if (s.open != nullptr && s.open->one_way) {
     s.open->head_end = s.position;
     return Append(s, s.position, out);
@@ -97,7 +97,7 @@ void Decoder::EndReplyFrame(Side& s, std::vector<Message>& out) {
 }
 
 // ReadyForQuery: all that was sent up to a Query or a Sync is answered.
-void Decoder::EndReady(Side& s, std::vector<Message>& out) {
+void Decoder::EndReady(Side& s, Messages& out) {
   copies_in_ = false;
   if (requests().state == State::kAdrift && requests().open == nullptr) EndAdrift(requests(), Incomplete::kNo, out);
   if (s.open != nullptr) {
@@ -113,7 +113,7 @@ void Decoder::EndReady(Side& s, std::vector<Message>& out) {
   if (owed_first_ < owed_.size() && owed_[owed_first_] == Owed::kSync) PopOwed();
 }
 
-void Decoder::EndReply(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndReply(Side& s, Incomplete why, Messages& out) {
   Message& message = *s.open;
   if (message.complete()) message.incomplete = why;
   if (why == Incomplete::kNo && message.head_end == 0 && s.state != State::kAdrift) message.head_end = s.position;

@@ -13,7 +13,7 @@ constexpr size_t kMaxIdleRawBytes = size_t{4} * 1024;
 
 }  // namespace
 
-void Decoder::EnterRequestFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EnterRequestFrame(Side& s, Messages& out) {
   name_cut_ = raw_cut_ = raw_lost_ = false;
   switch (s.type) {
     case 'Q':
@@ -54,7 +54,7 @@ void Decoder::EnterRequestFrame(Side& s, std::vector<Message>& out) {
 }
 
 // The first frame of what may become a request.
-void Decoder::BeginGroup(Side& s, std::vector<Message>& out) {
+void Decoder::BeginGroup(Side& s, Messages& out) {
   if (s.open != nullptr) return;
   Side& reply = replies();
   if (reply.state == State::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
@@ -63,7 +63,7 @@ void Decoder::BeginGroup(Side& s, std::vector<Message>& out) {
 }
 
 // What was sent since the last request is over without an execution.
-void Decoder::EndGroup(Side& s, std::vector<Message>& out) {
+void Decoder::EndGroup(Side& s, Messages& out) {
   if (s.open == nullptr) return;
   if (!has_parse_) return Discard(s);
   EndRequest(s, RequestKind::kPrepare, parse_end_, out);
@@ -107,7 +107,7 @@ void Decoder::TakeRequestString(Side& s, std::string_view text, bool ends) {
   if (ends) string_index_ ^= 1U;
 }
 
-void Decoder::EndRequestFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EndRequestFrame(Side& s, Messages& out) {
   switch (s.type) {
     case '\0':
       return EndStartup(s, out);
@@ -145,7 +145,7 @@ void Decoder::EndRequestFrame(Side& s, std::vector<Message>& out) {
   }
 }
 
-void Decoder::EndStartup(Side& s, std::vector<Message>& out) {
+void Decoder::EndStartup(Side& s, Messages& out) {
   const RequestKind kind = s.open->kind;
   if (kind == RequestKind::kStartup) {
     if (database_.empty()) database_ = user_;  // its default
@@ -186,7 +186,7 @@ void Decoder::TakeStatement(Message& message) {
   message.truncated |= statement->truncated;
 }
 
-void Decoder::EndRequest(Side& s, RequestKind kind, uint64_t end, std::vector<Message>& out) {
+void Decoder::EndRequest(Side& s, RequestKind kind, uint64_t end, Messages& out) {
   Message& message = *s.open;
   message.kind = kind;
   message.database = database_;

@@ -19,7 +19,7 @@ constexpr bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && 
 
 }  // namespace
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty()) return {ParseStatus::kStop, 0, stop_reason_};
   const std::string_view text = Text(bytes);
@@ -55,7 +55,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kNeedMore, used, {}};
 }
 
-ParseStep Decoder::InValue(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InValue(Side& s, std::string_view bytes, Messages& out) {
   if (s.is_request() && !s.scan.begun()) {
     const char c = bytes.front();
     if (c == '\r' || c == '\n') {  // a server takes no notice of an empty line
@@ -86,14 +86,14 @@ ParseStep Decoder::InValue(Side& s, std::string_view bytes, std::vector<Message>
 }
 
 // What was consumed stays so; what follows is not the protocol.
-ParseStep Decoder::Refuse(Side& s, std::string_view reason, size_t used, std::vector<Message>& out) {
+ParseStep Decoder::Refuse(Side& s, std::string_view reason, size_t used, Messages& out) {
   if (s.open != nullptr) EndIncomplete(s, Incomplete::kAmbiguous, out);
   Lose(s, reason);
   return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kInvalid, used, reason};
 }
 
 // Words up to the end of the line; a quoted word with spaces counts as several, which is of no matter where values are masked.
-ParseStep Decoder::InInline(Side& s, std::string_view bytes, std::vector<Message>& out) {
+ParseStep Decoder::InInline(Side& s, std::string_view bytes, Messages& out) {
   size_t used = 0;
   while (used < bytes.size()) {
     const char c = bytes[used];
@@ -132,20 +132,17 @@ void Decoder::BeginMessage(Side& s) {
 }
 
 void Decoder::Discard(Side& s) {
-  if (pool_ != nullptr) pool_->Give(std::move(*s.open));
-  if (pool_ != nullptr) pool_->GiveShell(std::move(s.open));
+  if (pool_ != nullptr) pool_->Give(std::move(s.open));
   s.open.reset();
 }
 
-void Decoder::Append(Side& s, std::vector<Message>& out) {
+void Decoder::Append(Side& s, Messages& out) {
   s.open->end = std::max(s.position, s.open->start);
-  out.push_back(std::move(*s.open));
-  if (pool_ != nullptr) pool_->GiveShell(std::move(s.open));
-  s.open.reset();
+  out.push_back(std::move(s.open));
   s.scan.Begin();
 }
 
-void Decoder::EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   s.is_request() ? EndRequest(s, why, out) : EndReply(s, why, out);
 }
 
@@ -194,7 +191,7 @@ void Decoder::Skip(Direction dir, size_t size) {
   s.position = AddBounded(s.position, size);
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   if (!stop_reason_.empty() || s.state == State::kPoisoned) return;
   if (s.state == State::kAdrift) {

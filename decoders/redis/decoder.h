@@ -26,6 +26,7 @@ inline constexpr size_t kMaxAwaited = 64;  // unanswered commands whose answer s
 class Decoder {
  public:
   using Message = redis::Message;
+  using Messages = redis::Messages;
   using MessagePool = redis::MessagePool;
 
   // `pool` may be null: then messages are allocated anew.
@@ -34,10 +35,10 @@ class Decoder {
   }
 
   // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
+  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
-  bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
-  void OnClose(Direction dir, std::vector<Message>& out);
+  bool OnGap(Direction dir, size_t size, Messages& out);
+  void OnClose(Direction dir, Messages& out);
   void Skip(Direction dir, size_t size);
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
@@ -57,8 +58,8 @@ class Decoder {
   // it; where its direction closes; or by the second call below. No bytes of its own tell.
   bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
   bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
-  static bool EndsHere(Direction /*dir*/, std::vector<Message>& /*out*/) { return false; }
-  void EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out);
+  static bool EndsHere(Direction /*dir*/, Messages& /*out*/) { return false; }
+  void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
  private:
   enum class State : uint8_t { kValue, kInline, kAdrift, kLost, kCandidate, kPoisoned };
@@ -88,37 +89,37 @@ class Decoder {
   bool HasUnanswered() const { return answered_ < last_exchange_; }
 
   // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
-  ParseStep InValue(Side& s, std::string_view bytes, std::vector<Message>& out);
-  ParseStep InInline(Side& s, std::string_view bytes, std::vector<Message>& out);
+  ParseStep InValue(Side& s, std::string_view bytes, Messages& out);
+  ParseStep InInline(Side& s, std::string_view bytes, Messages& out);
   ParseStep InCandidate(Side& s, std::string_view bytes);
-  ParseStep Refuse(Side& s, std::string_view reason, size_t used, std::vector<Message>& out);
+  ParseStep Refuse(Side& s, std::string_view reason, size_t used, Messages& out);
 
   void BeginMessage(Side& s);
-  void Append(Side& s, std::vector<Message>& out);
-  void EndIncomplete(Side& s, Incomplete why, std::vector<Message>& out);
+  void Append(Side& s, Messages& out);
+  void EndIncomplete(Side& s, Incomplete why, Messages& out);
   void Discard(Side& s);
 
   // False: no command looks so.
-  bool TakeRequest(Side& s, const RespStep& step, std::vector<Message>& out);
-  void BeginRequest(Side& s, std::vector<Message>& out);
-  void EndRequest(Side& s, Incomplete why, std::vector<Message>& out);
+  bool TakeRequest(Side& s, const RespStep& step, Messages& out);
+  void BeginRequest(Side& s, Messages& out);
+  void EndRequest(Side& s, Incomplete why, Messages& out);
   void TakeEffect(Message& message);
   void TakeTransaction(Message& message);
   void Await(const Message& message, Effect effect);
 
-  void TakeReply(Side& s, const RespStep& step, std::vector<Message>& out);
+  void TakeReply(Side& s, const RespStep& step, Messages& out);
   void BeginReply(Side& s, Type type);
   void TakeReplyText(Side& s, std::string_view text);
-  void EndReply(Side& s, Incomplete why, std::vector<Message>& out);
+  void EndReply(Side& s, Incomplete why, Messages& out);
   // Whether the reply ends its exchange. `awaited`: what that command's answer says; null: nothing.
   bool IsFinal(const Message& message, Awaited* awaited);
   bool IsFinalConfirmation(Awaited& awaited) const;
   void CountSubscription(char kind, bool unsubscribes);
 
-  bool AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out);
-  void LoseString(Side& s, uint64_t size, std::vector<Message>& out);
+  bool AbsorbGap(Side& s, uint64_t size, Messages& out);
+  void LoseString(Side& s, uint64_t size, Messages& out);
   bool Drift(Side& s) const;
-  void EndAdrift(Side& s, Incomplete why, std::vector<Message>& out);
+  void EndAdrift(Side& s, Incomplete why, Messages& out);
   void Lose(Side& s, std::string_view reason);
 
   std::array<Side, 2> sides_;

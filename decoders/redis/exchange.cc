@@ -32,7 +32,7 @@ char KindOf(std::string_view command) {
 
 }  // namespace
 
-void Decoder::BeginRequest(Side& s, std::vector<Message>& out) {
+void Decoder::BeginRequest(Side& s, Messages& out) {
   Side& reply = replies();
   if (reply.state == State::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
   if (!aligned_ && !HasUnanswered() && reply.open == nullptr) aligned_ = true;
@@ -42,7 +42,7 @@ void Decoder::BeginRequest(Side& s, std::vector<Message>& out) {
   arguments_.Begin();
 }
 
-bool Decoder::TakeRequest(Side& s, const RespStep& step, std::vector<Message>& out) {
+bool Decoder::TakeRequest(Side& s, const RespStep& step, Messages& out) {
   if (step.what == What::kBegins && s.scan.depth() == 0) {
     s.open->arguments = step.size;
     if (!step.done) return true;
@@ -71,7 +71,7 @@ bool Decoder::TakeRequest(Side& s, const RespStep& step, std::vector<Message>& o
   return true;
 }
 
-void Decoder::EndRequest(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndRequest(Side& s, Incomplete why, Messages& out) {
   Message& message = *s.open;
   message.incomplete = why;
   if (has_database_) message.database = database_, message.has_database = true;
@@ -161,7 +161,7 @@ void Decoder::BeginReply(Side& s, Type type) {
   word_ended_ = false;
 }
 
-void Decoder::TakeReply(Side& s, const RespStep& step, std::vector<Message>& out) {
+void Decoder::TakeReply(Side& s, const RespStep& step, Messages& out) {
   Message& message = *s.open;
   if (step.what == What::kBegins && s.scan.depth() == 0 && step.type != Type::kAttribute) {
     message.type = step.type;
@@ -196,7 +196,7 @@ void Decoder::TakeReplyText(Side& s, std::string_view text) {
 }
 
 // An answer, or, of what may not be one, a part of one.
-void Decoder::EndReply(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndReply(Side& s, Incomplete why, Messages& out) {
   Message& message = *s.open;
   message.incomplete = why;
   if (why == Incomplete::kNo && message.head_end == 0) message.head_end = s.position;

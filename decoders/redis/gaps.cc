@@ -6,7 +6,7 @@
 
 namespace wirespan::decoders::redis {
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   const uint64_t end = AddBounded(s.position, size);
@@ -20,7 +20,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
+bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
   if (!stop_reason_.empty() || s.state == State::kAdrift) return true;
   if (s.state == State::kCandidate) s.state = State::kLost;
   if (s.state == State::kLost || s.state == State::kPoisoned) return false;
@@ -35,7 +35,7 @@ bool Decoder::AbsorbGap(Side& s, uint64_t size, std::vector<Message>& out) {
 }
 
 // `size` bytes of the string in progress, or of its line end.
-void Decoder::LoseString(Side& s, uint64_t size, std::vector<Message>& out) {
+void Decoder::LoseString(Side& s, uint64_t size, Messages& out) {
   const uint64_t left = s.scan.StringLeft();
   const bool in_content = left > 2;
   const bool ends = size == left;
@@ -63,13 +63,13 @@ bool Decoder::Drift(Side& s) const {
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, std::vector<Message>& out) {
+void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
   Side& s = side(dir);
   if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
 }
 
 // Which command the next reply answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
   const bool is_cut = s.is_request() || s.open->head_end == 0;
   const Incomplete end = is_cut ? Incomplete::kGap : why;
   if (s.is_request()) {

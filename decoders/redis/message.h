@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "decoders/decoder.h"
+#include "decoders/message_list.h"
 #include "decoders/message_pool.h"
 #include "decoders/redis/resp.h"
 
@@ -56,5 +57,6 @@ struct Message {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = MessageList<Message>;
 
 }  // namespace wirespan::decoders::redis

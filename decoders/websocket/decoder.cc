@@ -26,7 +26,7 @@ bool IsCloseCode(uint16_t code) {
   return code <= 1014 && code != 1004 && code != kNoStatus && code != 1006;
 }
 
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out) {
+ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
   Side& s = side(dir);
   size_t used = 0;
   while (used < bytes.size() && s.state != State::kLost) {
@@ -38,7 +38,7 @@ ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, std::
   return {};
 }
 
-size_t Decoder::InHeader(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out) {
+size_t Decoder::InHeader(Side& s, std::span<const std::byte> bytes, Messages& out) {
   size_t used = 0;
   while (used < bytes.size() && !s.scan.is_done()) {
     if (s.scan.size() == 0) s.frame_start = s.position;
@@ -54,7 +54,7 @@ size_t Decoder::InHeader(Side& s, std::span<const std::byte> bytes, std::vector<
   return used;
 }
 
-void Decoder::BeginFrame(Side& s, std::vector<Message>& out) {
+void Decoder::BeginFrame(Side& s, Messages& out) {
   const FrameHeader& header = s.scan.header();
   s.remaining = header.length;
   s.state = State::kPayload;
@@ -86,7 +86,7 @@ void Decoder::BeginFrame(Side& s, std::vector<Message>& out) {
   if (s.remaining == 0) EndFrame(s, out);
 }
 
-size_t Decoder::InPayload(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out) {
+size_t Decoder::InPayload(Side& s, std::span<const std::byte> bytes, Messages& out) {
   const size_t used = static_cast<size_t>(std::min<uint64_t>(bytes.size(), s.remaining));
   const FrameHeader& header = s.scan.header();
   if (header.opcode == Opcode::kClose) {
@@ -101,7 +101,7 @@ size_t Decoder::InPayload(Side& s, std::span<const std::byte> bytes, std::vector
   return used;
 }
 
-void Decoder::EndFrame(Side& s, std::vector<Message>& out) {
+void Decoder::EndFrame(Side& s, Messages& out) {
   s.state = State::kHeader;
   if (s.scan.header().is_control()) {
     EndControl(s, out);
@@ -112,7 +112,7 @@ void Decoder::EndFrame(Side& s, std::vector<Message>& out) {
   s.scan.Clear();
 }
 
-void Decoder::EndControl(Side& s, std::vector<Message>& out) {
+void Decoder::EndControl(Side& s, Messages& out) {
   const FrameHeader& header = s.scan.header();
   Message& message = out.emplace_back();
   message.direction = s.direction;
@@ -146,14 +146,14 @@ void Decoder::ReadClose(const Side& s, Message& message) {
   message.reason.assign(s.control.data() + 2, s.control_size - size_t{2});
 }
 
-void Decoder::EndOpen(Side& s, Incomplete why, std::vector<Message>& out) {
+void Decoder::EndOpen(Side& s, Incomplete why, Messages& out) {
   s.has_open = false;
   s.open.incomplete = why;
   s.open.end = std::max(s.open.end, s.open.start);
   out.push_back(s.open);
 }
 
-void Decoder::Lose(Side& s, std::string_view reason, Incomplete why, std::vector<Message>& out) {
+void Decoder::Lose(Side& s, std::string_view reason, Incomplete why, Messages& out) {
   if (s.has_open) EndOpen(s, why, out);
   s.scan.Clear();
   s.remaining = 0;
@@ -161,7 +161,7 @@ void Decoder::Lose(Side& s, std::string_view reason, Incomplete why, std::vector
   s.state = State::kLost;
 }
 
-bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
+bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
   if (size == 0) return true;
   Side& s = side(dir);
   uint64_t left = size;
@@ -182,7 +182,7 @@ bool Decoder::OnGap(Direction dir, size_t size, std::vector<Message>& out) {
   return false;
 }
 
-void Decoder::OnClose(Direction dir, std::vector<Message>& out) {
+void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);
   s.open.end = s.position;
   Lose(s, "closed", Incomplete::kClosed, out);

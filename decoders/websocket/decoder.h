@@ -23,6 +23,7 @@ namespace wirespan::decoders::websocket {
 class Decoder {
  public:
   using Message = websocket::Message;
+  using Messages = websocket::Messages;
   using MessagePool = websocket::MessagePool;
 
   // Messages hold no buffers but the reason of a Close: the pool is not needed.
@@ -31,10 +32,10 @@ class Decoder {
   }
 
   // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
+  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
   static std::optional<size_t> Resync(Direction /*dir*/, std::span<const std::byte> /*bytes*/) { return std::nullopt; }
-  bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
-  void OnClose(Direction dir, std::vector<Message>& out);
+  bool OnGap(Direction dir, size_t size, Messages& out);
+  void OnClose(Direction dir, Messages& out);
   void Skip(Direction dir, size_t size) { side(dir).position = AddBounded(side(dir).position, size); }
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
@@ -71,14 +72,14 @@ class Decoder {
   const Side& side(Direction dir) const { return sides_[Index(dir)]; }
   Side& side(Direction dir) { return sides_[Index(dir)]; }
 
-  static size_t InHeader(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
-  static size_t InPayload(Side& s, std::span<const std::byte> bytes, std::vector<Message>& out);
-  static void BeginFrame(Side& s, std::vector<Message>& out);
-  static void EndFrame(Side& s, std::vector<Message>& out);
-  static void EndControl(Side& s, std::vector<Message>& out);
+  static size_t InHeader(Side& s, std::span<const std::byte> bytes, Messages& out);
+  static size_t InPayload(Side& s, std::span<const std::byte> bytes, Messages& out);
+  static void BeginFrame(Side& s, Messages& out);
+  static void EndFrame(Side& s, Messages& out);
+  static void EndControl(Side& s, Messages& out);
   static void ReadClose(const Side& s, Message& message);
-  static void EndOpen(Side& s, Incomplete why, std::vector<Message>& out);
-  static void Lose(Side& s, std::string_view reason, Incomplete why, std::vector<Message>& out);
+  static void EndOpen(Side& s, Incomplete why, Messages& out);
+  static void Lose(Side& s, std::string_view reason, Incomplete why, Messages& out);
 
   std::array<Side, 2> sides_;
 };

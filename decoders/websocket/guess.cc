@@ -67,12 +67,13 @@ Likeness LikenessOf(Direction dir, std::span<const std::byte> bytes) {
 
 bool BeginsWithFrame(Direction dir, std::span<const std::byte> bytes, uint64_t size) {
   HeaderScan scan;
+  bytes = bytes.first(static_cast<size_t>(std::min<uint64_t>(size, bytes.size())));
   for (bool is_first = true; size > 0; is_first = false) {
     const Fit fit = ReadFrame(dir, bytes, size, scan);
     if (fit == Fit::kNo) return false;
     if (fit == Fit::kHeaderCut) return !is_first && bytes.size() < size;  // the rest of the call was not copied
     const uint64_t frame = scan.size() + scan.header().length;
-    if (fit == Fit::kPayloadCut) return !is_first || scan.header().length > kMaxControlBytes;
+    if (fit == Fit::kPayloadCut) return scan.header().length > kMaxControlBytes;
     size -= frame;
     bytes = bytes.subspan(static_cast<size_t>(std::min<uint64_t>(frame, bytes.size())));
     if (bytes.empty() && size > 0) return true;  // what follows was not copied

@@ -13,7 +13,7 @@ namespace wirespan::decoders::websocket {
 Likeness LikenessOf(Direction dir, std::span<const std::byte> bytes);
 
 // Whether a call's bytes begin with a frame: its frames, one behind the other, end where the call does; or the last is longer
-// than that and says so by a length of several bytes. `bytes`: what was seen of its beginning; `size`: bytes of the call.
+// than that and says so by a length of several bytes. `bytes`: what was seen from its beginning on; `size`: bytes of the call.
 bool BeginsWithFrame(Direction dir, std::span<const std::byte> bytes, uint64_t size);
 
 }  // namespace wirespan::decoders::websocket

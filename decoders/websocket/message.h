@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "decoders/decoder.h"
 #include "decoders/message_pool.h"
@@ -41,5 +42,6 @@ struct Message {
 };
 
 using MessagePool = decoders::MessagePool<Message>;
+using Messages = std::vector<Message>;
 
 }  // namespace wirespan::decoders::websocket

@@ -1,5 +1,6 @@
 // ExportTraceServiceRequest by hand: sizes first, then one pass that writes into a buffer of exactly that size. Field numbers:
 // opentelemetry/proto/trace/v1/trace.proto and collector/trace/v1/trace_service.proto.
+#include <bit>
 #include <vector>
 
 #include "exporters/otlp/encoder.h"
@@ -19,6 +20,7 @@ constexpr uint32_t kTraceId = 1, kSpanId = 2, kTraceState = 3, kParentSpanId = 4
 constexpr uint32_t kStatusMessage = 2, kStatusCode = 3;  // Status
 constexpr size_t kMaxTextBytes = 16'384;                 // of a name, trace state or status message
 
+bool HasParent(const Span& span) { return std::bit_cast<uint64_t>(span.parent_span_id) != 0; }
 std::string_view View(const TraceId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 std::string_view View(const SpanId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
@@ -80,7 +82,7 @@ class Encoder final : public TraceEncoder {
   Measured MeasureSpan(const Span& span) {
     size_t bytes = 2 + span.trace_id.size() + 2 + span.span_id.size();
     if (!span.trace_state.empty()) bytes += wire::FieldSize(Clean(span.trace_state, scratch_).size());
-    if (!IsZero(span.parent_span_id)) bytes += 2 + span.parent_span_id.size();
+    if (HasParent(span)) bytes += 2 + span.parent_span_id.size();
     const std::string_view name = Clean(span.name, scratch_);
     if (!name.empty()) bytes += wire::FieldSize(name.size());
     bytes += 2;      // kind
@@ -160,7 +162,7 @@ class Encoder final : public TraceEncoder {
     to = PutShortField(to, kTraceId, View(span.trace_id));
     to = PutShortField(to, kSpanId, View(span.span_id));
     if (!span.trace_state.empty()) to = wire::PutField(to, kTraceState, Clean(span.trace_state, scratch_));
-    if (!IsZero(span.parent_span_id)) to = PutShortField(to, kParentSpanId, View(span.parent_span_id));
+    if (HasParent(span)) to = PutShortField(to, kParentSpanId, View(span.parent_span_id));
     const std::string_view name = measured.has_clean_name ? std::string_view(span.name) : Clean(span.name, scratch_);
     if (!name.empty()) to = PutShortField(to, kName, name);
     *to++ = static_cast<char>(wire::Tag(kKind, wire::kVarint));

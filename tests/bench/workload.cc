@@ -227,7 +227,6 @@ void Workload::Move(Worker& worker, uint32_t connection, ws_direction direction,
   wire.role = static_cast<__u16>(role);
   wire.fd = 7;
   wire.srtt_us = 180;
-  wire.call_ns = 2'500;
   ring.Put(wire, text.substr(0, wire.captured_size));
   c.position[direction] += wire.original_size;
   c.moved[direction] += wire.original_size;

@@ -15,8 +15,9 @@ enum step_kind {
   STEP_CLASSIFY,
   STEP_CLOSE,
   STEP_RECEIVE_END,
-  STEP_START,  /* step_runtime_id is started by step_runtime_parent */
-  STEP_REQUEST /* and asks for a call on the connection */
+  STEP_START,   /* step_runtime_id is started by step_runtime_parent */
+  STEP_REQUEST, /* and asks for a call on the connection */
+  STEP_MOVE     /* a call that sends step_wanted bytes at step_position */
 };
 
 /* Filled by the test. */
@@ -30,6 +31,9 @@ volatile __u64 step_segments;
 volatile __u64 step_offset;
 volatile __u32 step_wanted;
 volatile __u32 step_memory;
+volatile __u32 step_position;
+volatile __u32 step_budget;
+volatile __u32 step_flags;
 volatile __u64 step_runtime_id; /* who makes the call, and who started that */
 volatile __u64 step_runtime_parent;
 
@@ -71,8 +75,7 @@ int take_step(void* ctx __attribute__((unused))) {
   connection = bpf_map_lookup_elem(&connections, &key);
   seen_active = thread->active;
   if (step == STEP_WAIT) {
-    thread->operation.timeout_ns = step_timeout_ns;
-    finish_wait(thread, step_now_ns);
+    finish_wait(thread, step_now_ns, step_timeout_ns, step_now_ns);
   } else if (step == STEP_EVENTFD) {
     forget_token(thread);
   } else if (step == STEP_FUTEX) {
@@ -82,6 +85,9 @@ int take_step(void* ctx __attribute__((unused))) {
     thread->operation.segments = step_segments;
     thread->operation.offset = step_offset;
     thread->operation.memory = step_memory;
+    thread->operation.skipped = 0;
+    thread->operation.copied.index = 0;
+    thread->operation.copied.start = 0;
     thread->operation.data_flags = 0;
     if (step_memory == MEMORY_BUFFER)
       left_copied = copy_buffer(&thread->operation, copied, step_wanted, 1024);
@@ -109,6 +115,19 @@ int take_step(void* ctx __attribute__((unused))) {
       close_exchange(thread, target, connection);
     } else if (step == STEP_RECEIVE_END) {
       receive_end(thread, target, (struct sock*)key, connection->inode);
+    } else if (step == STEP_MOVE) {
+      thread->operation.direction = WS_SEND;
+      thread->operation.base = step_base;
+      thread->operation.segments = step_segments;
+      thread->operation.offset = 0;
+      thread->operation.memory = step_memory;
+      thread->operation.total = step_wanted;
+      thread->operation.position = step_position;
+      thread->operation.data_flags = step_flags;
+      connection->budget = step_budget;
+      connection->captured = 0;
+      connection->is_announced = 1;
+      emit_data(thread, target, connection, (struct sock*)key);
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }

@@ -29,7 +29,8 @@ enum Step : uint32_t {
   kClose,
   kReceiveEnd,
   kStart,
-  kRequest
+  kRequest,
+  kMove
 };
 
 struct SkeletonDeleter {
@@ -45,6 +46,7 @@ class BpfRules : public testing::Test {
     ASSERT_NE(skeleton_, nullptr);
     skeleton_->rodata->config.turn_budget_bytes = 4096;
     skeleton_->rodata->config.timer_slack_ns = 1'500'000;
+    skeleton_->rodata->config.ring_count = 1;
     const int failed = rules__load(skeleton_.get());
     if (failed == -EPERM) GTEST_SKIP() << "loading BPF programs is not permitted here";
     ASSERT_EQ(failed, 0);

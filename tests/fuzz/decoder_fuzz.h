@@ -195,7 +195,7 @@ class Run {
   size_t piece_;
   Decoder decoder_;
   std::string rest_[2];
-  std::vector<Message> out_;
+  typename Decoder::Messages out_;
   std::string log_;
 };
 

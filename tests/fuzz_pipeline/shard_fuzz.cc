@@ -28,7 +28,8 @@ class NoResources final : public process::ResourceSource {
 class NoPolicy final : public stream::ConnectionPolicy {
  public:
   void Off(ConnectionId /*connection*/) override {}
-  void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/) override {}
+  void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+  void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
 };
 class NoFacts final : public pipeline::FactSink {
  public:

@@ -1,4 +1,5 @@
 """HTTP/2 between nghttp2's own server and load generator, in clear text: many streams at once on few connections."""
+import os
 import re
 import signal
 from collections import Counter
@@ -7,7 +8,7 @@ from registry import case
 from support.clients import GatedProcess
 from support.servers import Server
 from support.tracer import Tracer
-from support.workspace import Failure, accepts, check_equal, free_port, require_program, wait_until
+from support.workspace import Failure, accepts, check, check_equal, free_port, require_program, wait_until
 
 FILES = ("one.txt", "two.txt", "three.txt")
 
@@ -33,16 +34,16 @@ def path_and_status(span):
     return path, attributes.get("http.response.status_code"), attributes.get("wirespan.incomplete")
 
 
-def load_of(workspace, server, count, connections, streams):
-    """h2load's argv: `count` requests for three files and one that is not there."""
-    urls = [f"http://127.0.0.1:{server.port}/{name}" for name in (*FILES, "none.txt")]
-    return [require_program("h2load"), "-n", str(count), "-c", str(connections), "-m", str(streams), *urls]
+def load_of(server, *options, names=(*FILES, "none.txt")):
+    """h2load's argv for three files and one that is not there."""
+    urls = [f"http://127.0.0.1:{server.port}/{name}" for name in names]
+    return [require_program("h2load"), *map(str, options), *urls]
 
 
 def check_each_request(workspace, count, connections, streams):
     """Each request is one SERVER and one CLIENT span with its own status, joined exactly."""
     server = nghttpd(workspace)
-    load = GatedProcess(workspace, "h2load", load_of(workspace, server, count, connections, streams))
+    load = GatedProcess(workspace, "h2load", load_of(server, "-n", count, "-c", connections, "-m", streams))
     tracer = Tracer.attach(workspace, [server.pid, load.pid])
     load.open().finish()
     report = load.process.text("stdout")
@@ -79,3 +80,62 @@ def http2_concurrent_streams(workspace):
 def http2_one_connection_of_100_streams(workspace):
     """h2load: one connection that carries 100 streams at a time, 3000 requests."""
     check_each_request(workspace, 3000, 1, 100)
+
+
+@case()
+def http2_large_bodies(workspace):
+    """Bodies of 1 MB between small ones on one connection: every span is there, and next to nothing of the bodies is copied."""
+    size = 1_000_000
+    server = nghttpd(workspace)
+    with open(workspace.path("large.bin"), "wb") as file:
+        file.write(os.urandom(size))
+    names = ("large.bin", *FILES, "none.txt")
+    count = 60 * len(names)
+    load = GatedProcess(workspace, "h2load", load_of(server, "-n", count, "-c", 1, "-m", 20, names=names))
+    tracer = Tracer.attach(workspace, [server.pid, load.pid])
+    load.open().finish()
+    capture = tracer.finish(server)
+    for kind in ("SERVER", "CLIENT"):
+        spans = capture.of_kind(kind)
+        check_equal(Counter(map(path_and_status, spans)),
+                    {(f"/{name}", 404 if name == "none.txt" else 200, None): 60 for name in names}, f"{kind} spans")
+        sizes = {span["attributes"].get("http.response.body.size") for span in spans if path_and_status(span)[0] == "/large.bin"}
+        check_equal(sizes, {size}, f"body sizes of {kind} spans")
+    capture.check_nothing_lost()
+    kernel = capture.summary["kernel"]
+    check(kernel["captured_bytes"] * 50 < kernel["moved_bytes"],
+          f"{kernel['captured_bytes']} bytes were copied of {kernel['moved_bytes']}")
+
+
+@case()
+def http2_attached_in_mid_connection(workspace):
+    """One connection of 100 streams that is older than the tracer: from some point on every request is a span of either end."""
+    server = nghttpd(workspace)
+    load = workspace.start("h2load", load_of(server, "-D", 600, "-c", 1, "-m", 100, "--rps", 1000))
+    load.await_line("stdout", "spawning thread")
+    peer = f"{server.port:04X}"
+
+    def connected():
+        with open("/proc/net/tcp", encoding="ascii") as rows:
+            return any(row.split()[2].endswith(":" + peer) and row.split()[3] == "01" for row in rows)
+    wait_until(connected, "h2load's connection")
+    tracer = Tracer.attach(workspace, [server.pid, load.pid]).await_spans(4000, timeout=30.0)
+    capture = tracer.stop()
+    allowed = {"response_without_request", "request_before_start", "unknown_connection"}
+    check_equal({reason: n for reason, n in capture.dropped.items() if reason not in allowed}, {}, "dropped")
+    check(sum(capture.dropped.values()) <= 400, f"more was lost than was under way at the beginning: {capture.dropped}")
+    capture.check_books()
+    for kind in ("SERVER", "CLIENT"):
+        spans = capture.of_kind(kind)
+        check(len(spans) > 1000, f"{len(spans)} {kind} spans of {len(capture.spans)}")
+        statuses = Counter(span["attributes"].get("http.response.status_code") for span in spans)
+        ended = sum(n for status, n in statuses.items() if status is not None)
+        check_equal(set(statuses) - {200, 404, None}, set(), f"statuses of {kind} spans")
+        check(ended >= len(spans) - 200, f"{kind} spans without a status, beyond those under way at either end: {statuses}")
+        check(abs(statuses[404] * 4 - ended) < 400, f"a fourth of what {kind} spans say is 404: {statuses}")
+    kinds = {span["span_id"]: span for span in capture.of_kind("CLIENT")}
+    joined = [span for span in capture.of_kind("SERVER") if span.get("parent_span_id") in kinds]
+    check(len(joined) > 1000, f"{len(joined)} SERVER spans are joined with their other end")
+    for span in joined:
+        ends = [end["attributes"].get("http.response.status_code") for end in (span, kinds[span["parent_span_id"]])]
+        check(None in ends or ends[0] == ends[1], f"the two ends of an exchange say {ends}")

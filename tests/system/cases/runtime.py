@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from registry import case
 from support.servers import REAL_PYTHON
 from support.tracer import Tracer
-from support.workspace import PROGRAMS, Skip, check, check_equal, require_program
+from support.workspace import PROGRAMS, ROOT, Skip, check, check_equal, require_program, wait_until
 
 CLIENTS = 20
 GO_SOURCE = os.path.join(PROGRAMS, "go_relay", "main.go")
@@ -161,6 +161,7 @@ def knows_parents(version):
 
 
 WITHOUT_PROBES = ("--runtime-probes", "false")
+DENY = os.path.join(PROGRAMS, "deny_call.py")
 
 
 @case(timeout=600)
@@ -188,6 +189,46 @@ def go_requesters_of_built_program(workspace):
         figures = measure(workspace, f"built {mode}", relay, [relay, "relay"], mode, 2, True, requests=200)
         check_all_right(figures, f"built {mode}")
         check_equal(set(figures.evidence), {"goroutine exact"}, f"built {mode}: evidence")
+
+
+@case(timeout=300)
+def go_starts_too_many_goroutines_for_probes(workspace):
+    """A process that starts 200,000 goroutines a second is spared the probe of their births, which is said and counted; no request is
+    lost, and no link that claims to be exact is wrong."""
+    relay = workspace.built("go_relay")
+    log = workspace.path("storm.backend.log")
+    backend = Service(workspace, "storm-backend", [relay, "backend", log])
+    service = Service(workspace, "storm", [relay, "relay", str(backend.port), "storm", "2"])
+    tracer = Tracer.attach(workspace, [service.pid, backend.pid], output="storm.jsonl")
+    said = f"process {service.pid} starts goroutines or copies contexts more than 40000 times a second"
+    wait_until(lambda: said in tracer.process.text("stderr"), said, 60.0)
+    sent = drive(service.port, 600, True)
+    capture = tracer.finish(service, backend)
+    capture.check_nothing_lost()
+    check_equal(capture.summary["assembly_notes"].get("probes_shed"), 1, "processes that were spared their probes")
+    figures = judge(capture, service, backend, sent, log)
+    print(f"storm: {figures}", flush=True)
+    check_equal(figures.wrong_exact, 0, f"wrong links that claim to be exact (e.g. {figures.examples[:1]})")
+
+
+@case(timeout=300)
+def go_probes_refused(workspace):
+    """Where perf_event_open(2) is denied, as by the seccomp profiles of containers, no uprobe can be had: that is said and counted, and
+    threads tell of the links."""
+    relay = workspace.built("go_relay")
+    log = workspace.path("refused.backend.log")
+    backend = Service(workspace, "refused-backend", [relay, "backend", log])
+    service = Service(workspace, "refused", [relay, "relay", str(backend.port), "pooled", "2"])
+    tracer = Tracer.attach(workspace, [service.pid, backend.pid], output="refused.jsonl", prefix=[REAL_PYTHON, DENY, "perf_event_open"])
+    sent = drive(service.port, 200, True)
+    capture = tracer.finish(service, backend)
+    capture.check_nothing_lost()
+    check_equal(capture.summary["assembly_notes"].get("probes_refused"), 2, "processes whose probes were refused")
+    check(any("attach a uprobe to" in line and "Operation not permitted" in line for line in capture.errors), f"nothing said why: {capture.errors[:4]}")
+    figures = judge(capture, service, backend, sent, log)
+    print(f"refused: {figures}", flush=True)
+    check_equal(figures.wrong_exact, 0, f"wrong links that claim to be exact (e.g. {figures.examples[:1]})")
+    check(figures.right > 0, f"nothing was linked: {figures}")
 
 
 @case(timeout=300)
@@ -235,8 +276,10 @@ def go_pooled_connections_without_probes(workspace):
 def interpreters():
     """{version: command} of every CPython from 3.9 on that is here."""
     found = {}
-    candidates = ["/usr/bin/python3", REAL_PYTHON, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))]
-    for command in candidates:
+    zoo = os.environ.get("WIRESPAN_ZOO_HOME", os.path.join(ROOT, "build", "zoo"))
+    candidates = ["/usr/bin/python3", REAL_PYTHON, os.path.join(zoo, "cpython", "python3"),
+                  *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")))]
+    for command in filter(os.path.exists, candidates):
         text = subprocess.run([command, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False).stdout
         if text and (version := tuple(map(int, text.split()))) >= (3, 9):
             found.setdefault(version, os.path.realpath(command))

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+from .bpf import bpf_objects
 from .workspace import Failure, WIRESPAN, check, check_equal, wait_until
 
 
@@ -67,9 +68,10 @@ def read_spans(path):
 
 
 class Tracer:
-    def __init__(self, workspace, command, selectors, options=(), *, output="spans.jsonl", env=None, tail=(), **process_options):
+    def __init__(self, workspace, command, selectors, options=(), *, output="spans.jsonl", env=None, tail=(), prefix=(),
+                 binary=WIRESPAN, **process_options):
         self.output = workspace.path(output)
-        self.argv = [WIRESPAN, command, *selectors, "--format", "json", "--output", self.output, *options, *tail]
+        self.argv = [*prefix, binary, command, *selectors, "--format", "json", "--output", self.output, *options, *tail]
         self.process = workspace.start("wirespan", self.argv, env=environment(**(env or {})), **process_options)
         self.pid = self.process.pid
         self.facts = {}
@@ -130,19 +132,7 @@ class Tracer:
 
     def bpf_objects(self):
         """(kind, id) of every program, map and link the agent holds, by its own file descriptors."""
-        found = set()
-        directory = f"/proc/{self.pid}/fdinfo"
-        for name in os.listdir(directory):
-            try:
-                with open(os.path.join(directory, name)) as lines:
-                    text = lines.read()
-            except OSError:
-                continue
-            for line in text.splitlines():
-                key, _, value = line.partition(":")
-                if key in ("prog_id", "map_id", "link_id"):
-                    found.add((key[:-3], int(value)))
-        return found
+        return bpf_objects(self.pid)
 
 
 def await_process_state(pid, letters, timeout=10.0):

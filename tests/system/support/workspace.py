@@ -195,6 +195,10 @@ class Workspace:
         self._processes.append(process)
         return process
 
+    def forget(self, process):
+        """Of a process that has ended: what it wrote is kept no longer."""
+        self._processes.remove(process)
+
     def built(self, name):
         path = os.path.join(BUILT_PROGRAMS, name)
         if not os.path.exists(path):

@@ -114,7 +114,7 @@ TEST(FastCgiDecoder, AHeadWithoutEndIsTakenForABodyBeyondItsLimit) {
 
 TEST(FastCgiDecoder, ARequestIsToldWhenItsParametersEnd) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string begin = BeginRequest(1) + Params(1, {{"REQUEST_METHOD", "POST"}, {"CONTENT_LENGTH", "5"}});
   decoder.Decode(kC2s, AsBytes(std::string_view(begin).substr(0, 1)), out);
   EXPECT_EQ(decoder.OpenStart(kC2s), std::nullopt) << "one byte does not tell a request";
@@ -136,7 +136,7 @@ TEST(FastCgiDecoder, ARequestIsToldWhenItsParametersEnd) {
 
 TEST(FastCgiDecoder, WhatAServerReadsLateBeginsNothing) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string late = Stdin(1, "rest of a body") + Stdin(1, "");
   for (const char c : late) {
     decoder.Decode(kC2s, AsBytes(std::string_view(&c, 1)), out);
@@ -155,7 +155,7 @@ TEST(FastCgiDecoder, MoreRequestsThanAreRememberedAreLeft) {
 
 TEST(FastCgiDecoder, PositionsEndInsteadOfWrapping) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(BeginRequest(1)), out);
   decoder.OnGap(kC2s, SIZE_MAX / 4 * 3, out);
   EXPECT_EQ(decoder.Position(kC2s), decoders::kMaxPosition);
@@ -167,7 +167,7 @@ TEST(FastCgiDecoder, PositionsEndInsteadOfWrapping) {
 
 TEST(FastCgiDecoder, AfterAdriftTheCallerMayEndIt) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(Request(1, kGet)), out);
   decoder.Decode(kS2c, AsBytes(RecordOf(6, 1, kOk)), out);
   ASSERT_TRUE(decoder.OnGap(kS2c, 20, out));

@@ -42,7 +42,7 @@ TEST(FastCgiMemory, AWarmDecoderThatLosesFramingAllocatesNothing) {
 
 TEST(FastCgiMemory, EndlessParametersStayBounded) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(BeginRequest(1)), out);
   const std::string pairs = PairsOf({{"REQUEST_URI", std::string(9000, 'u')},
                                      {"HTTP_HOST", std::string(8000, 'h')},

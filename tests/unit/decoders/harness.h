@@ -74,7 +74,7 @@ class WireOf {
   std::array<std::string, 2> rest_;
   std::array<bool, 2> synced_{true, true};
   std::array<bool, 2> stopped_{};
-  std::vector<Message> out_;
+  typename D::Messages out_;
   std::vector<Message> kept_;
   std::vector<std::string> lines_;
   size_t steps_ = 0;

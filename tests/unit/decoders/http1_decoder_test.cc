@@ -109,7 +109,7 @@ TEST(Http1Decoder, RefusedUpgradeLetsHeldBytesBeRequests) {
 
 TEST(Http1Decoder, UnansweredUpgradeHoldsABoundedNumberOfBytes) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string head = "GET /w HTTP/1.1\r\nUpgrade: x\r\n\r\n";
   ASSERT_EQ(decoder.Decode(kC2s, AsBytes(head), out).consumed, head.size());
   const std::string bytes(decoders::http1::kMaxHeldBytes, 'a');
@@ -375,7 +375,7 @@ TEST(Http1Decoder, GapInAHeadKeepsWhatWasSeenAndTheMessageLastsUntilItsAnswer) {
 TEST(Http1Decoder, AMessageAdriftIsOpenAndNoBoundaryUntilTheCallerEndsIt) {
   for (const bool is_whole : {true, false}) {
     Decoder decoder;
-    std::vector<Message> out;
+    Decoder::Messages out;
     const std::string head = "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc";
     decoder.Decode(kC2s, AsBytes(head), out);
     EXPECT_FALSE(decoder.AnyAdrift());
@@ -399,7 +399,7 @@ TEST(Http1Decoder, AMessageAdriftIsOpenAndNoBoundaryUntilTheCallerEndsIt) {
 
 TEST(Http1Decoder, OfALostHeadItIsKnownBeforeItsEndWhatItAsksFor) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes("GET /a HTTP/1.1\r\nHost: h\r\nCoo"), out);
   EXPECT_EQ(decoder.OpenMessage(kC2s), nullptr);
   decoder.OnGap(kC2s, 1, out);
@@ -419,7 +419,7 @@ TEST(Http1Decoder, GapInAStartLineKeepsOnlyItsWholeParts) {
 
 TEST(Http1Decoder, HugeGapsDoNotWrapRound) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string head = "PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
   decoder.Decode(kC2s, AsBytes(head), out);
   EXPECT_FALSE(decoder.OnGap(kC2s, SIZE_MAX, out));
@@ -502,7 +502,7 @@ TEST(Http1Decoder, ResyncTakesNothingThatOnlyBeginsLikeAStart) {
 
 TEST(Http1Decoder, OpenMessageShowsTheHeadBeforeTheBodyEnds) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string wire = "PUT /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
   for (size_t i = 0; i < wire.size(); ++i) {
     EXPECT_EQ(decoder.OpenMessage(kC2s) != nullptr, i >= 38) << i;

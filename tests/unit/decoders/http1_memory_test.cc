@@ -57,7 +57,7 @@ TEST(Http1Memory, APoolKeepsNeitherGreatBuffersNorManyMessages) {
 
 TEST(Http1Memory, EndlessHeadsAndTrailersStayBounded) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   const std::string start = "POST / HTTP/1.1\r\n";
   decoder.Decode(kC2s, AsBytes(start), out);
   const std::string line = "Name: " + std::string(1000, 'v') + "\r\n";

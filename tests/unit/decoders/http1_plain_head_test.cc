@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 #include <random>
@@ -45,7 +46,7 @@ TEST(Http1PlainHead, MasksAtTheEndOfATextAreOfItsBytesAlone) {
       block.resize(http1::kBlockBytes, '.');
       const std::string_view whole(exact.get(), size);
       const int plain = UpToOther(http1::ScalarBlock::ScanPlain(block.data()));
-      ASSERT_EQ(UpToOther(http1::ScanAt<http1::SimdBlock::ScanPlain>(whole, at)), plain) << size << " " << at;
+      ASSERT_EQ(UpToOther(http1::ScanPlainAt<http1::SimdBlock>(whole, at)), plain) << size << " " << at;
       const uint32_t ends = http1::ScalarBlock::ScanTarget(block.data());
       ASSERT_EQ(http1::ScanAt<http1::SimdBlock::ScanTarget>(whole, at), ends) << size << " " << at;
     }
@@ -63,7 +64,8 @@ template <typename Block>
 Parsed Parse(std::string_view bytes, bool is_request) {
   Parsed parsed{};
   parsed.message.is_request = is_request;
-  parsed.outcome = http1::ParsePlainHead<Block>(bytes, is_request, parsed.message, parsed.facts, parsed.length);
+  parsed.outcome =
+      http1::ParsePlainHead<Block>(bytes, is_request, http1::kAllFields, parsed.message, parsed.facts, parsed.length);
   if (parsed.outcome == http1::HeadOutcome::kDone) parsed.message.head.assign(bytes.substr(0, parsed.length));
   return parsed;
 }
@@ -123,6 +125,69 @@ TEST(Http1PlainHead, EveryFieldThatIsThereMayBeThere) {
   }
   EXPECT_GT(fields, 1000U);
   EXPECT_GT(denied, 500U);
+}
+
+constexpr std::array<std::string_view, 8> kNamesOfSpans = {
+    "host", "user-agent", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "traceparent", "tracestate"};
+
+// Names in any case, twice perhaps, folded perhaps, among others.
+std::string RandomRequestOfManyFields(std::mt19937& random) {
+  const auto below = [&](size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random); };
+  std::string head = "GET /a HTTP/1.1\r\n";
+  for (size_t n = below(12); n > 0; --n) {
+    std::string name(below(2) == 0 ? kNamesOfSpans[below(kNamesOfSpans.size())] : std::string_view("accept-encoding"));
+    if (below(5) == 0) name.assign(1 + below(20), "ahuxft-"[below(7)]);
+    for (char& c : name) c = below(3) == 0 && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    head.append(name).append(": v").append(std::to_string(below(1000)));
+    head += below(9) == 0 ? "\r\n more\r\n" : "\r\n";
+  }
+  return head + "\r\n";
+}
+
+// A decoder that keeps only what spans are made of says of those fields what one says that keeps all, however the head is cut.
+TEST(Http1PlainHead, FieldsOfSpansAreTheSameWhetherOrNotTheOthersAreKept) {
+  std::mt19937 random(13);
+  size_t said = 0, left_out = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const std::string head = RandomRequestOfManyFields(random);
+    Wire all;
+    all.Feed(kC2s, head);
+    ASSERT_EQ(all.messages().size(), 1U);
+    const http1::Message& whole = all.messages()[0];
+    for (const size_t piece : {head.size(), size_t{1}, size_t{9}}) {
+      Wire some;
+      some.decoder().KeepFieldsOfSpans(0);
+      for (size_t at = 0; at < head.size(); at += piece) some.Feed(kC2s, head.substr(at, piece));
+      ASSERT_EQ(some.messages().size(), 1U);
+      const http1::Message& message = some.messages()[0];
+      for (const std::string_view name : kNamesOfSpans) {
+        ASSERT_EQ(message.Header(name), whole.Header(name)) << Escape(head);
+        ASSERT_EQ(message.HeaderCount(name), whole.HeaderCount(name)) << Escape(head);
+        said += whole.HeaderCount(name);
+      }
+      ASSERT_LE(message.fields.size(), whole.fields.size());
+      left_out += whole.fields.size() - message.fields.size();
+      ASSERT_EQ(message.truncated, whole.truncated);
+      ASSERT_EQ(message.incomplete, whole.incomplete);
+      ASSERT_EQ(message.head, whole.head);
+    }
+  }
+  EXPECT_GT(said, 1000U);
+  EXPECT_GT(left_out, 1000U);
+}
+
+// Fields that are not kept count towards the limit all the same.
+TEST(Http1PlainHead, TooManyFieldsAreTooManyWhetherOrNotTheyAreKept) {
+  for (const size_t count : {http1::kMaxFields, http1::kMaxFields + 1}) {
+    std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
+    for (size_t i = 1; i < count; ++i) head += "accept-encoding: b\r\n";
+    head += "\r\n";
+    Wire wire;
+    wire.decoder().KeepFieldsOfSpans(0);
+    wire.Feed(kC2s, head);
+    ASSERT_EQ(wire.messages().size(), 1U);
+    EXPECT_EQ(wire.messages()[0].truncated, count > http1::kMaxFields);
+  }
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ TEST(Http2Guess, TheFirstSettingsOfAServerAreCertain) {
   for (size_t size = 1; size < frame.size(); ++size) EXPECT_EQ(Server(frame.substr(0, size)), Likeness::kTooShort) << size;
   EXPECT_EQ(Server(frame), Likeness::kCertain);
   EXPECT_EQ(Server(ServerStart()), Likeness::kPossible) << "an empty one is nine bytes that say little";
+  EXPECT_EQ(Server(Frame(FrameType::kSettings, 0, 0, Setting(4, 4194304) + Setting(0xfe03, 1))), Likeness::kCertain)
+      << "grpc's own";
   EXPECT_EQ(Server(ServerStart() + Frame(FrameType::kSettings, 1, 0, "")), Likeness::kPossible);
   EXPECT_EQ(Server(ServerStart() + "HTTP/1.1 200 OK\r\n"), Likeness::kNo);
   EXPECT_EQ(Server(Frame(FrameType::kSettings, 0, 3, "")), Likeness::kNo) << "of a stream";
@@ -45,6 +47,25 @@ TEST(Http2Guess, FramesOfAnOlderConnectionArePossible) {
   EXPECT_EQ(Client(head + FrameHead(FrameType::kData, 0, 17, 100)), Likeness::kPossible);
   EXPECT_EQ(Server(Frame(FrameType::kWindowUpdate, 0, 0, Uint32(9)) + Frame(FrameType::kPing, 1, 0, "12345678") + head),
             Likeness::kPossible);
+}
+
+// Else which end of an older connection is which could not be told from its frames.
+TEST(Http2Guess, HeadsTellTheDirection) {
+  std::string requests;
+  std::string responses;
+  for (uint32_t stream = 11; stream < 41; stream += 2) {
+    requests +=
+        Frame(FrameType::kHeaders, kEndHeaders | decoders::http2::kEndStream, stream, Indexed(2) + Indexed(6) + Indexed(63));
+    responses += Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(8) + Indexed(64)) +
+                 Frame(FrameType::kData, decoders::http2::kEndStream, stream, "body");
+  }
+  EXPECT_EQ(Client(requests), Likeness::kPossible);
+  EXPECT_EQ(Server(requests), Likeness::kNo);
+  EXPECT_EQ(Server(responses), Likeness::kPossible);
+  EXPECT_EQ(Client(responses), Likeness::kNo);
+  const std::string window = Frame(FrameType::kWindowUpdate, 0, 0, Uint32(9));
+  EXPECT_EQ(Server(window + requests), Likeness::kNo);
+  EXPECT_EQ(Client(window + responses), Likeness::kNo);
 }
 
 TEST(Http2Guess, OtherProtocolsAreNot) {

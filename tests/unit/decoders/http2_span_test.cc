@@ -242,6 +242,21 @@ TEST(Http2GrpcSpan, ResetsAndHttpErrorsAreStatuses) {
   EXPECT_EQ(Tell(Headers(Grpc(), true), kGrpcHead, kClient).At("rpc.status_code"), "");
 }
 
+TEST(Http2GrpcSpan, ACallThatItsClientCancelsAtItsDeadlineExceededIt) {
+  const auto status = [](ExchangeContext context, uint64_t elapsed_ms, uint32_t error, std::string_view timeout) {
+    context.elapsed_ns = elapsed_ms * 1'000'000;
+    const std::string field = timeout.empty() ? std::string() : Literal("grpc-timeout", timeout);
+    return Tell(Headers(Grpc(field)) + Reset(error), "", context).At("rpc.status_code");
+  };
+  EXPECT_EQ(status(kClient, 300, 8, "300m"), "DEADLINE_EXCEEDED");
+  EXPECT_EQ(status(kClient, 296, 8, "300m"), "DEADLINE_EXCEEDED") << "the time-out was rounded up";
+  EXPECT_EQ(status(kClient, 290, 8, "300m"), "CANCELLED");
+  EXPECT_EQ(status(kClient, 300, 8, ""), "CANCELLED");
+  EXPECT_EQ(status(kClient, 300, 2, "300m"), "INTERNAL");
+  EXPECT_EQ(status(kServer, 300, 8, "300m"), "CANCELLED") << "what the server was told";
+  EXPECT_EQ(status(kClient, 0, 8, "0n"), "CANCELLED") << "how long it took is not known";
+}
+
 TEST(Http2GrpcSpan, TheWebVariantIsACallToo) {
   const Told told = Tell(Headers(Grpc({}, "application/grpc-web+proto")) + Data(Prefix(1) + "a", true),
                          Headers(Status("200") + LiteralOf(31, "application/grpc-web+proto")) +

@@ -47,7 +47,7 @@ void ExpectNothingBeyondTheInputIsRead(std::string_view request, std::string_vie
                                        std::string_view adrift_response = {}) {
   using Decoder = typename Protocol::Decoder;
   GuardedBytes guarded;
-  std::vector<typename Decoder::Message> out;
+  typename Decoder::Messages out;
   for (const Direction dir : {kC2s, kS2c}) {
     const std::string_view wire = dir == kC2s ? request : response;
     const std::string_view begun = dir == kC2s ? adrift_request : adrift_response;
@@ -78,14 +78,14 @@ size_t AllocationsOf(std::string_view request, std::string_view response, size_t
   using Decoder = typename Protocol::Decoder;
   typename Decoder::MessagePool pool;
   Decoder decoder(&pool);
-  std::vector<typename Decoder::Message> out;
+  typename Decoder::Messages out;
   const auto exchange = [&] {
     for (const Direction dir : {kC2s, kS2c}) {
       const std::string_view wire = dir == kC2s ? request : response;
       for (size_t at = 0; at < wire.size(); at += piece) decoder.Decode(dir, AsBytes(wire.substr(at, piece)), out);
     }
     EXPECT_EQ(out.size(), messages);
-    for (auto& message : out) pool.Give(std::move(message));
+    for (size_t i = 0; i < out.size(); ++i) pool.Give(std::move(out.box(i)));
     out.clear();
   };
   for (int warm = 0; warm < 10; ++warm) exchange();
@@ -102,7 +102,7 @@ size_t AllocationsOfAdrift(std::string_view request, std::string_view request_en
   using Decoder = typename Protocol::Decoder;
   typename Decoder::MessagePool pool;
   Decoder decoder(&pool);
-  std::vector<typename Decoder::Message> out;
+  typename Decoder::Messages out;
   const auto exchange = [&](size_t i) {
     decoder.Decode(kC2s, AsBytes(request), out);
     decoder.OnGap(kC2s, 1000, out);
@@ -113,7 +113,7 @@ size_t AllocationsOfAdrift(std::string_view request, std::string_view request_en
     const bool ended = i % 2 == 0 && decoder.EndsHere(kS2c, out);
     if (!ended) decoder.EndAdrift(kS2c, true, out);
     EXPECT_EQ(out.size(), 2U);
-    for (auto& message : out) pool.Give(std::move(message));
+    for (size_t box = 0; box < out.size(); ++box) pool.Give(std::move(out.box(box)));
     out.clear();
     // Both directions search for their next start, and find it where it is given.
     EXPECT_EQ(decoder.Resync(kC2s, AsBytes(request)), size_t{0});

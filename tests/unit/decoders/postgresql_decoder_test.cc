@@ -14,7 +14,7 @@ using decoders::postgresql::Message;
 
 TEST(PostgreSqlDecoder, AnOpenMessageSaysWhereItBegan) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(PgQuery("SELECT 1").substr(0, 10)), out);
   EXPECT_EQ(decoder.OpenStart(kC2s), 0U);
   EXPECT_EQ(decoder.BodyLeft(kC2s), 4U);
@@ -27,7 +27,7 @@ TEST(PostgreSqlDecoder, AnOpenMessageSaysWhereItBegan) {
 
 TEST(PostgreSqlDecoder, WhatTheServerSaysUnaskedIsNoOpenAnswer) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(PgQuery("SELECT 1")), out);
   decoder.Decode(kS2c, AsBytes(PgError("01000", 'N').substr(0, 20)), out);
   EXPECT_EQ(decoder.OpenStart(kS2c), std::nullopt);
@@ -35,7 +35,7 @@ TEST(PostgreSqlDecoder, WhatTheServerSaysUnaskedIsNoOpenAnswer) {
 
 TEST(PostgreSqlDecoder, StateThatCannotBeSeenAgainIsHeld) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   EXPECT_FALSE(decoder.HoldsState());
   decoder.Decode(kC2s, AsBytes(PgQuery("SELECT 1")), out);
   EXPECT_FALSE(decoder.HoldsState());

@@ -42,7 +42,7 @@ TEST(PostgreSqlMemory, AWarmDecoderThatLosesFramingAllocatesNothing) {
 
 TEST(PostgreSqlMemory, EndlessTextsStayBounded) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(std::string("Q") + PgInt32(100000000) + "SELECT '"), out);
   const std::string more(10000, 'x');
   for (int i = 0; i < 1000; ++i) decoder.Decode(kC2s, AsBytes(more), out);
@@ -67,7 +67,7 @@ TEST(PostgreSqlMemory, WhatIsPreparedIsBoundedAndTheOldestAreForgotten) {
 
 TEST(PostgreSqlMemory, StatementsThatComeAndGoAllocateNothingOnceWarm) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoders::postgresql::MessagePool pool;
   Decoder warm(&pool);
   const std::string request = PgParse("s1", "SELECT a FROM t") + PgBind("p1", "s1") + PgExecute("p1") +

@@ -15,7 +15,7 @@ using decoders::redis::Message;
 
 TEST(RedisDecoder, AnOpenMessageSaysWhereItBeganAndWhatItIs) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   EXPECT_EQ(decoder.OpenStart(kC2s), std::nullopt);
   decoder.Decode(kC2s, AsBytes("*3\r\n$3\r\nSE"), out);
   EXPECT_EQ(decoder.OpenStart(kC2s), 0U);
@@ -33,7 +33,7 @@ TEST(RedisDecoder, AnOpenMessageSaysWhereItBeganAndWhatItIs) {
 
 TEST(RedisDecoder, WhatTheServerSaysUnaskedIsNoOpenAnswer) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes(RedisCommand({"GET", "a"})), out);
   decoder.Decode(kS2c, AsBytes(">2\r\n+invalidate\r\n"), out);
   EXPECT_EQ(decoder.OpenStart(kS2c), std::nullopt);
@@ -46,7 +46,7 @@ TEST(RedisDecoder, StateThatCannotBeSeenAgainIsHeld) {
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"SELECT", "1"}, {"MULTI"}, {"GET", "a"}, {"SUBSCRIBE", "a"}}) {
     Decoder decoder;
-    std::vector<Message> out;
+    Decoder::Messages out;
     decoder.Decode(kC2s, AsBytes(RedisCommand(command)), out);
     if (command[0] == "SUBSCRIBE") decoder.Decode(kS2c, AsBytes("*3\r\n+subscribe\r\n+a\r\n:1\r\n"), out);
     EXPECT_EQ(decoder.HoldsState(), command[0] != "GET") << command[0];

@@ -34,7 +34,7 @@ TEST(RedisMemory, AWarmDecoderThatLosesFramingAllocatesNothing) {
 
 TEST(RedisMemory, EndlessCommandsStayBounded) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoder.Decode(kC2s, AsBytes("*2000000\r\n$3\r\nDEL\r\n"), out);
   const std::string key = RedisString(std::string(1000, 'k'));
   for (int i = 0; i < 2000; ++i) decoder.Decode(kC2s, AsBytes(key), out);
@@ -56,7 +56,7 @@ TEST(RedisMemory, EndlessErrorsAndDepthsAreRefused) {
 
 TEST(RedisMemory, PipelinesOfAnyLengthTakeNoMemory) {
   Decoder decoder;
-  std::vector<Message> out;
+  Decoder::Messages out;
   decoders::redis::MessagePool pool;
   const std::string get = RedisCommand({"GET", "a"});
   for (int i = 0; i < 100000; ++i) {

@@ -102,15 +102,17 @@ TEST(AttributeList, KeysAndValuesBecomeValidUtf8) {
 
 // Around the sizes where a length no longer takes one byte, and where a value is not what it was.
 TEST(AttributeList, AConstantKeyGivesTheSameBytesAsAnyKey) {
+  static constexpr KeyFrame kRoute("http.route"), kCount("count");
+  const ConstantKey route{"http.route", kRoute.bytes.data()}, number{"count", kCount.bytes.data()};
   for (const std::string_view filler : {"x", "\xc3\xa9", "\xff"}) {
     for (size_t count = 0; count < 140; ++count) {
       std::string value;
       for (size_t i = 0; i < count; ++i) value += filler;
       AttributeList constant, any;
-      const std::string_view kept = constant.String(ConstantKey{"http.route"}, value);
+      const std::string_view kept = constant.String(route, value);
       ASSERT_EQ(kept, constant.Find("http.route")->string_value);
       any.String("http.route", value);
-      constant.Int(ConstantKey{"count"}, static_cast<int64_t>(count) - 70);
+      constant.Int(number, static_cast<int64_t>(count) - 70);
       any.Int("count", static_cast<int64_t>(count) - 70);
       ASSERT_EQ(constant.wire(), any.wire());
       ASSERT_EQ(constant.count(), any.count());

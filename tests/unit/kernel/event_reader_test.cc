@@ -37,7 +37,6 @@ TEST(EventReader, DataChunkCarriesEveryField) {
     w.thread.runtime_id = 9;
     w.thread.exec_start_ns = 10;
     w.queue_wait_jiffies = 11;
-    w.call_ns = 12;
     w.retransmits = 13;
     w.ancestors[2] = {14, 15};
   });
@@ -58,7 +57,6 @@ TEST(EventReader, DataChunkCarriesEveryField) {
   EXPECT_EQ(chunk.skipped_size, 1U);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()), "ell");
   EXPECT_EQ(chunk.queue_wait_jiffies, 11U);
-  EXPECT_EQ(chunk.call_ns, 12U);
   EXPECT_EQ(chunk.retransmits, 13U);
   EXPECT_TRUE(chunk.first_of_turn && chunk.fresh && chunk.stored_conflict && chunk.other_unresolved && chunk.timer_due &&
               chunk.loop_thread && chunk.position_raced && chunk.first_of_response && chunk.active_open && chunk.queued_reuse &&

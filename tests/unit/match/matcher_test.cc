@@ -28,15 +28,16 @@ struct Fixture {
   WordMatcher matcher{pool, 3};
 
   void Request(const std::string& text, uint64_t ns, uint32_t index = 0) {
-    if (auto* open = matcher.Begin(At(ns, index))) open->exchange.request.text = text;
+    if (auto* open = matcher.Begin(At(ns, index))) open->exchange.request = std::make_unique<Word>(Word{text});
   }
   MatchResult Response(const std::string& text, uint64_t ns) {
-    Word word{text};
+    auto word = std::make_unique<Word>(Word{text});
     return matcher.Answer(word, At(ns));
   }
   std::string Pop() {
     auto open = matcher.TakeOldest();
-    std::string pair = open->exchange.request.text + "=" + open->exchange.response.text;
+    const auto& exchange = open->exchange;
+    std::string pair = exchange.Of(exchange.request).text + "=" + exchange.Of(exchange.response).text;
     matcher.Give(std::move(open));
     return pair;
   }

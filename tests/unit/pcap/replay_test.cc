@@ -251,6 +251,7 @@ std::multiset<std::string> Exchanges(const std::vector<json>& spans) {
   std::multiset<std::string> exchanges;
   for (const json& span : spans) {
     const json& attributes = span.at("attributes");
+    if (!attributes.contains("http.request.method")) continue;
     std::string target = attributes.value("url.path", "");
     if (attributes.contains("url.query")) target += "?";
     exchanges.insert(attributes.value("http.request.method", "") + " " + target);

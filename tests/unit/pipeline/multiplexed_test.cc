@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -259,15 +260,94 @@ TEST(Multiplexed, AConnectionOlderThanTheAgent) {
   w.ExpectBalance();
 }
 
+// Heads of entries of both tables, as a busy connection has them.
+std::string OldHeads(uint32_t first, bool of_requests) {
+  std::string turn;
+  for (uint32_t stream = first; stream < first + 40; stream += 2) {
+    turn += of_requests ? Frame(FrameType::kHeaders, kWhole, stream, Indexed(2) + Indexed(6) + Indexed(63))
+                        : Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(8) + Indexed(64)) + Data(stream, "body", true);
+  }
+  return turn;
+}
+
+TEST(Multiplexed, TheFramesOfAnOlderConnectionTellWhichEndItIs) {
+  for (const bool is_server : {true, false}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_UNKNOWN);
+    const auto move = [&](bool is_request, std::string_view call) {
+      h.Feed(is_request == is_server ? end.Received(call) : end.Sent(call));
+    };
+    h.Feed(end.Opened(true));
+    for (uint32_t first = 1001; first < 1201; first += 40) {
+      move(false, OldHeads(first - 40, false));
+      move(true, OldHeads(first, true));
+    }
+    h.Tick(end.now);
+    EXPECT_EQ(h.losses().requests_seen, 100U) << is_server;
+    EXPECT_GE(h.facts.spans.size(), 60U) << "but those that were answered before the heads of responses were believed";
+    std::set<std::pair<Token, uint32_t>> names;
+    for (const SpanView& span : h.facts.spans) {
+      EXPECT_EQ(span.status, 200);
+      EXPECT_EQ(ConnectionOf(span.token), kInode) << "the kernel named no exchange";
+      EXPECT_TRUE(names.emplace(span.token, span.index).second) << span.index;
+    }
+    EXPECT_EQ(h.policy.roles, std::vector{is_server ? ConnectionRole::kServer : ConnectionRole::kClient});
+    EXPECT_TRUE(h.Balances());
+  }
+}
+
+// The turn in progress when the agent comes may be either end's.
+TEST(Multiplexed, AnOlderConnectionLosesNoPlaceThatItNeverHad) {
+  for (const bool responses_first : {true, false}) {
+    World w(WS_ROLE_SERVER, true);
+    if (responses_first) w.Response(OldHeads(961, false));
+    w.Request(OldHeads(1001, true));
+    w.Response(OldHeads(1001, false));
+    EXPECT_EQ(w.spans().size(), 20U) << responses_first;
+    EXPECT_EQ(w.h.Lost(Loss::kStreamGap), 0U);
+    EXPECT_EQ(w.h.Lost(Loss::kNotTheProtocol), 0U);
+    w.ExpectBalance();
+  }
+}
+
+TEST(Multiplexed, WhatAServerSentBeforeItKnewOfAResetIsNoLoss) {
+  World w;
+  w.Request(H2Get(1, "/1") + H2Get(3, "/3"));
+  w.Request(ResetOf(1, 8));
+  w.Response(H2Ok(1) + H2Ok(3));
+  EXPECT_EQ(w.Of("/1").incomplete, "stream_reset");
+  EXPECT_EQ(w.Of("/3").status, 200);
+  w.ExpectNothingLost();
+}
+
+TEST(Multiplexed, BytesThatTellNeitherRoleNorProtocolAreCounted) {
+  const std::string data = Data(5, std::string(1000, 'x'), false) + Data(7, "y", false) + Data(9, "z", false);
+  for (const bool is_closed : {true, false}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_UNKNOWN);
+    h.Feed(end.Opened(true));
+    for (int turn = 0; turn < (is_closed ? 2 : 600); ++turn) h.Feed({end.Sent(data), end.Received(data)});
+    EXPECT_EQ(h.Lost(Loss::kUnknownProtocol), is_closed ? 0U : 1U);
+    EXPECT_EQ(h.policy.off.size(), is_closed ? 0U : 1U);
+    h.Feed(end.Closed());
+    EXPECT_EQ(h.Lost(Loss::kUnknownProtocol), 1U);
+  }
+}
+
 TEST(Multiplexed, AServerThatSpeaksFirst) {
-  ShardHarness h;
-  EventMaker end(kInode, WS_ROLE_SERVER);
-  h.Feed({end.Opened(), end.Response(ServerSettings()), end.Request(h2::ClientStart() + H2Get(1, "/1")), end.Response(H2Ok(1))});
-  h.Tick(end.now);
-  ASSERT_EQ(h.facts.spans.size(), 1U);
-  EXPECT_TRUE(h.facts.spans[0].complete());
-  EXPECT_EQ(h.Lost(Loss::kStreamGap), 0U);
-  EXPECT_EQ(h.Lost(Loss::kNotTheProtocol), 0U);
+  const auto settings = [](std::string_view payload) { return Frame(FrameType::kSettings, 0, 0, payload); };
+  // Of which the second is Node's, and the third gRPC's C core's.
+  for (const std::string& first :
+       {ServerSettings(), settings(""), settings(h2::Setting(4, 1U << 22U) + h2::Setting(0xfe03, 1))}) {
+    ShardHarness h;
+    EventMaker end(kInode, WS_ROLE_SERVER);
+    h.Feed({end.Opened(), end.Response(first), end.Request(h2::ClientStart() + H2Get(1, "/1")), end.Response(H2Ok(1))});
+    h.Tick(end.now);
+    ASSERT_EQ(h.facts.spans.size(), 1U);
+    EXPECT_TRUE(h.facts.spans[0].complete());
+    EXPECT_EQ(h.Lost(Loss::kStreamGap), 0U);
+    EXPECT_EQ(h.Lost(Loss::kNotTheProtocol), 0U);
+  }
 }
 
 TEST(Multiplexed, GrpcUnaryAndStreaming) {

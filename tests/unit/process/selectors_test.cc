@@ -81,9 +81,11 @@ TEST_F(SelectorsTest, ExecutablesByPathOrLastPart) {
   EXPECT_EQ(*Find({.exes = {"python3*", "nginx"}}), (Found{100, 101, 102}));
   EXPECT_EQ(*Find({.exes = {"nginx"}}, 100), (Found{101}));  // never itself
   EXPECT_EQ(ErrorOf({.exes = {"apache*"}}),
-            "--exe 'apache*': no process matches; 5 processes looked at, 1 of them not readable; run as root to see those");
+            "--exe 'apache*': no process matches; 5 processes looked at, 1 of them not readable; run as root, or with "
+            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to see those");
   EXPECT_EQ(ErrorOf({.exes = {"["}}),
-            "--exe '[': no process matches; 5 processes looked at, 1 of them not readable; run as root to see those");
+            "--exe '[': no process matches; 5 processes looked at, 1 of them not readable; run as root, or with "
+            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, to see those");
 }
 
 TEST_F(SelectorsTest, ListeningPortsOfTheProcesssOwnNamespace) {

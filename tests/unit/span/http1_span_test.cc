@@ -19,7 +19,7 @@ using decoders::Direction;
 using decoders::http1::Message;
 
 Message Decode(decoders::http1::Decoder& decoder, Direction direction, std::string_view text) {
-  std::vector<Message> messages;
+  decoders::http1::Messages messages;
   const auto bytes = std::as_bytes(std::span(text));
   size_t consumed = 0;
   while (consumed < bytes.size()) {
@@ -142,6 +142,28 @@ TEST(RepeatedAttributes, GivesWhatItKeptForTheSameInputsOnly) {
   EXPECT_FALSE(repeated.Repeat(shifted, next, again));
   repeated.Clear();
   EXPECT_FALSE(repeated.Repeat(inputs, next, again));
+}
+
+TEST(RepeatedAttributes, KeepsAFewAtOnceAndGivesUpTheOldest) {
+  RepeatedAttributes repeated;
+  const auto repeats = [&repeated](size_t which) {
+    exporters::AttributeList list;
+    MeasuredValues measured;
+    const std::string input(which + 1, 'i');
+    const std::array<std::string_view, 1> inputs = {input};
+    const bool kept = repeated.Repeat(inputs, list, measured);
+    if (!kept) {
+      list.Int("which", static_cast<int64_t>(which));
+      repeated.Remember(list, measured);
+    }
+    EXPECT_EQ(list.Find("which")->int_value, static_cast<int64_t>(which));
+    return kept;
+  };
+  for (size_t which = 0; which < RepeatedAttributes::kKept; ++which) EXPECT_FALSE(repeats(which)) << which;
+  for (size_t which = 0; which < RepeatedAttributes::kKept; ++which) EXPECT_TRUE(repeats(which)) << which;
+  EXPECT_FALSE(repeats(RepeatedAttributes::kKept));
+  EXPECT_TRUE(repeats(1));
+  EXPECT_FALSE(repeats(0));
 }
 
 TEST_F(Http1SpanTest, AWholeExchange) {

@@ -16,7 +16,8 @@ class NoSessions final : public SessionSource {
 class NoPolicy final : public ConnectionPolicy {
  public:
   void Off(ConnectionId /*connection*/) override {}
-  void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/) override {}
+  void Budget(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
+  void Frames(ConnectionId /*connection*/, uint32_t /*bytes*/, ConnectionRole /*role*/) override {}
 };
 
 struct Fixture {

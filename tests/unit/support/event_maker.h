@@ -140,7 +140,7 @@ class EventMaker {
     if (first && direction == RequestSide()) exchange_ = turn_;
     last_direction_ = static_cast<int>(direction);
     wire.inode = inode_;
-    wire.exchange = Token();
+    wire.exchange = exchange_ != 0 ? Token() : 0;
     wire.thread.tgid = tgid_;
     wire.thread.tid = options.tid != 0 ? options.tid : tgid_;
     wire.thread.sequence = ++sequence_;

@@ -37,9 +37,18 @@ class FixedResources final : public process::ResourceSource {
 class RecordedPolicy final : public stream::ConnectionPolicy {
  public:
   void Off(ConnectionId connection) override { off.push_back(connection); }
-  void Budget(ConnectionId connection, uint32_t bytes) override { budgets.emplace_back(connection, bytes); }
+  void Budget(ConnectionId connection, uint32_t bytes, ConnectionRole role) override {
+    budgets.emplace_back(connection, bytes);
+    roles.push_back(role);
+  }
+  void Frames(ConnectionId connection, uint32_t bytes, ConnectionRole role) override {
+    walked.push_back(connection);
+    Budget(connection, bytes, role);
+  }
+  std::vector<ConnectionId> walked;
   std::vector<ConnectionId> off;
   std::vector<std::pair<ConnectionId, uint32_t>> budgets;
+  std::vector<ConnectionRole> roles;  // told with them
 };
 
 class CountedMeasurements final : public pipeline::MeasurementSink {

@@ -2,9 +2,10 @@
 //
 //	go_relay backend LOG                          answers after 0 to 8 ms; logs "peer port, truth" for every request in order
 //	go_relay relay BACKEND_PORT MODE CALLS        per request, CALLS calls one after the other; MODE: new (a connection for each
-//	                                              call), pooled, parallel (each call in a goroutine of its own, over a pool) or
-//	                                              outlive (in a goroutine that calls after the answer); copies the request's
-//	                                              header X-Gt onto its calls
+//	                                              call), pooled, storm (pooled, while a goroutine starts 200 others
+//	                                              each millisecond), parallel (each call in a goroutine of its own, over a
+//	                                              pool) or outlive (in a goroutine that calls after the answer); copies the
+//	                                              request's header X-Gt onto its calls
 //
 // Prints the port it listens on. The truth is in a header only: all paths are equal.
 package main
@@ -36,6 +37,14 @@ func backend(logPath string) http.Handler {
 		time.Sleep(pause)
 		io.WriteString(writer, "ok")
 	})
+}
+
+func storm() {
+	for range time.Tick(time.Millisecond) {
+		for i := 0; i < 200; i++ {
+			go func() {}()
+		}
+	}
 }
 
 func relay(port string, mode string, calls int) http.Handler {
@@ -87,6 +96,9 @@ func main() {
 			panic(err)
 		}
 		handler = relay(os.Args[2], os.Args[3], calls)
+		if os.Args[3] == "storm" {
+			go storm()
+		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

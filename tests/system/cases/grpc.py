@@ -1,0 +1,114 @@
+"""gRPC as real implementations speak it: every span says the method and the status that the client got, at both ends."""
+import json
+import os
+import subprocess
+from collections import Counter
+
+from registry import case
+from support.servers import Server
+from support.tracer import Tracer
+from support.workspace import PROGRAMS, ROOT, Skip, check_equal
+
+HOME = os.environ.get("WIRESPAN_GRPC_HOME", os.path.join(ROOT, "build", "grpc"))
+BEHAVIOURS = 10  # of the programs
+
+
+def argv_of(language):
+    path = os.path.join(HOME, *{"python": ("python", "bin", "python"), "go": ("go", "peer")}[language])
+    if not os.path.exists(path):
+        raise Skip(f"{path} is not there: scripts/grpc_programs")
+    return [path, os.path.join(PROGRAMS, "grpc", "peer.py")] if language == "python" else [path]
+
+
+def start_server(workspace, language):
+    process = workspace.start(f"{language}-server", [*argv_of(language), "server"], stdin=subprocess.PIPE)
+    return Server(process, int(process.await_line("stdout", "listening")), None)
+
+
+class Client:
+    """Calls every behaviour of the server when it is let go."""
+
+    def __init__(self, workspace, language, port, rounds, concurrency):
+        self.log = workspace.path("calls.log")
+        argv = [*argv_of(language), "client", str(port), self.log, str(rounds), str(concurrency)]
+        self.process = workspace.start(f"{language}-client", argv, stdin=subprocess.PIPE)
+        self.pid = self.process.pid
+        self.process.await_line("stdout", "ready")
+
+    def run(self):
+        self.process.popen.stdin.write(b"go\n")
+        self.process.popen.stdin.flush()
+        check_equal(self.process.wait(120.0), 0, f"exit status of the client ({self.process.text('stderr')[-500:]})")
+        with open(self.log, encoding="ascii") as rows:
+            return {row["method"]: row["status"] for row in map(json.loads, rows)}
+
+
+def method_and_status(span):
+    attributes = span["attributes"]
+    return attributes.get("rpc.method_original", attributes.get("rpc.method")), attributes.get("rpc.status_code")
+
+
+def is_right(method, status, span):
+    """A client whose deadline passes resets the stream as one that cancels does: whether the server's own word came before is chance."""
+    said = span["attributes"].get("rpc.status_code")
+    if "/Slow-" in method and {said, status} == {"CANCELLED", "DEADLINE_EXCEEDED"}:
+        return span["attributes"].get("wirespan.rpc.timeout_ns", 0) > 0
+    return said == status
+
+
+def check_calls(workspace, server_language, client_language, rounds, concurrency):
+    server = start_server(workspace, server_language)
+    client = Client(workspace, client_language, server.port, rounds, concurrency)
+    tracer = Tracer.attach(workspace, [server.pid, client.pid])
+    calls = client.run()
+    capture = tracer.finish(server)
+    check_equal(len(calls), rounds * BEHAVIOURS, "calls of the client")
+    capture.check_nothing_lost()
+    for kind in ("SERVER", "CLIENT"):
+        spans = capture.of_kind(kind)
+        seen = {method_and_status(span)[0]: span for span in spans}
+        check_equal((len(spans), set(seen)), (len(calls), set(calls)), f"{kind} spans, and their methods")
+        different = {method: (status, method_and_status(seen[method])[1]) for method, status in calls.items()
+                     if not is_right(method, status, seen[method])}
+        check_equal(different, {}, f"calls of which the {kind} span says otherwise: (what the client got, what the span says)")
+        check_equal(Counter(span["attributes"].get("rpc.system.name") for span in spans), {"grpc": len(calls)}, "systems")
+    clients = {span["span_id"]: method_and_status(span) for span in capture.of_kind("CLIENT")}
+    for span in capture.of_kind("SERVER"):
+        method = method_and_status(span)[0]
+        check_equal(clients.pop(span["parent_span_id"], ("none",))[0], method, "a call's other end")
+
+
+@case()
+def grpc_python(workspace):
+    """grpcio on both sides: unary, streams of each direction, errors, a cancellation, a deadline; one after the other."""
+    check_calls(workspace, "python", "python", 5, 1)
+
+
+@case()
+def grpc_python_100_at_once(workspace):
+    """The same, 100 calls at a time on one connection."""
+    check_calls(workspace, "python", "python", 60, 100)
+
+
+@case()
+def grpc_go(workspace):
+    """grpc-go on both sides, one call after the other."""
+    check_calls(workspace, "go", "go", 5, 1)
+
+
+@case()
+def grpc_go_100_at_once(workspace):
+    """The same, 100 calls at a time on one connection."""
+    check_calls(workspace, "go", "go", 60, 100)
+
+
+@case()
+def grpc_go_client_python_server(workspace):
+    """Two implementations with each other."""
+    check_calls(workspace, "python", "go", 20, 20)
+
+
+@case()
+def grpc_python_client_go_server(workspace):
+    """And the other way round."""
+    check_calls(workspace, "go", "python", 20, 20)
