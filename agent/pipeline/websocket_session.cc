@@ -73,7 +73,9 @@ FeedResult WebSocketSession::Feed(Direction dir, ByteStream& stream) {
   if (!begun_) {
     const auto from = stream.TimeAt(stream.position());
     if (from) {
-      Begin(from->chunk->time_ns, from->chunk->exchange, output_.connection().tgid);
+      match::MessageFacts first;
+      SessionOutput::NoteFirst(*from->chunk, first);
+      Begin(first.first_byte_ns, first.token, output_.connection().tgid);
       Tell(stream.position(), {});
     }
   }

@@ -170,6 +170,26 @@ TEST(WebSocketShard, AConnectionMetInItsMiddle) {
   }
 }
 
+// Of an older connection whose end is not known yet the kernel names no exchange.
+TEST(WebSocketShard, ConnectionsThatTheKernelNamesNoExchangeOfAreToldApart) {
+  ShardHarness h;
+  for (const uint64_t inode : {kInode, kInode + 1}) {
+    EventMaker end(inode, WS_ROLE_CLIENT);
+    h.Feed(end.Opened(true));
+    for (Record record : {end.Response(Server({.payload = "a"})), end.Request(Client({.payload = "b"}))}) {
+      ws_data_event wire = DataOf(record);
+      wire.exchange = 0;
+      std::memcpy(record.data(), &wire, sizeof(wire));
+      h.Feed(record);
+    }
+    h.Feed(end.Closed());
+    h.Tick(end.now);
+  }
+  ASSERT_EQ(h.facts.finished.size(), 2U);
+  EXPECT_NE(h.facts.finished[0].token, 0U);
+  EXPECT_NE(h.facts.finished[0].token, h.facts.finished[1].token);
+}
+
 TEST(WebSocketShard, WhatOnlyLookedLikeItIsGivenUp) {
   ShardHarness h;
   EventMaker end(kInode, WS_ROLE_SERVER);
