@@ -215,6 +215,28 @@ void TcpFlows::Pump(Flow& flow, uint64_t now_ns) {
   }
 }
 
+// What `sender` must have sent, since its peer's segment acknowledges it, but what waits of it: that may come yet.
+void TcpFlows::PassMissing(Flow& flow, size_t sender, const Segment& acknowledging) {
+  Half& half = flow.halves[sender];
+  uint32_t seen = acknowledging.acknowledged;
+  if (!half.pending.empty()) {
+    const uint32_t waits = PayloadAt(half.pending.front().segment);
+    if (Distance(waits, seen) > 0) seen = waits;
+  }
+  const int32_t missing = Distance(half.next, seen);
+  if (missing <= 0 || static_cast<uint32_t>(missing) > limits_.window) return;
+  ++counters_.holes;
+  if (missing == 1) {  // as a rule a FIN, which takes a number
+    half.next = seen;
+    return;
+  }
+  Segment unseen;
+  unseen.time_ns = acknowledging.time_ns;
+  unseen.sequence = half.next;
+  unseen.size = static_cast<uint32_t>(missing);
+  TellBytes(flow, sender, unseen, {});
+}
+
 void TcpFlows::TellFirst(Flow& flow, size_t from) {
   Half& half = flow.halves[from];
   Half& other = flow.halves[1 - from];
@@ -227,18 +249,7 @@ void TcpFlows::TellFirst(Flow& flow, size_t from) {
     ++counters_.holes;
     half.next = PayloadAt(segment);
   }
-  // What the other end had got by then, but what waits of it: that may come yet.
-  if (segment.ack && other.started && Distance(other.next, segment.acknowledged) > 0) {
-    uint32_t seen = segment.acknowledged;
-    if (!other.pending.empty()) {
-      const uint32_t waits = PayloadAt(other.pending.front().segment);
-      if (Distance(waits, seen) > 0) seen = waits;
-    }
-    if (Distance(other.next, seen) > 0) {
-      ++counters_.holes;
-      other.next = seen;
-    }
-  }
+  if (segment.ack && other.started) PassMissing(flow, 1 - from, segment);
   const int32_t old = Distance(PayloadAt(segment), half.next);
   std::span<const std::byte> bytes = held.bytes;
   if (old > 0 && static_cast<uint32_t>(old) < segment.size) {

@@ -156,6 +156,21 @@ TEST(TcpFlows, AMissingSegmentBecomesAGapAfterAWhile) {
   EXPECT_EQ(counters.holes, 1U);
 }
 
+TEST(TcpFlows, WhatOnlyTheOtherEndSawIsToldByItsSize) {
+  Talk talk;
+  FlowCounters counters;
+  EXPECT_EQ(Tell({talk.Client(0, 0, kSyn), talk.Server(0, 1, kSyn | kAck), talk.Client(1, 1, kAck, "GET"),
+                  talk.Server(1, 9, kAck, "OK")},
+                 {}, &counters),
+            "open 40000>80 c1:GET c:~5 s2:OK ");
+  EXPECT_EQ(counters.holes, 1U);
+  Talk other;  // one number more is a FIN's
+  EXPECT_EQ(Tell({other.Client(0, 0, kSyn), other.Server(0, 1, kSyn | kAck), other.Client(1, 1, kAck, "GET"),
+                  other.Server(1, 5, kAck, "OK"), other.Server(3, uint32_t{1} << 30U, kAck, "!")}),
+            "open 40000>80 c1:GET s2:OK s:! ")
+      << "what is acknowledged far away is not believed";
+}
+
 TEST(TcpFlows, WhatTheCaptureCutIsToldByItsSize) {
   Talk talk;
   Segment cut = talk.Client(1, 1, kAck, "GET ABC");
