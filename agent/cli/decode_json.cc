@@ -202,7 +202,4 @@ Json FieldsOf(const websocket::Message& message) {
   return fields;
 }
 
-bool IsRequest(const websocket::Message& message) { return message.direction == decoders::Direction::kClientToServer; }
-bool IsFinal(const websocket::Message& /*message*/) { return false; }
-
 }  // namespace wirespan::cli

@@ -45,7 +45,5 @@ bool IsFinal(const decoders::postgresql::Message& message);
 
 // A message or control frame; none answers another.
 Json FieldsOf(const decoders::websocket::Message& message);
-bool IsRequest(const decoders::websocket::Message& message);
-bool IsFinal(const decoders::websocket::Message& message);
 
 }  // namespace wirespan::cli

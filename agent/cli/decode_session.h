@@ -84,6 +84,7 @@ class DecodeSession final : public Session {
  private:
   using Message = typename Protocol::Decoder::Message;
   static constexpr bool kIsByStream = Protocol::kPairing == decoders::Pairing::kByStream;
+  static constexpr bool kAnswersNothing = Protocol::kPairing == decoders::Pairing::kNone;  // each message is told by itself
   using ExchangeEnd = decoders::ExchangeEnd;
 
   struct Half {
@@ -104,6 +105,10 @@ class DecodeSession final : public Session {
   static uint64_t ExchangeOf(const Seen& seen) {
     if constexpr (requires { seen.message.exchange; }) return seen.message.exchange;
     return 0;
+  }
+  std::string KindOf(const decoders::Description& description) const {
+    if (description.flow == decoders::SpanFlow::kByEnd) return server_side_ ? "server" : "client";
+    return description.flow == decoders::SpanFlow::kSent ? "producer" : "consumer";
   }
   Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
   bool IsAdrift(Direction dir) const;
@@ -322,13 +327,15 @@ void DecodeSession<Protocol>::TakeMessages() {
     const TimeMarks& times = half(message.direction).times;
     const uint64_t last = message.end > message.start ? message.end - 1 : message.end;
     Seen seen{{}, times.At(message.start), times.At(last)};
-    const bool is_request = IsRequest(message);
-    const bool counts = is_request || IsFinal(message);
     seen.message = std::move(message);
     if constexpr (kIsByStream) {
       TakePart(std::move(seen));
-    } else if (counts) {
-      is_request ? TakeRequest(std::move(seen)) : TakeResponse(std::move(seen));
+    } else if constexpr (kAnswersNothing) {
+      WriteExchange(seen, nullptr, ExchangeEnd::kComplete);
+    } else if (IsRequest(seen.message)) {
+      TakeRequest(std::move(seen));
+    } else if (IsFinal(seen.message)) {
+      TakeResponse(std::move(seen));
     }
   }
   messages_.clear();
@@ -434,10 +441,12 @@ void DecodeSession<Protocol>::WriteExchange(const Seen& request, const Seen* res
   sink_.Write({{"type", "exchange"},
                {"span",
                 {{"name", ToText(description.name)},
-                 {"kind", server_side_ ? "server" : "client"},
+                 {"kind", KindOf(description)},
                  {"status", description.status == decoders::SpanStatus::kError ? "error" : "unset"},
                  {"start_us", request.start_us},
-                 {"end_us", response != nullptr ? response->end_us : now_us_},
+                 {"end_us", response != nullptr ? response->end_us
+                            : kAnswersNothing   ? request.end_us
+                                                : now_us_},
                  {"attributes", attributes.object}}}});
 }
 
