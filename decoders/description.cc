@@ -20,6 +20,8 @@ std::string_view Name(ExchangeEnd end) {
       return "process_exited";
     case ExchangeEnd::kAgentStopped:
       return "agent_stopped";
+    case ExchangeEnd::kStillOpen:
+      return "open";
     case ExchangeEnd::kNotProcessed:
       return "not_processed";
   }

@@ -38,6 +38,7 @@ enum class ExchangeEnd : uint8_t {
   kResponseCut,      // the response ended before its framing said so
   kProcessExited,    // the process ended with the exchange open
   kAgentStopped,     // the agent stopped with the exchange open
+  kStillOpen,        // nothing ended: the exchange is told because it has been open for long, and will be told again
   kNotProcessed,     // the server said that it did not, and will not, look at the request (GOAWAY)
 };
 std::string_view Name(ExchangeEnd end);
@@ -57,11 +58,15 @@ struct ExchangeContext {
 
 enum class SpanStatus : uint8_t { kUnset = 0, kOk = 1, kError = 2 };
 
+// How a span's kind is found: by its end of the connection; or, of one message, by who sent it.
+enum class SpanFlow : uint8_t { kByEnd, kSent, kReceived };
+
 struct Description {
   std::string name;  // low cardinality
+  SpanFlow flow = SpanFlow::kByEnd;
   SpanStatus status = SpanStatus::kUnset;
   std::string error_type;  // also given to the sink; empty where the exchange succeeded
-  void Clear() { name.clear(), status = SpanStatus::kUnset, error_type.clear(); }
+  void Clear() { name.clear(), flow = SpanFlow::kByEnd, status = SpanStatus::kUnset, error_type.clear(); }
 };
 
 }  // namespace wirespan::decoders

@@ -23,6 +23,9 @@
 #include "decoders/redis/decoder.h"
 #include "decoders/redis/guess.h"
 #include "decoders/redis/span.h"
+#include "decoders/websocket/decoder.h"
+#include "decoders/websocket/guess.h"
+#include "decoders/websocket/span.h"
 
 namespace wirespan::decoders {
 
@@ -30,6 +33,7 @@ namespace wirespan::decoders {
 enum class Pairing : uint8_t {
   kInOrder,   // the oldest request is answered first
   kByStream,  // by a number that both carry, in any order; the framing says its own lengths
+  kNone,      // none answers another: what is told is the connection, with counts of them
 };
 
 // What an entry of the list has: the name used on command lines, in metrics and configuration; the decoder; how its first bytes
@@ -77,13 +81,23 @@ struct PostgreSql {
   static constexpr bool kManyPerTurn = true;
 };
 
+// Of messages; a connection is told by websocket::Conversation.
+struct WebSocket {
+  static constexpr std::string_view kName = "websocket";
+  using Decoder = websocket::Decoder;
+  static constexpr auto kLikeness = &websocket::LikenessOf;
+  static constexpr void (*kDescribe)(const websocket::Message*, const websocket::Message*, const ExchangeContext&, AttributeSink&,
+                                     Description&) = &websocket::Describe;
+  static constexpr Pairing kPairing = Pairing::kNone;
+};
+
 template <typename... P>
 struct ProtocolList {
   static constexpr size_t kSize = sizeof...(P);
   using AnyDecoder = std::variant<std::monostate, typename P::Decoder...>;
 };
 
-using Protocols = ProtocolList<Http1, FastCgi, Http2, Redis, PostgreSql>;
+using Protocols = ProtocolList<Http1, FastCgi, Http2, Redis, PostgreSql, WebSocket>;
 using AnyDecoder = Protocols::AnyDecoder;
 
 // Calls `visit(P{})` for each protocol, in the list's order.

@@ -8,6 +8,7 @@ namespace http1 = decoders::http1;
 namespace http2 = decoders::http2;
 namespace postgresql = decoders::postgresql;
 namespace redis = decoders::redis;
+namespace websocket = decoders::websocket;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0U) == 0x80U; }
 
@@ -187,5 +188,18 @@ Json FieldsOf(const postgresql::Message& message) {
 
 bool IsRequest(const postgresql::Message& message) { return message.is_request && !message.one_way; }
 bool IsFinal(const postgresql::Message& message) { return !message.is_request && !message.one_way; }
+
+Json FieldsOf(const websocket::Message& message) {
+  Json fields = Json::object();
+  fields["opcode"] = std::string(websocket::Name(message.opcode));
+  fields["frames"] = message.frames;
+  fields["length"] = message.length;
+  fields["masked"] = message.masked;
+  fields["compressed"] = message.compressed;
+  if (message.close_code != 0) fields["close_code"] = message.close_code;
+  if (!message.reason.empty()) fields["reason"] = ToText(message.reason);
+  if (!message.fault.empty()) fields["fault"] = std::string(message.fault);
+  return fields;
+}
 
 }  // namespace wirespan::cli

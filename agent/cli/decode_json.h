@@ -10,6 +10,7 @@
 #include "decoders/http2/message.h"
 #include "decoders/postgresql/message.h"
 #include "decoders/redis/message.h"
+#include "decoders/websocket/message.h"
 
 namespace wirespan::cli {
 
@@ -41,5 +42,8 @@ bool IsFinal(const decoders::redis::Message& message);
 Json FieldsOf(const decoders::postgresql::Message& message);
 bool IsRequest(const decoders::postgresql::Message& message);
 bool IsFinal(const decoders::postgresql::Message& message);
+
+// A message or control frame; none answers another.
+Json FieldsOf(const decoders::websocket::Message& message);
 
 }  // namespace wirespan::cli

@@ -84,6 +84,7 @@ class DecodeSession final : public Session {
  private:
   using Message = typename Protocol::Decoder::Message;
   static constexpr bool kIsByStream = Protocol::kPairing == decoders::Pairing::kByStream;
+  static constexpr bool kAnswersNothing = Protocol::kPairing == decoders::Pairing::kNone;  // each message is told by itself
   using ExchangeEnd = decoders::ExchangeEnd;
 
   struct Half {
@@ -100,6 +101,15 @@ class DecodeSession final : public Session {
     uint64_t end_us = 0;
   };
 
+  // 0 too where none of the protocol's messages answers another.
+  static uint64_t ExchangeOf(const Seen& seen) {
+    if constexpr (requires { seen.message.exchange; }) return seen.message.exchange;
+    return 0;
+  }
+  std::string KindOf(const decoders::Description& description) const {
+    if (description.flow == decoders::SpanFlow::kByEnd) return server_side_ ? "server" : "client";
+    return description.flow == decoders::SpanFlow::kSent ? "producer" : "consumer";
+  }
   Half& half(Direction dir) { return halves_[decoders::Index(dir)]; }
   bool IsAdrift(Direction dir) const;
   std::optional<Direction> InProgress() const;
@@ -317,13 +327,15 @@ void DecodeSession<Protocol>::TakeMessages() {
     const TimeMarks& times = half(message.direction).times;
     const uint64_t last = message.end > message.start ? message.end - 1 : message.end;
     Seen seen{{}, times.At(message.start), times.At(last)};
-    const bool is_request = IsRequest(message);
-    const bool counts = is_request || IsFinal(message);
     seen.message = std::move(message);
     if constexpr (kIsByStream) {
       TakePart(std::move(seen));
-    } else if (counts) {
-      is_request ? TakeRequest(std::move(seen)) : TakeResponse(std::move(seen));
+    } else if constexpr (kAnswersNothing) {
+      WriteExchange(seen, nullptr, ExchangeEnd::kComplete);
+    } else if (IsRequest(seen.message)) {
+      TakeRequest(std::move(seen));
+    } else if (IsFinal(seen.message)) {
+      TakeResponse(std::move(seen));
     }
   }
   messages_.clear();
@@ -370,11 +382,11 @@ void DecodeSession<Protocol>::GiveUpStreams() {
 template <typename Protocol>
 void DecodeSession<Protocol>::TakeRequest(Seen seen) {
   using decoders::Incomplete;
-  if (seen.message.exchange == 0) {  // its head was cut: no answer can be counted off to it
+  if (ExchangeOf(seen) == 0) {  // its head was cut: no answer can be counted off to it
     const bool gap = seen.message.incomplete == Incomplete::kGap;
     return WriteExchange(seen, nullptr, gap ? ExchangeEnd::kRequestNotSeen : ExchangeEnd::kNoResponse);
   }
-  while (!responses_.empty() && responses_.front().message.exchange < seen.message.exchange) responses_.pop_front();
+  while (!responses_.empty() && ExchangeOf(responses_.front()) < ExchangeOf(seen)) responses_.pop_front();
   requests_.push_back(std::move(seen));
   if (responses_.empty()) return;
   Seen response = std::move(responses_.front());
@@ -384,10 +396,10 @@ void DecodeSession<Protocol>::TakeRequest(Seen seen) {
 
 template <typename Protocol>
 void DecodeSession<Protocol>::TakeResponse(Seen seen) {
-  const uint64_t exchange = seen.message.exchange;
+  const uint64_t exchange = ExchangeOf(seen);
   if (exchange == 0) return;  // its request was not seen: there is nothing to pair
   GiveUpBefore(exchange);
-  if (requests_.empty() || requests_.front().message.exchange != exchange) {
+  if (requests_.empty() || ExchangeOf(requests_.front()) != exchange) {
     responses_.push_back(std::move(seen));
     return;
   }
@@ -398,7 +410,7 @@ void DecodeSession<Protocol>::TakeResponse(Seen seen) {
 
 template <typename Protocol>
 void DecodeSession<Protocol>::GiveUpBefore(uint64_t exchange) {
-  while (!requests_.empty() && requests_.front().message.exchange < exchange) {
+  while (!requests_.empty() && ExchangeOf(requests_.front()) < exchange) {
     WriteExchange(requests_.front(), nullptr, lost_bytes_ ? ExchangeEnd::kResponseNotSeen : ExchangeEnd::kNoResponse);
     requests_.pop_front();
   }
@@ -429,10 +441,12 @@ void DecodeSession<Protocol>::WriteExchange(const Seen& request, const Seen* res
   sink_.Write({{"type", "exchange"},
                {"span",
                 {{"name", ToText(description.name)},
-                 {"kind", server_side_ ? "server" : "client"},
+                 {"kind", KindOf(description)},
                  {"status", description.status == decoders::SpanStatus::kError ? "error" : "unset"},
                  {"start_us", request.start_us},
-                 {"end_us", response != nullptr ? response->end_us : now_us_},
+                 {"end_us", response != nullptr ? response->end_us
+                            : kAnswersNothing   ? request.end_us
+                                                : now_us_},
                  {"attributes", attributes.object}}}});
 }
 

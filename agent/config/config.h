@@ -66,7 +66,9 @@ struct Config {
   std::optional<status::ListenAddress> status_listen;  // /healthz, /readyz, /metrics; absent: nothing listens
   CaptureSource capture_source = CaptureSource::kAuto;
   ExistingConnections existing_connections = ExistingConnections::kAuto;
-  bool runtime_probes = true;  // uprobes in language runtimes that tell which request work was started for
+  bool runtime_probes = true;                         // uprobes in language runtimes that tell which request work was started for
+  bool websocket_messages = false;                    // a span of each
+  std::chrono::milliseconds open_span_after{10'000};  // how long an exchange is open before a span says so; 0: never
   std::string log_level = "info";
   std::string log_format = "text";
   OtlpConfig otlp;

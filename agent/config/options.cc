@@ -236,6 +236,11 @@ void AddCapture(std::vector<Option>& out) {
   add("runtime-probes", "BOOL",
       "uprobes in Go and CPython that tell for which request a goroutine or task was started (default true)",
       Bool([](Config & c) -> auto& { return c.runtime_probes; }));
+  add("websocket-messages", "BOOL", "a span of each WebSocket message, besides that of its connection (default false)",
+      Bool([](Config & c) -> auto& { return c.websocket_messages; }));
+  add("open-span-after", "TIME",
+      "how long an exchange is open before a span says so (default 10s); its own span comes at its end as ever",
+      Duration([](Config & c) -> auto& { return c.open_span_after; }));
   add("turn-budget", "SIZE", "bytes copied per direction and turn of a connection",
       Bytes(
           [](Config & c) -> auto& { return c.bounds.turn_budget_bytes; }, 64, 65536));

@@ -73,6 +73,9 @@ pipeline::ShardConfig ShardConfigOf(const config::Config& config, int64_t unix_m
   options.max_connections = config.bounds.max_connections;
   options.max_open_per_connection = config.bounds.max_open_exchanges;
   options.stream.undecided_bytes = config.bounds.stream_bytes;
+  options.stream.open_span_ns =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(config.open_span_after).count());
+  options.websocket_messages = config.websocket_messages;
   options.spans = {unix_minus_boot_ns, hz};
   options.id_key = key;
   return options;

@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr uint32_t kNanoseconds = 0xa1b23c4d;
-constexpr uint32_t kSection = 0x0a0d0d0a;  // reads the same in both orders
+constexpr uint32_t kExtended = 0xa1b2cd34;  // "modified" pcap of some embedded systems: microseconds, longer headers of records
+constexpr uint32_t kSection = 0x0a0d0d0a;   // reads the same in both orders
 constexpr uint32_t kByteOrder = 0x1a2b3c4d;
 constexpr uint32_t kInterfaceBlock = 1;
 constexpr uint32_t kObsoletePacketBlock = 2;
@@ -21,6 +22,7 @@ constexpr uint16_t kTimeOffset = 14;
 
 constexpr size_t kFileHeaderBytes = 24;
 constexpr size_t kRecordHeaderBytes = 16;
+constexpr size_t kExtendedRecordHeaderBytes = 24;  // interface, protocol and type of packet follow
 constexpr size_t kBlockHeaderBytes = 8;
 constexpr size_t kSmallestBlockBytes = 12;  // with the length again at its end
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
@@ -42,7 +44,7 @@ uint32_t LittleEndian(std::string_view bytes) {
 bool IsCapture(std::string_view magic) {
   if (magic.size() < 4) return false;
   for (const uint32_t value : {BigEndian(magic.substr(0, 4)), LittleEndian(magic.substr(0, 4))}) {
-    if (value == kMicroseconds || value == kNanoseconds || value == kSection) return true;
+    if (value == kMicroseconds || value == kNanoseconds || value == kExtended || value == kSection) return true;
   }
   return false;
 }
@@ -67,12 +69,13 @@ Result<void> CaptureFile::ReadStart() {
   in_->seekg(0);
   is_next_generation_ = BigEndian(seen) == kSection;
   if (is_next_generation_) return {};
-  is_big_endian_ = BigEndian(seen) == kMicroseconds || BigEndian(seen) == kNanoseconds;
+  is_big_endian_ = BigEndian(seen) == kMicroseconds || BigEndian(seen) == kNanoseconds || BigEndian(seen) == kExtended;
   if (!Fill(kFileHeaderBytes)) return Error("read capture '" + name_ + "': it ends within its header");
   Interface interface;
   interface.link_type = U32(20) & 0xffffU;  // above it: how long the frames' checksums are
   interface.units_per_second = U32(0) == kNanoseconds ? kNsPerSecond : 1'000'000;
   interfaces_.push_back(interface);
+  record_header_bytes_ = U32(0) == kExtended ? kExtendedRecordHeaderBytes : kRecordHeaderBytes;
   return {};
 }
 
@@ -109,7 +112,7 @@ CaptureFile::Next CaptureFile::ReadPacket(Packet& packet) {
 }
 
 CaptureFile::Next CaptureFile::ReadRecord(Packet& packet) {
-  if (!Fill(kRecordHeaderBytes)) return buffer_.empty() ? Next::kEnd : Stop(Next::kCut, "it ends within a packet");
+  if (!Fill(record_header_bytes_)) return buffer_.empty() ? Next::kEnd : Stop(Next::kCut, "it ends within a packet");
   const uint64_t seconds = U32(0);
   const uint64_t fraction = U32(4);
   const uint32_t captured = U32(8);

@@ -72,6 +72,7 @@ class CaptureFile {
   std::vector<std::byte> buffer_;  // a record or a block, with its header
   std::vector<Interface> interfaces_;
   uint64_t last_time_ns_ = 0;
+  size_t record_header_bytes_ = 0;  // of pcap
   bool is_next_generation_ = false;
   bool is_big_endian_ = false;
 };

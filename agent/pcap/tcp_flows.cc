@@ -45,12 +45,15 @@ bool TcpFlows::FromClient(const Segment& segment) {
 void TcpFlows::Take(const Segment& segment) {
   ++segments_;
   Flow* flow = FlowFor(segment);
-  if (flow == nullptr || flow->closed) return;
+  if (flow != nullptr && flow->closed) flow = Reopen(*flow, segment);
+  if (flow == nullptr) return;
   const size_t from = segment.source == flow->client ? kClient : kServer;
   if (segment.syn) Begin(*flow, segment);
   if (segment.size > 0 || segment.fin) Add(*flow, from, segment);
   Pump(*flow, segment.time_ns);
-  if (segment.reset) Close(*flow, segment.time_ns, ECONNRESET);
+  if (!segment.reset) return;
+  flow->reset_by = from;
+  Close(*flow, segment.time_ns, ECONNRESET);
 }
 
 // The flow of a segment; one that tells of nothing begins none.
@@ -70,6 +73,22 @@ TcpFlows::Flow* TcpFlows::FlowFor(const Segment& segment) {
   }
   if (segment.reset || (segment.size == 0 && !segment.syn)) return nullptr;
   return &Open(segment, FromClient(segment));
+}
+
+// A reset that was none: who seems to have sent it goes on (somebody else did, or its receiver refused it: RFC 5961 3). Null:
+// nothing new. What the other end sent meanwhile is no sign of it.
+TcpFlows::Flow* TcpFlows::Reopen(Flow& flow, const Segment& segment) {
+  const bool from_client = segment.source == flow.client;
+  const Half& half = flow.halves[from_client ? kClient : kServer];
+  const bool is_resetter = flow.reset_by == (from_client ? kClient : kServer);
+  if (is_resetter && (segment.size > 0 || segment.syn)) flow.went_on = true;
+  if (segment.size == 0 || half.ended || !flow.went_on) return nullptr;
+  if (half.started && Distance(half.next, EndOf(segment)) <= 0) {
+    ++counters_.repeated_segments;
+    return nullptr;
+  }
+  Remove(by_key_.find(flow.key)->second);
+  return &Open(segment, from_client);
 }
 
 TcpFlows::Flow& TcpFlows::Open(const Segment& segment, bool from_client) {
@@ -162,6 +181,7 @@ void TcpFlows::Hold(Flow& flow, Half& half, const Segment& segment) {
 bool TcpFlows::MayTell(const Half& half, const Half& other) {
   const Segment& first = half.pending.front().segment;
   if (Distance(half.next, PayloadAt(first)) > 0) return false;
+  if (first.syn && !first.ack && !other.started) return false;  // TCP Fast Open: where the answers begin is not known yet
   return !first.ack || !other.started || Distance(other.next, first.acknowledged) <= 0;
 }
 
@@ -195,6 +215,28 @@ void TcpFlows::Pump(Flow& flow, uint64_t now_ns) {
   }
 }
 
+// What `sender` must have sent, since its peer's segment acknowledges it, but what waits of it: that may come yet.
+void TcpFlows::PassMissing(Flow& flow, size_t sender, const Segment& acknowledging) {
+  Half& half = flow.halves[sender];
+  uint32_t seen = acknowledging.acknowledged;
+  if (!half.pending.empty()) {
+    const uint32_t waits = PayloadAt(half.pending.front().segment);
+    if (Distance(waits, seen) > 0) seen = waits;
+  }
+  const int32_t missing = Distance(half.next, seen);
+  if (missing <= 0 || static_cast<uint32_t>(missing) > limits_.window) return;
+  ++counters_.holes;
+  if (missing == 1) {  // as a rule a FIN, which takes a number
+    half.next = seen;
+    return;
+  }
+  Segment unseen;
+  unseen.time_ns = acknowledging.time_ns;
+  unseen.sequence = half.next;
+  unseen.size = static_cast<uint32_t>(missing);
+  TellBytes(flow, sender, unseen, {});
+}
+
 void TcpFlows::TellFirst(Flow& flow, size_t from) {
   Half& half = flow.halves[from];
   Half& other = flow.halves[1 - from];
@@ -207,18 +249,7 @@ void TcpFlows::TellFirst(Flow& flow, size_t from) {
     ++counters_.holes;
     half.next = PayloadAt(segment);
   }
-  // What the other end had got by then, but what waits of it: that may come yet.
-  if (segment.ack && other.started && Distance(other.next, segment.acknowledged) > 0) {
-    uint32_t seen = segment.acknowledged;
-    if (!other.pending.empty()) {
-      const uint32_t waits = PayloadAt(other.pending.front().segment);
-      if (Distance(waits, seen) > 0) seen = waits;
-    }
-    if (Distance(other.next, seen) > 0) {
-      ++counters_.holes;
-      other.next = seen;
-    }
-  }
+  if (segment.ack && other.started) PassMissing(flow, 1 - from, segment);
   const int32_t old = Distance(PayloadAt(segment), half.next);
   std::span<const std::byte> bytes = held.bytes;
   if (old > 0 && static_cast<uint32_t>(old) < segment.size) {

@@ -4,7 +4,8 @@
 //
 // Order: a segment is told once everything before it in its direction was, and everything of the other direction that it
 // acknowledges; so a packet that the capture wrote late does not come after its answer. What is missing for too long (the limits
-// below) was not captured: it becomes a gap, as the positions of the next segment say.
+// below) was not captured: it becomes a gap, as the positions of the next segment say, or a chunk without bytes where the other
+// end acknowledges it.
 #pragma once
 
 #include <array>
@@ -91,13 +92,16 @@ class TcpFlows {
     size_t last_half = 2;  // 2: nothing was told
     uint32_t turn = 0;
     uint32_t exchange = 0;
+    size_t reset_by = 2;  // 2: nobody
     bool closed = false;
+    bool went_on = false;  // who reset it sent more
   };
   using Place = std::list<Flow>::iterator;
 
   static Key KeyOf(const Segment& segment);
   Flow* FlowFor(const Segment& segment);
   Flow& Open(const Segment& segment, bool from_client);
+  Flow* Reopen(Flow& flow, const Segment& segment);
   static bool FromClient(const Segment& segment);
   void Begin(Flow& flow, const Segment& segment);
   void Add(Flow& flow, size_t from, const Segment& segment);
@@ -107,6 +111,7 @@ class TcpFlows {
   void Pump(Flow& flow, uint64_t now_ns);
   bool IsOverdue(const Flow& flow, uint64_t now_ns) const;
   std::optional<size_t> NextHalf(const Flow& flow, bool force) const;
+  void PassMissing(Flow& flow, size_t sender, const Segment& acknowledging);
   void TellFirst(Flow& flow, size_t from);
   void TellBytes(Flow& flow, size_t from, const Segment& segment, std::span<const std::byte> bytes);
   void DrainAll(Flow& flow);

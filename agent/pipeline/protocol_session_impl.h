@@ -254,7 +254,30 @@ void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, 
   Open& open = *matcher_.Oldest();
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
+  NoteHandover(open);
   if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
+}
+
+template <typename Protocol>
+void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
+  if constexpr (requires { decoder_.Successor(); }) {
+    const Message& request = open.exchange.Of(open.exchange.request);
+    const Message& response = open.exchange.Of(open.exchange.response);
+    if (decoder_.Successor().empty() || !response.upgrade) return;
+    const auto kept = [](std::string_view text) { return text.substr(0, decoders::websocket::kMaxUpgradeBytes); };
+    handover_ = std::make_unique<Handover>();
+    handover_->upgrade.target = kept(request.target());
+    handover_->upgrade.host = kept(request.Header("host"));
+    handover_->upgrade.subprotocol = kept(response.Header("sec-websocket-protocol"));
+    const std::string_view extensions = response.Header("sec-websocket-extensions");
+    handover_->upgrade.compresses = extensions.find("permessage-deflate") != std::string_view::npos;
+    const match::MessageFacts& facts = open.exchange.request_facts;
+    handover_->token = facts.token;
+    handover_->join = open.extra.join;
+    handover_->time_ns = open.exchange.response_facts.last_byte_ns;
+    handover_->next_request = facts.position + (request.end - request.start);
+    handover_->tgid = open.extra.tgid;
+  }
 }
 
 // How an exchange ended whose messages are both there.
@@ -311,14 +334,34 @@ void ProtocolSession<Protocol>::AdoptOpenResponse() {
   open->exchange.response_facts.seen = true;
 }
 
+// The request in progress, if there is one, is known by its head.
+template <typename Protocol>
+void ProtocolSession<Protocol>::AdoptOpenRequest() {
+  Open* newest = matcher_.Newest();
+  if (newest == nullptr || newest->request_complete) return;
+  const Message* request = decoder_.OpenMessage(Direction::kClientToServer);
+  if (request == nullptr) return;
+  newest->exchange.request = CopyOfOpen(*request);
+}
+
+// Only the oldest exchange may have its answer in progress. What is adopted is taken back: the messages are yet to come.
+template <typename Protocol>
+void ProtocolSession<Protocol>::TellOpen(uint64_t now_ns, uint64_t after_ns) {
+  Open* open = matcher_.Oldest();
+  if (open == nullptr || open->extra.told_open || now_ns < open->exchange.request_facts.first_byte_ns + after_ns) return;
+  if (open->response_complete) return;
+  AdoptOpenResponse();
+  if (!open->request_complete) AdoptOpenRequest();
+  output_.TellOpen(*open, now_ns, after_ns);
+  memory_->messages.Give(std::move(open->exchange.response));
+  if (!open->request_complete) memory_->messages.Give(std::move(open->exchange.request));
+  open->exchange.response_facts = {};
+}
+
 template <typename Protocol>
 void ProtocolSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) {
   AdoptOpenResponse();
-  // The request in progress, if there is one, is known by its head.
-  if (Open* newest = matcher_.Newest(); newest != nullptr && !newest->request_complete) {
-    const Message* request = decoder_.OpenMessage(Direction::kClientToServer);
-    if (request != nullptr) newest->exchange.request = CopyOfOpen(*request);
-  }
+  AdoptOpenRequest();
   while (!matcher_.empty()) {
     const Open& open = *matcher_.Oldest();
     if (open.response_complete) {

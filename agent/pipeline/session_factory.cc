@@ -7,6 +7,7 @@
 
 #include "agent/pipeline/multiplexed_session.h"
 #include "agent/pipeline/protocol_session.h"
+#include "agent/pipeline/websocket_session.h"
 
 namespace wirespan::pipeline {
 namespace {
@@ -15,8 +16,9 @@ constexpr size_t kMaxSpares = 256;
 
 // The session that a protocol's entry asks for.
 template <typename Protocol>
-using SessionOf = std::conditional_t<Protocol::kPairing == decoders::Pairing::kByStream, MultiplexedSession<Protocol>,
-                                     ProtocolSession<Protocol>>;
+using SessionOf = std::conditional_t<
+    Protocol::kPairing == decoders::Pairing::kByStream, MultiplexedSession<Protocol>,
+    std::conditional_t<Protocol::kPairing == decoders::Pairing::kNone, WebSocketSession, ProtocolSession<Protocol>>>;
 
 // What the sessions of a protocol share, and those that wait for a connection.
 template <typename P>

@@ -7,6 +7,7 @@ void SessionOutput::Reset(const stream::ConnectionFacts& facts) {
   profile_.Clear();
   repeated_.Clear();
   join_keys_.Clear();
+  parts_ = 0;
 }
 
 void SessionOutput::NoteFirst(const DataChunk& chunk, match::MessageFacts& facts) {
@@ -63,6 +64,19 @@ void SessionOutput::TellRequest(const RequestMarks& marks, const match::MessageF
   if (extra.has_incoming) fact.incoming = extra.incoming;
   fact.tgid = extra.tgid;
   fact.thread = facts.first;
+}
+
+void SessionOutput::TellContinued(const match::MessageFacts& facts, const ExchangeExtra& extra, const trace::JoinKey& within,
+                                  uint64_t now_ns) {
+  auto& fact = services_->facts->Add<trace::Continued>();
+  fact.time_ns = now_ns;
+  fact.start_ns = facts.first_byte_ns;
+  fact.token = facts.token;
+  fact.index = facts.index;
+  fact.role = connection_->role;
+  fact.tgid = extra.tgid;
+  fact.join = extra.join;
+  fact.within = within;
 }
 
 void SessionOutput::TellResponse(const DataChunk& chunk, Token token) {

@@ -19,12 +19,13 @@ struct ExchangeExtra {
   bool response_began = false;                                      // bytes of a response were seen, but not its head
   decoders::ExchangeEnd cut = decoders::ExchangeEnd::kResponseCut;  // then: why it ended
   uint32_t tgid = 0;
-  bool shared = false;  // trace::SpanFinished's
+  bool shared = false;     // trace::SpanFinished's
+  bool told_open = false;  // a span said that it is open
 
   void Clear() {
     join = {};
     incoming.trace_id = {}, incoming.parent_span_id = {}, incoming.flags = 0, incoming.trace_state.clear();
-    has_incoming = response_began = shared = false;
+    has_incoming = response_began = shared = told_open = false;
     cut = decoders::ExchangeEnd::kResponseCut;
     tgid = 0;
   }
@@ -62,6 +63,9 @@ class SessionOutput {
   trace::JoinKey JoinKeyOf(uint64_t position);
   // `marks` as NoteMarks left it.
   void TellRequest(const RequestMarks& marks, const match::MessageFacts& facts, const ExchangeExtra& extra);
+  // What goes on after the exchange `within`, or in it (trace::Continued), told at `now_ns`; its span comes by Finish. `facts`
+  // has token and index.
+  void TellContinued(const match::MessageFacts& facts, const ExchangeExtra& extra, const trace::JoinKey& within, uint64_t now_ns);
   // The first byte of a response to the request of `token`, on a server connection.
   void TellResponse(const DataChunk& chunk, Token token);
 
@@ -78,11 +82,38 @@ class SessionOutput {
     }
   }
 
+  // A span that says that the exchange is open still, of its first `after_ns`, within the one that will come at its end. Where
+  // the exchange has no name that both ends know it by, nothing can be within it, and nothing is told. Counted as an exchange of
+  // its own, but not measured. The exchange is left as it was, but for told_open.
+  template <typename Open>
+  void TellOpen(Open& open, uint64_t now_ns, uint64_t after_ns) {
+    open.extra.told_open = true;
+    if (open.ambiguous || !open.extra.join.known()) return;
+    match::MessageFacts& facts = open.exchange.request_facts;
+    const uint32_t index = std::exchange(facts.index, NextPart());
+    const trace::JoinKey join = std::exchange(open.extra.join, {});
+    const decoders::ExchangeEnd end = std::exchange(open.exchange.end, decoders::ExchangeEnd::kStillOpen);
+    ++losses().requests_seen;
+    TellContinued(facts, open.extra, join, now_ns);
+    if (EmitSpan(open, facts.first_byte_ns + after_ns, now_ns)) {
+      ++losses().spans_emitted;
+      ++losses().spans_incomplete;
+    } else {
+      losses().Add(Loss::kUnknownRole);
+    }
+    facts.index = index;
+    open.extra.join = join;
+    open.exchange.end = end;
+  }
+  // An index for what continues an exchange of the connection (trace::Continued).
+  uint32_t NextPart() { return trace::kContinuedIndex | ++parts_; }
+
  private:
   const span::ConnectionProfile& Profile();
 
+  // `open_at_ns`: the exchange has not ended by then; 0: it has.
   template <typename Open>
-  bool EmitSpan(Open& open, uint64_t ended_ns) {
+  bool EmitSpan(Open& open, uint64_t ended_ns, uint64_t open_at_ns = 0) {
     const match::MessageFacts& request = open.exchange.request_facts;
     trace::SpanFinished& fact = services_->facts->AddSpan();
     span::SpanInput input{.connection = &Profile(),
@@ -97,7 +128,7 @@ class SessionOutput {
       return false;
     }
     const span::SpanTimes times = span::TimesOf(request, open.exchange.response_facts, open.exchange.end, ended_ns);
-    fact.time_ns = times.end_ns;
+    fact.time_ns = open_at_ns > times.end_ns ? open_at_ns : times.end_ns;
     fact.start_ns = times.start_ns;
     fact.token = request.token;
     fact.index = request.index;
@@ -107,7 +138,7 @@ class SessionOutput {
     fact.last_tid = open.exchange.response_facts.last.tid;
     fact.last_turn = open.exchange.response_facts.last.turn;
     fact.shared = open.extra.shared;
-    services_->measurements->Record(measurement);
+    if (open_at_ns == 0) services_->measurements->Record(measurement);
     return true;
   }
 
@@ -116,6 +147,7 @@ class SessionOutput {
   span::ConnectionProfile profile_;
   span::RepeatedAttributes repeated_;  // of profile_
   span::TcpJoinKeys join_keys_;
+  uint32_t parts_ = 0;                // that were told of this connection
   bool profile_has_opening_ = false;  // profile_ was made with the connection's addresses
 };
 

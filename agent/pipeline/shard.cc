@@ -173,7 +173,10 @@ void Shard::Tick(uint64_t now_boot_ns) {
     if (connection->is_waiting()) waiting_[kept++] = waiting_[i];
   }
   waiting_.resize(kept);
-  table_.Sweep(config_.sweep_per_tick, [this](Connection& connection) { connection.Rest(context_); });
+  table_.Sweep(config_.sweep_per_tick, [this](Connection& connection) {
+    connection.TellOpen(context_);
+    connection.Rest(context_);
+  });
   facts_.Flush();
 }
 

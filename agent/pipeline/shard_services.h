@@ -21,7 +21,8 @@ struct ShardConfig {
   size_t max_open_exchanges = 65'536;  // of the shard
   size_t max_open_per_connection = 64;
   size_t facts_per_batch = 512;
-  size_t sweep_per_tick = 256;  // connections looked at for rest, per tick
+  size_t sweep_per_tick = 256;      // connections looked at for rest, per tick
+  bool websocket_messages = false;  // a span of each, besides that of their connection
   span::SpanBuilderOptions spans;
   span::IdKey id_key;
 };

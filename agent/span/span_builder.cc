@@ -36,6 +36,7 @@ bool EndsWithLastByte(ExchangeEnd end) {
     case ExchangeEnd::kResponseCut:
     case ExchangeEnd::kProcessExited:
     case ExchangeEnd::kAgentStopped:
+    case ExchangeEnd::kStillOpen:
     case ExchangeEnd::kNotProcessed:
       return false;
   }
@@ -164,6 +165,10 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   const bool is_server = connection.role() == ConnectionRole::kServer;
   const SpanTimes& times = facts.times;
   span.kind = is_server ? exporters::SpanKind::kServer : exporters::SpanKind::kClient;
+  if (facts.end == ExchangeEnd::kStillOpen) span.kind = exporters::SpanKind::kInternal;  // what it tells of has a span of its own
+  if (description_.flow != decoders::SpanFlow::kByEnd) {
+    span.kind = description_.flow == decoders::SpanFlow::kSent ? exporters::SpanKind::kProducer : exporters::SpanKind::kConsumer;
+  }
   span.status = static_cast<exporters::StatusCode>(description_.status);
   span.name.assign(description_.name);
   if (input.incoming != nullptr) span.trace_state.assign(input.incoming->trace_state);

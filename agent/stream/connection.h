@@ -42,7 +42,9 @@ struct StreamLimits {
   size_t unknown_bytes = size_t{1} << 20U;     // in all that may tell neither protocol nor role before it is
   uint64_t hold_ns = 10'000'000;               // how long a chunk waits for the hole before it, or for its request
   uint64_t rest_ns = 1'000'000'000;            // quiet time before a session is given back
+  uint64_t open_span_ns = 0;                   // how long an exchange is open before a span says so; 0: never
   uint32_t cut_head_budget = 64 * 1024;        // bytes per turn asked for where a head was cut, or all frames are needed
+  uint32_t endless_budget = 1024 * 1024;       // the same where one end may send on and on (Session::speaks_at_will)
 };
 
 // What the connections of one shard share. Outlives them.
@@ -82,6 +84,10 @@ class Connection {
   void Tick(StreamContext& context);
   // Gives the session back where nothing is open and it was quiet for `rest_ns`.
   void Rest(StreamContext& context);
+  // Lets the session tell of what has been open for `open_span_ns`.
+  void TellOpen(StreamContext& context) {
+    if (session_ != nullptr && context.limits.open_span_ns != 0) session_->TellOpen(context.now_ns, context.limits.open_span_ns);
+  }
   // Back to a fresh connection; everything lent is given back.
   void Clear(StreamContext& context);
 
@@ -132,7 +138,9 @@ class Connection {
   void FailGuess(StreamContext& context);
   void DropUnknown(size_t bytes, StreamContext& context);  // that told nothing of what they are
   void Open(decoders::ProtocolId protocol, StreamContext& context);
+  void Succeed(StreamContext& context);
   void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
+  void AskForBudget(StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
   void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided
   void Judge(decoders::Direction dir, FeedResult result, StreamContext& context);

@@ -184,14 +184,24 @@ void Connection::Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> s
   unknown_bytes_ = 0;
   state_ = State::kActive;
   step(Direction::kClientToServer) = Step::kInStep;
-  if ((PlacesItself() || session_->many_per_turn()) && !std::exchange(asked_budget_, true)) {
-    const uint32_t budget = context.limits.cut_head_budget;
-    PlacesItself() ? context.policy->Frames(facts.id, budget, facts.role) : context.policy->Budget(facts.id, budget, facts.role);
-  }
+  AskForBudget(context);
   if (!PlacesItself()) return;
   // What the server may have said before is gone.
   if (std::exchange(step(Direction::kServerToClient), Step::kInStep) != Step::kInStep) session_->Lose(Direction::kServerToClient);
   had_turn_ = true;
+}
+
+// Of a protocol whose turns hold more than the default budget would tell, once.
+void Connection::AskForBudget(StreamContext& context) {
+  const uint32_t budget = context.limits.cut_head_budget;
+  if (session_->speaks_at_will()) {
+    asked_budget_ = true;
+    context.policy->Budget(facts.id, context.limits.endless_budget, facts.role);
+  } else if (PlacesItself() && !std::exchange(asked_budget_, true)) {
+    context.policy->Frames(facts.id, budget, facts.role);
+  } else if (session_->many_per_turn() && !std::exchange(asked_budget_, true)) {
+    context.policy->Budget(facts.id, budget, facts.role);
+  }
 }
 
 void Connection::Decode(Direction dir, StreamContext& context) {
@@ -244,10 +254,24 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
       SwitchOff(Loss::kAmbiguousConnection, context);
       return;
     case FeedResult::kLeft:
+      if (session_->successor() != decoders::kUnknownProtocol) return Succeed(context);
       session_->DropOpen(Loss::kLeftProtocol);
       SwitchOff(Loss::kOtherProtocol, context);
       return;
   }
+}
+
+// What either direction holds already is the next protocol's.
+void Connection::Succeed(StreamContext& context) {
+  std::unique_ptr<Session> before = std::move(session_);
+  const decoders::ProtocolId next = before->successor();
+  before->DropOpen(Loss::kLeftProtocol);
+  std::unique_ptr<Session> session = context.sessions->Open(next, facts);
+  session->Inherit(*before);
+  if (step(Direction::kClientToServer) != Step::kInStep) session->Lose(Direction::kClientToServer);
+  context.sessions->Close(std::move(before));
+  Adopt(next, std::move(session), context);
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) DecodeHead(dir, context);
 }
 
 void Connection::LoseStep(Direction dir, StreamContext& context) {

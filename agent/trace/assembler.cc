@@ -75,6 +75,8 @@ void TraceAssembler::Add(FactBatch&& batch, uint32_t shard, uint64_t told_after_
                        .last_turn = finished->last_turn,
                        .shared = finished->shared,
                        .span = span};
+    } else if (auto* continued = std::get_if<Continued>(&fact)) {
+      queue_.Push(shard, continued->time_ns).fact = *continued;
     } else if (auto* wake = std::get_if<CompletionWake>(&fact)) {
       queue_.Push(shard, wake->time_ns).fact = *wake;
     } else if (auto* ended = std::get_if<ProcessEnded>(&fact)) {
@@ -142,6 +144,8 @@ void TraceAssembler::TakeFirst() {
     OnResponse(*response);
   } else if (const auto* finished = std::get_if<FinishedFact>(&fact.fact)) {
     OnFinished(*finished);
+  } else if (const auto* continued = std::get_if<Continued>(&fact.fact)) {
+    OnContinued(*continued);
   } else if (const auto* wake = std::get_if<CompletionWake>(&fact.fact)) {
     links_.Wake(*wake, now_);
   } else if (const auto* ended = std::get_if<ProcessEnded>(&fact.fact)) {
@@ -180,6 +184,32 @@ void TraceAssembler::OnResponse(const ResponseStarted& response) {
   }
 }
 
+// To the resolver it is over at once: nothing is linked to it but what says so.
+void TraceAssembler::OnContinued(const Continued& continued) {
+  MakeRoom();
+  FinishedFact name;
+  name.time_ns = continued.time_ns;
+  name.start_ns = continued.start_ns;
+  name.token = continued.token;
+  name.index = continued.index;
+  name.role = continued.role;
+  name.tgid = continued.tgid;
+  const uint32_t slot = links_.Finish(name, now_).slot;
+  Entry& entry = Sized(slot);
+  if (entry.stage != Stage::kFree) return;
+  Begin(slot, continued.role, continued.join, continued.start_ns, continued.token, continued.index);
+  entry.continues = entry.request_known = true;
+  const Ends* ends = continued.within.known() ? joins_.Find(continued.within) : nullptr;
+  const uint32_t above = ends == nullptr ? kNone : continued.role == ConnectionRole::kClient ? ends->client : ends->server;
+  if (above == kNone || above == slot) return;
+  entry.within = links_.RefOf(above);
+  if (entries_[above].decided) {
+    Decide(slot, Patience{});
+  } else {
+    entries_[above].follower = links_.RefOf(slot);
+  }
+}
+
 void TraceAssembler::OnFinished(const FinishedFact& finished) {
   MakeRoom();
   const uint32_t slot = links_.Finish(finished, now_).slot;
@@ -190,7 +220,7 @@ void TraceAssembler::OnFinished(const FinishedFact& finished) {
   }
   Begin(slot, finished.role, finished.join, finished.start_ns, finished.token, finished.index);
   entry.has_ended = true;
-  entry.answered = finished.last_tid != 0;
+  entry.answered = finished.last_tid != 0 || entry.continues;
   entry.ended_at = now_;
   entry.span = finished.span;
   Move(slot, Stage::kHeld);
@@ -303,6 +333,7 @@ void TraceAssembler::Emit(uint32_t slot) {
     Drop(SpanDrop::kNotCollected, at);
     return;
   }
+  if (links_.Alive(entry.follower) && !entries_[entry.follower.slot].decided) Decide(entry.follower.slot, Patience{});
   Dress(entry, *spans_[at]);
   (out_ != nullptr ? *out_ : ready_).Take(spans_[at]);
   ++counters_.spans_out;
@@ -385,6 +416,12 @@ void TraceAssembler::ForgetOld() {
     ForgetLingering(slot);
   }
   while (open_.first != kNone && entries_[open_.first].seen_at + config_.forget_ns <= now_) {
+    Entry& oldest = entries_[open_.first];
+    if (oldest.continues || oldest.decided) {  // spans of it are out already, and it may go on for days
+      oldest.seen_at = now_;
+      Move(open_.first, Stage::kOpen);
+      continue;
+    }
     ++counters_.exchanges_forgotten;
     Forget(open_.first);
   }

@@ -104,6 +104,8 @@ class TraceAssembler {
     uint64_t seen_at = 0;                     // when (in facts' time) it was first heard of
     uint64_t ended_at = 0;                    // when its span came
     Ref partner;                              // the other end
+    Ref within;                               // what it continues
+    Ref follower;                             // what continues it, to be decided as soon as this is
     Ref adopted_from;                         // the child through which a header below gives this chain its trace
     uint32_t context = kNone;                 // index in contexts_: the header of its request
     uint32_t span = kNone;                    // index in spans_
@@ -113,6 +115,7 @@ class TraceAssembler {
     ConnectionRole role = ConnectionRole::kUnknown;
     bool request_known = false;  // its RequestSeen came
     bool has_ended = false;      // its span came
+    bool continues = false;      // it is no exchange: a Continued told of it
     bool answered = false;       // bytes of an answer did
     bool decided = false;
     // Valid once decided; never changes after.
@@ -161,6 +164,7 @@ class TraceAssembler {
   void TakeFirst();
   void OnRequest(QueuedFact& fact);
   void OnResponse(const ResponseStarted& response);
+  void OnContinued(const Continued& continued);
   void OnFinished(const FinishedFact& finished);
   void Begin(uint32_t slot, ConnectionRole role, const JoinKey& join, uint64_t start_ns, Token token, uint32_t index);
   static void Leave(FlatTable<JoinKey, Ends, JoinKeyHash>& joins, const JoinKey& key, ConnectionRole role, uint32_t slot);
@@ -195,6 +199,7 @@ class TraceAssembler {
   void Commit(const Step& step);
   void CommitClient(Entry& entry, const Step& step);
   void CommitServer(Entry& entry, const Step& step);
+  void CommitContinued(Entry& entry, const Step& step);
   void Inherit(Entry& entry, const Entry& parent);
   void StartTrace(Entry& entry, uint32_t slot);
   void FollowHeader(Entry& entry, const IncomingContext& header, bool remote);

@@ -62,6 +62,11 @@ bool TraceAssembler::Decide(uint32_t slot, const Patience& patience) {
 // Fills in the parent of step.slot, kNone for a root; false: it cannot be told yet.
 bool TraceAssembler::Up(uint32_t slot, const Patience& patience, Step& step) {
   const Entry& entry = entries_[slot];
+  if (links_.Alive(entry.within)) {
+    step.parent = entry.within.slot;
+    return true;
+  }
+  if (entry.continues) return true;
   if (entry.role == ConnectionRole::kClient) return UpFromClient(entry, patience, step);
   if (links_.Alive(entry.partner)) {
     step.parent = entry.partner.slot;
@@ -104,7 +109,9 @@ bool TraceAssembler::UpFromClient(const Entry& entry, const Patience& patience, 
 void TraceAssembler::Commit(const Step& step) {
   Entry& entry = entries_[step.slot];
   entry.span_id = span::MakeSpanId(key_, entry.identity, entry.role, entry.start_ns);
-  if (entry.role == ConnectionRole::kClient) {
+  if (entry.continues) {
+    CommitContinued(entry, step);
+  } else if (entry.role == ConnectionRole::kClient) {
     CommitClient(entry, step);
     links_.Settle(step.slot);
   } else {
@@ -112,6 +119,17 @@ void TraceAssembler::Commit(const Step& step) {
   }
   entry.decided = true;
   if (journal_ != nullptr) Tell(step.slot, entry);
+}
+
+// Without what it continues, of which nothing is known any more, it is a root.
+void TraceAssembler::CommitContinued(Entry& entry, const Step& step) {
+  if (step.parent == kNone) {
+    StartTrace(entry, step.slot);
+    return;
+  }
+  Inherit(entry, entries_[step.parent]);
+  entry.evidence = LinkEvidence::kSameConnection;
+  entry.confidence = LinkConfidence::kExact;
 }
 
 void TraceAssembler::CommitServer(Entry& entry, const Step& step) {

@@ -81,6 +81,22 @@ struct SpanFinished {
   exporters::SpanBox span;
 };
 
+// Indices of what continues an exchange: of no request.
+inline constexpr uint32_t kContinuedIndex = uint32_t{1} << 31U;
+
+// Something began that outlives the exchange which led to it (a WebSocket connection its upgrade), or a part of such a thing. Its
+// span comes when it ends, perhaps days later, and is the child of what it continues; it serves no calls.
+struct Continued {
+  uint64_t time_ns = 0;   // when it was told
+  uint64_t start_ns = 0;  // its first byte
+  Token token = 0;
+  uint32_t index = 0;  // >= kContinuedIndex
+  ConnectionRole role = ConnectionRole::kUnknown;
+  uint32_t tgid = 0;
+  JoinKey join;    // its own; not known: nothing is within it
+  JoinKey within;  // of what it continues, at the same end
+};
+
 struct ProcessEnded {
   uint64_t time_ns = 0;
   uint32_t tgid = 0;
@@ -92,7 +108,7 @@ struct LossNoted {
   uint64_t time_ns = 0;
 };
 
-using Fact = std::variant<RequestSeen, ResponseStarted, SpanFinished, CompletionWake, ProcessEnded, LossNoted>;
+using Fact = std::variant<RequestSeen, ResponseStarted, SpanFinished, Continued, CompletionWake, ProcessEnded, LossNoted>;
 using FactBatch = std::vector<Fact>;
 
 }  // namespace wirespan::trace

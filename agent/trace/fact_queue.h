@@ -30,7 +30,7 @@ struct FinishedFact {
 struct QueuedFact {
   uint64_t order_ns = 0;
   uint32_t context = UINT32_MAX;  // a request's header, in the assembler's pool
-  std::variant<RequestSeen, ResponseStarted, FinishedFact, CompletionWake, ProcessEnded, LossNoted> fact;
+  std::variant<RequestSeen, ResponseStarted, FinishedFact, Continued, CompletionWake, ProcessEnded, LossNoted> fact;
 };
 
 class FactQueue {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "decoders/http1/block_scan.h"
+#include "decoders/http_characters.h"
 
 namespace wirespan::decoders::http1 {
 
@@ -281,6 +282,7 @@ void Decoder::EndResponseHead(Side& s, Messages& out) {
   const bool connected = expected == Expected::kConnect && status < 300 && status != 101;
   if (status == 101 || connected) {
     message.upgrade = true;
+    if (!connected && EqualsIgnoringCase(message.Header("upgrade"), "websocket")) successor_ = "websocket";
     Complete(s, out);
     LeaveHttp(connected ? "connect" : "upgrade");
     s.state = State::kStopped;

@@ -7,6 +7,7 @@
 #include "agent/cli/decode_json.h"
 #include "tests/unit/decoders/fastcgi_records.h"
 #include "tests/unit/decoders/http2_harness.h"
+#include "tests/unit/decoders/websocket_wire.h"
 
 namespace wirespan::testing {
 namespace {
@@ -318,6 +319,35 @@ TEST(DecodeDoor, Http2IsPairedByStream) {
   EXPECT_EQ(spans[3]["wirespan.incomplete"], "no_response");
   EXPECT_EQ(answer.lines[0]["fields"]["kind"], "request_head");
   EXPECT_EQ(answer.lines[0]["fields"]["stream_id"], 1);
+}
+
+// None answers another: each is told by itself, by who sent it.
+TEST(DecodeDoor, WebSocketMessagesAreToldOneByOne) {
+  const std::string masked = FrameOf(kC2s, {.payload = "hello"});
+  const std::string parts = FrameOf(kS2c, {.opcode = 2, .payload = "ab", .final = false}) + FrameOf(kS2c, {.opcode = 9}) +
+                            FrameOf(kS2c, {.opcode = 0, .payload = "c"});
+  const std::string whole = Chunk("c2s", masked, R"(,"ts_us":100)") + Chunk("s2c", parts, R"(,"ts_us":250)") +
+                            Chunk("s2c", CloseFrame(kS2c, 1001, "bye"), R"(,"ts_us":300)") +
+                            Chunk("c2s", "\x83", R"(,"ts_us":400)");
+  const Answer answer = RunDoor(whole, {"websocket", true, ""});
+  EXPECT_EQ(answer.exit_code, 0) << answer.errors;
+  std::vector<std::string> told;
+  for (const Json& line : answer.lines) {
+    if (line["type"] == "message") EXPECT_EQ(line["complete"], true);
+    if (line["type"] == "error") told.push_back(line["dir"].get<std::string>() + " " + line["reason"].get<std::string>());
+    if (line["type"] != "exchange") continue;
+    const Json& span = line["span"];
+    told.push_back(span["kind"].get<std::string>() + " " + span["name"].get<std::string>() + " " + span["start_us"].dump() + " " +
+                   span["attributes"]["wirespan.websocket.message.frames"].dump());
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"consumer websocket text 100 1", "producer websocket ping 250 1",
+                                            "producer websocket binary 250 2", "producer websocket close 300 1",
+                                            "c2s reserved_opcode"}))
+      << answer.output;
+  EXPECT_NE(answer.output.find(
+                R"("opcode":"close","frames":1,"length":5,"masked":false,"compressed":false,"close_code":1001,"reason":"bye")"),
+            std::string::npos)
+      << answer.output;
 }
 
 TEST(DecodeDoor, OutputThatCannotBeWrittenIsAFailure) {

@@ -20,6 +20,7 @@
 #include "tests/unit/decoders/harness.h"
 #include "tests/unit/decoders/postgresql_wire.h"
 #include "tests/unit/decoders/redis_wire.h"
+#include "tests/unit/decoders/websocket_wire.h"
 
 namespace wirespan::testing {
 namespace {
@@ -252,6 +253,8 @@ TEST(Http1Golden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGol
 TEST(FastCgiGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::FastCgi>(6, 56); }
 
 TEST(RedisGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::Redis>(5, 40); }
+
+TEST(WebSocketGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::WebSocket>(2, 17); }
 
 TEST(PostgreSqlGolden, EveryCaseDecodesToItsMessagesWholeAndAtEverySplit) { ExpectGolden<decoders::PostgreSql>(5, 40); }
 

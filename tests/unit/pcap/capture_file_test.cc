@@ -54,6 +54,14 @@ TEST(CaptureFile, PcapInBothByteOrdersAndResolutions) {
   }
 }
 
+TEST(CaptureFile, PcapWithLongerHeadersOfRecords) {
+  for (const bool big : {false, true}) {
+    const Outcome outcome = ReadAll(PcapFile({{kTime, "abc", 9}, {kTime, "d"}}, {.big_endian = big, .extended = true}));
+    EXPECT_EQ(outcome.packets, Packets({"1700000000123456000 1 9 abc", "1700000000123456000 1 1 d"}));
+    EXPECT_EQ(outcome.next, Next::kEnd);
+  }
+}
+
 TEST(CaptureFile, APcapThatEndsWithinAPacketOrHeaderGivesWhatStandsBefore) {
   const std::string whole = PcapFile({{kTime, "abcd"}, {kTime, "efgh"}});
   for (size_t size = 24; size < whole.size(); ++size) {

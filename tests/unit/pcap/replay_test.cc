@@ -1,20 +1,14 @@
 // Captures through the command: the same conversation in every form of file and link layer gives the same spans.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <random>
-#include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "agent/cli_replay/replay_door.h"
+#include "tests/unit/pcap/replayed.h"
 #include "tests/unit/support/capture_maker.h"
 
 namespace wirespan::testing {
@@ -24,6 +18,8 @@ using nlohmann::json;
 
 class Folder {
  public:
+  using Outcome = Replayed;
+
   Folder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "capture.XXXXXX").string();
     path_ = mkdtemp(pattern.data());
@@ -32,34 +28,10 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  struct Outcome {
-    int code = 0;
-    std::vector<json> spans;
-    json summary;
-    std::string err;
-    std::string text;
-  };
   Outcome Replay(const std::string& bytes) const {
     const std::string file = path_ + "/a.pcap";
     std::ofstream(file, std::ios::binary) << bytes;
     return ReplayFile(file);
-  }
-  static Outcome ReplayFile(const std::string& file) {
-    std::ostringstream out, err;
-    Outcome outcome;
-    outcome.code = cli::RunReplay({.path = file, .format = "json", .port_hints = {}}, out, err);
-    outcome.err = err.str();
-    outcome.text = out.str();
-    std::istringstream lines(outcome.text);
-    for (std::string line; std::getline(lines, line);) {
-      json parsed = json::parse(line);
-      if (parsed.value("type", "") == "summary") {
-        outcome.summary = parsed;
-      } else {
-        outcome.spans.push_back(parsed);
-      }
-    }
-    return outcome;
   }
 
  private:
@@ -219,81 +191,6 @@ TEST(ReplayCapture, DamagedCapturesAreHarmless) {
       EXPECT_EQ(outcome.code, 1) << round;
     }
   }
-}
-
-// Captures of other projects, where they lie beside the tree; nothing of them is part of it.
-std::filesystem::path SharedVectors() { return std::filesystem::path(WIRESPAN_SOURCE_DIR) / "../shared/vectors"; }
-
-TEST(ReplayCapture, SharedCapturesAreReadToTheirEnds) {
-  if (!std::filesystem::exists(SharedVectors())) GTEST_SKIP() << SharedVectors() << " is not here";
-  int files = 0;
-  uint64_t packets = 0;
-  uint64_t spans = 0;
-  std::map<std::string, uint64_t> dropped;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(SharedVectors() / "pcap")) {
-    if (!entry.is_regular_file()) continue;
-    const Folder::Outcome outcome = Folder::ReplayFile(entry.path());
-    if (outcome.summary.is_null()) continue;  // in another form than pcap's
-    EXPECT_EQ(outcome.code, 0) << entry.path() << outcome.err;
-    ++files;
-    packets += outcome.summary.at("packets").get<uint64_t>();
-    spans += outcome.spans.size();
-    for (const auto& [reason, count] : outcome.summary.at("dropped").items()) dropped[reason] += count.get<uint64_t>();
-    EXPECT_EQ(outcome.summary.at("spans"), outcome.spans.size()) << entry.path();
-  }
-  std::cout << "captures: " << files << " files, " << packets << " packets, " << spans << " spans; dropped " << json(dropped)
-            << "\n";
-  EXPECT_GT(spans, 0U);
-}
-
-// "GET /path?query" of each exchange.
-std::multiset<std::string> Exchanges(const std::vector<json>& spans) {
-  std::multiset<std::string> exchanges;
-  for (const json& span : spans) {
-    const json& attributes = span.at("attributes");
-    std::string target = attributes.value("url.path", "");
-    if (attributes.contains("url.query")) target += "?";
-    exchanges.insert(attributes.value("http.request.method", "") + " " + target);
-  }
-  return exchanges;
-}
-// A query is redacted in a span: only that there is one is compared.
-std::multiset<std::string> Exchanges(const json& rows) {
-  std::multiset<std::string> exchanges;
-  for (const json& row : rows) {
-    std::string target = row.value("uri", "");
-    if (const size_t query = target.find('?'); query != std::string::npos) target.resize(query + 1);
-    exchanges.insert(row.value("method", "") + " " + target);
-  }
-  return exchanges;
-}
-
-TEST(ReplayCapture, SharedCapturesHaveTheExchangesOfTheirLogs) {
-  std::ifstream file(SharedVectors() / "neutral/replay/zeek_http1.jsonl");
-  if (!file) GTEST_SKIP() << SharedVectors() << " is not here";
-  const std::map<std::string, std::string> differs = {
-      {"261/te-cl-desync", "two readers see two messages: no span is made of either"},
-      {"http-connect", "the target of CONNECT is no path"},
-      {"version-mismatch", "a version that is none is no request"}};
-  int same = 0;
-  int skipped = 0;
-  for (std::string line; std::getline(file, line);) {
-    const json vector = json::parse(line);
-    const json logs = vector.at("expected").value("logs", json::object());
-    const std::string id = vector.at("id");
-    const bool is_known =
-        std::any_of(differs.begin(), differs.end(), [&](const auto& known) { return id.ends_with(known.first); });
-    if (!logs.contains("http.log") || !vector.at("pcap").is_string() || is_known) {
-      ++skipped;
-      continue;
-    }
-    const Folder::Outcome outcome = Folder::ReplayFile(SharedVectors() / vector.at("pcap").get<std::string>());
-    EXPECT_EQ(Exchanges(outcome.spans), Exchanges(logs.at("http.log"))) << id << outcome.text;
-    same += Exchanges(outcome.spans) == Exchanges(logs.at("http.log")) ? 1 : 0;
-  }
-  std::cout << "logs of exchanges: " << same << " the same, " << skipped << " not compared\n";
-  for (const auto& [id, why] : differs) std::cout << "  " << id << ": " << why << "\n";
-  EXPECT_GT(same, 0);
 }
 
 }  // namespace

@@ -156,6 +156,21 @@ TEST(TcpFlows, AMissingSegmentBecomesAGapAfterAWhile) {
   EXPECT_EQ(counters.holes, 1U);
 }
 
+TEST(TcpFlows, WhatOnlyTheOtherEndSawIsToldByItsSize) {
+  Talk talk;
+  FlowCounters counters;
+  EXPECT_EQ(Tell({talk.Client(0, 0, kSyn), talk.Server(0, 1, kSyn | kAck), talk.Client(1, 1, kAck, "GET"),
+                  talk.Server(1, 9, kAck, "OK")},
+                 {}, &counters),
+            "open 40000>80 c1:GET c:~5 s2:OK ");
+  EXPECT_EQ(counters.holes, 1U);
+  Talk other;  // one number more is a FIN's
+  EXPECT_EQ(Tell({other.Client(0, 0, kSyn), other.Server(0, 1, kSyn | kAck), other.Client(1, 1, kAck, "GET"),
+                  other.Server(1, 5, kAck, "OK"), other.Server(3, uint32_t{1} << 30U, kAck, "!")}),
+            "open 40000>80 c1:GET s2:OK s:! ")
+      << "what is acknowledged far away is not believed";
+}
+
 TEST(TcpFlows, WhatTheCaptureCutIsToldByItsSize) {
   Talk talk;
   Segment cut = talk.Client(1, 1, kAck, "GET ABC");
@@ -175,6 +190,33 @@ TEST(TcpFlows, FromTheMiddleTheRolesAreGuessed) {
   // Neither looks like anything: the higher port is the client's.
   Talk other;
   EXPECT_EQ(Tell({other.Server(10, 50, kAck, "\xee\xee")}), "met 40000>80 s1:\xee\xee ");
+}
+
+TEST(TcpFlows, AResetThatBothEndsPassOver) {
+  Talk talk;
+  const std::string told =
+      Tell({talk.Client(0, 0, kSyn), talk.Server(0, 1, kSyn | kAck), talk.Client(1, 1, kAck, "a"), talk.Client(2, 1, kRst | kAck),
+            talk.Client(1, 1, kAck, "a"), talk.Client(2, 1, kAck, "bc"), talk.Server(1, 4, kAck, "d")});
+  EXPECT_EQ(told, "open 40000>80 c1:a close104 met 40000>80 c1:bc s2:d ");
+}
+
+// Else nothing says where the answers begin.
+TEST(TcpFlows, DataInASynWaitsForTheAnswerToIt) {
+  class FirstChunk final : public EventSink {
+   public:
+    void Tell(const Event& event) override {
+      const auto* chunk = std::get_if<DataChunk>(&event);
+      if (chunk != nullptr && chunk->side == StreamSide::kReceive) reverse = chunk->reverse_position;
+    }
+    uint32_t reverse = 0;
+  };
+  Talk talk;
+  FirstChunk sink;
+  TcpFlows flows(sink);
+  flows.Take(talk.Client(0, 0, kSyn, "ab"));
+  EXPECT_EQ(sink.reverse, 0U);
+  flows.Take(talk.Server(0, 3, kSyn | kAck));
+  EXPECT_EQ(sink.reverse, Talk::kServerBase + 1);
 }
 
 TEST(TcpFlows, AResetAndPortsThatAreUsedAgain) {

@@ -60,17 +60,22 @@ struct FileForm {
   bool big_endian = false;
   bool nanoseconds = false;
   uint32_t link_type = 1;
+  bool extended = false;  // eight bytes more before each packet; with microseconds
 };
 
 inline std::string PcapFile(const std::vector<CapturedPacket>& packets, const FileForm& form = {}) {
   const auto number = [&form](uint64_t value, size_t bytes) {
     return form.big_endian ? Big(value, bytes) : Little(value, bytes);
   };
-  std::string file = number(form.nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4, 4) + number(2, 2) + number(4, 2) + number(0, 8) +
-                     number(262144, 4) + number(form.link_type, 4);
+  std::string file = number(form.extended      ? 0xa1b2cd34
+                            : form.nanoseconds ? 0xa1b23c4d
+                                               : 0xa1b2c3d4,
+                            4) +
+                     number(2, 2) + number(4, 2) + number(0, 8) + number(262144, 4) + number(form.link_type, 4);
   for (const CapturedPacket& packet : packets) {
     file += number(packet.time_ns / 1'000'000'000, 4) + number(packet.time_ns % 1'000'000'000 / (form.nanoseconds ? 1 : 1000), 4);
     file += number(packet.bytes.size(), 4) + number(packet.original_size != 0 ? packet.original_size : packet.bytes.size(), 4);
+    if (form.extended) file += number(3, 4) + number(0x800, 2) + std::string(2, '\0');
     file += packet.bytes;
   }
   return file;

@@ -107,11 +107,11 @@ class RecordedFacts final : public pipeline::FactSink {
   std::vector<CompletionWake> wakes;
   std::vector<trace::ProcessEnded> processes;
   std::vector<SpanView> spans;
-  std::string order;  // Q request, R response, S span, W wake, P process
+  std::string order;  // Q request, R response, S span, C continued, W wake, P process, L loss
   int batches = 0;
 
  private:
-  static char Letter(const trace::Fact& fact) { return "QRSWP"[fact.index()]; }
+  static char Letter(const trace::Fact& fact) { return "QRSCWPL"[fact.index()]; }
   void Add(const trace::SpanFinished& fact) {
     finished.push_back(fact);
     const exporters::AttributeList& attributes = fact.span->attributes;
