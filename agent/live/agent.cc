@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 // How long the assembler waits for facts; what it holds is let go by the clock, else only facts give it something to do.
 constexpr milliseconds kHoldingPatience{5};
-constexpr milliseconds kIdlePatience{100};
+constexpr milliseconds kIdlePatience{250};
 constexpr size_t kMailboxFacts = 262'144;
 
 kernel::TracerOptions TracerOptionsOf(const config::Config& config) {

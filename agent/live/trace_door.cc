@@ -77,7 +77,8 @@ class Waiting {
       next_housekeeping_ = Clock::now() + kHousekeepingInterval;
     }
     page_.Attend(agent_);
-    const timespec patience{0, 50'000'000};
+    // Whoever scrapes waits for this thread.
+    const timespec patience{0, page_.url().empty() ? 200'000'000 : 50'000'000};
     siginfo_t info{};
     if (::sigtimedwait(&signals_, &info, &patience) < 0) return std::nullopt;
     return info;
