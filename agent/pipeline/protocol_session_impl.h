@@ -254,20 +254,24 @@ void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, 
   Open& open = *matcher_.Oldest();
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
-  NoteHandover(open);
+  if constexpr (requires { decoder_.Successor(); }) {
+    if (!decoder_.Successor().empty()) [[unlikely]]
+      NoteHandover(open);
+  }
   if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
 }
 
+// The answer of the oldest exchange may be the upgrade to the decoder's successor.
 template <typename Protocol>
 void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
   if constexpr (requires { decoder_.Successor(); }) {
-    const Message& request = open.exchange.Of(open.exchange.request);
-    const Message& response = open.exchange.Of(open.exchange.response);
-    if (decoder_.Successor().empty() || !response.upgrade) return;
+    const Message& response = *open.exchange.response;
+    const Message* request = open.exchange.request.get();  // null: it goes on, which ends here
+    if (!response.upgrade || request == nullptr) return;
     const auto kept = [](std::string_view text) { return text.substr(0, decoders::websocket::kMaxUpgradeBytes); };
     handover_ = std::make_unique<Handover>();
-    handover_->upgrade.target = kept(request.target());
-    handover_->upgrade.host = kept(request.Header("host"));
+    handover_->upgrade.target = kept(request->target());
+    handover_->upgrade.host = kept(request->Header("host"));
     handover_->upgrade.subprotocol = kept(response.Header("sec-websocket-protocol"));
     const std::string_view extensions = response.Header("sec-websocket-extensions");
     handover_->upgrade.compresses = extensions.find("permessage-deflate") != std::string_view::npos;
@@ -275,7 +279,7 @@ void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
     handover_->token = facts.token;
     handover_->join = open.extra.join;
     handover_->time_ns = open.exchange.response_facts.last_byte_ns;
-    handover_->next_request = facts.position + (request.end - request.start);
+    handover_->next_request = facts.position + (request->end - request->start);
     handover_->tgid = open.extra.tgid;
   }
 }

@@ -95,7 +95,7 @@ class SessionOutput {
     const decoders::ExchangeEnd end = std::exchange(open.exchange.end, decoders::ExchangeEnd::kStillOpen);
     ++losses().requests_seen;
     TellContinued(facts, open.extra, join, now_ns);
-    if (EmitSpan(open, facts.first_byte_ns + after_ns, now_ns)) {
+    if (EmitSpan<true>(open, facts.first_byte_ns + after_ns, now_ns)) {
       ++losses().spans_emitted;
       ++losses().spans_incomplete;
     } else {
@@ -111,8 +111,8 @@ class SessionOutput {
  private:
   const span::ConnectionProfile& Profile();
 
-  // `open_at_ns`: the exchange has not ended by then; 0: it has.
-  template <typename Open>
+  // kIsOpen: the exchange has not ended by `open_at_ns`.
+  template <bool kIsOpen = false, typename Open>
   bool EmitSpan(Open& open, uint64_t ended_ns, uint64_t open_at_ns = 0) {
     const match::MessageFacts& request = open.exchange.request_facts;
     trace::SpanFinished& fact = services_->facts->AddSpan();
@@ -128,7 +128,7 @@ class SessionOutput {
       return false;
     }
     const span::SpanTimes times = span::TimesOf(request, open.exchange.response_facts, open.exchange.end, ended_ns);
-    fact.time_ns = open_at_ns > times.end_ns ? open_at_ns : times.end_ns;
+    fact.time_ns = kIsOpen && open_at_ns > times.end_ns ? open_at_ns : times.end_ns;
     fact.start_ns = times.start_ns;
     fact.token = request.token;
     fact.index = request.index;
@@ -138,7 +138,7 @@ class SessionOutput {
     fact.last_tid = open.exchange.response_facts.last.tid;
     fact.last_turn = open.exchange.response_facts.last.turn;
     fact.shared = open.extra.shared;
-    if (open_at_ns == 0) services_->measurements->Record(measurement);
+    if constexpr (!kIsOpen) services_->measurements->Record(measurement);
     return true;
   }
 

@@ -173,8 +173,9 @@ void Shard::Tick(uint64_t now_boot_ns) {
     if (connection->is_waiting()) waiting_[kept++] = waiting_[i];
   }
   waiting_.resize(kept);
-  table_.Sweep(config_.sweep_per_tick, [this](Connection& connection) {
-    connection.TellOpen(context_);
+  const bool tells_open = context_.limits.open_span_ns != 0;
+  table_.Sweep(config_.sweep_per_tick, [this, tells_open](Connection& connection) {
+    if (tells_open) connection.TellOpen(context_);
     connection.Rest(context_);
   });
   facts_.Flush();

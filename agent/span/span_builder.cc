@@ -165,10 +165,8 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   const bool is_server = connection.role() == ConnectionRole::kServer;
   const SpanTimes& times = facts.times;
   span.kind = is_server ? exporters::SpanKind::kServer : exporters::SpanKind::kClient;
-  if (facts.end == ExchangeEnd::kStillOpen) span.kind = exporters::SpanKind::kInternal;  // what it tells of has a span of its own
-  if (description_.flow != decoders::SpanFlow::kByEnd) {
+  if (description_.flow != decoders::SpanFlow::kByEnd) [[unlikely]]
     span.kind = description_.flow == decoders::SpanFlow::kSent ? exporters::SpanKind::kProducer : exporters::SpanKind::kConsumer;
-  }
   span.status = static_cast<exporters::StatusCode>(description_.status);
   span.name.assign(description_.name);
   if (input.incoming != nullptr) span.trace_state.assign(input.incoming->trace_state);
@@ -178,8 +176,11 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   span.end_unix_ns = times.end_ns + offset;
 
   span.attributes.Append(connection.attributes());
-  if (facts.end != ExchangeEnd::kComplete && !measured_.Has(Measured::kIncomplete)) {
-    span.attributes.String(KeyOf(semconv::kWirespanIncomplete), decoders::Name(facts.end));
+  if (facts.end != ExchangeEnd::kComplete) {
+    if (facts.end == ExchangeEnd::kStillOpen) span.kind = exporters::SpanKind::kInternal;  // what it tells of has its own span
+    if (!measured_.Has(Measured::kIncomplete)) {
+      span.attributes.String(KeyOf(semconv::kWirespanIncomplete), decoders::Name(facts.end));
+    }
   }
   ObserveClocks(facts, connection.role());
   AddTimings(facts, input, span.attributes);

@@ -198,15 +198,17 @@ void TraceAssembler::OnContinued(const Continued& continued) {
   Entry& entry = Sized(slot);
   if (entry.stage != Stage::kFree) return;
   Begin(slot, continued.role, continued.join, continued.start_ns, continued.token, continued.index);
-  entry.continues = entry.request_known = true;
+  entry.continuity |= kContinues;
+  entry.request_known = true;
   const Ends* ends = continued.within.known() ? joins_.Find(continued.within) : nullptr;
   const uint32_t above = ends == nullptr ? kNone : continued.role == ConnectionRole::kClient ? ends->client : ends->server;
   if (above == kNone || above == slot) return;
-  entry.within = links_.RefOf(above);
+  continuities_[slot].within = links_.RefOf(above);
   if (entries_[above].decided) {
     Decide(slot, Patience{});
   } else {
-    entries_[above].follower = links_.RefOf(slot);
+    entries_[above].continuity |= kIsContinued;
+    continuities_[above].follower = links_.RefOf(slot);
   }
 }
 
@@ -220,7 +222,7 @@ void TraceAssembler::OnFinished(const FinishedFact& finished) {
   }
   Begin(slot, finished.role, finished.join, finished.start_ns, finished.token, finished.index);
   entry.has_ended = true;
-  entry.answered = finished.last_tid != 0 || entry.continues;
+  entry.answered = finished.last_tid != 0 || (entry.continuity & kContinues) != 0;
   entry.ended_at = now_;
   entry.span = finished.span;
   Move(slot, Stage::kHeld);
@@ -333,7 +335,8 @@ void TraceAssembler::Emit(uint32_t slot) {
     Drop(SpanDrop::kNotCollected, at);
     return;
   }
-  if (links_.Alive(entry.follower) && !entries_[entry.follower.slot].decided) Decide(entry.follower.slot, Patience{});
+  if ((entry.continuity & kIsContinued) != 0) [[unlikely]]
+    DecideFollower(slot);
   Dress(entry, *spans_[at]);
   (out_ != nullptr ? *out_ : ready_).Take(spans_[at]);
   ++counters_.spans_out;
@@ -417,7 +420,7 @@ void TraceAssembler::ForgetOld() {
   }
   while (open_.first != kNone && entries_[open_.first].seen_at + config_.forget_ns <= now_) {
     Entry& oldest = entries_[open_.first];
-    if (oldest.continues || oldest.decided) {  // spans of it are out already, and it may go on for days
+    if ((oldest.continuity & kContinues) != 0 || oldest.decided) {  // spans of it are out already, and it may go on for days
       oldest.seen_at = now_;
       Move(open_.first, Stage::kOpen);
       continue;
@@ -440,6 +443,8 @@ void TraceAssembler::Forget(uint32_t slot) {
   Unregister(slot);
   Move(slot, Stage::kFree);
   ReleaseContext(entry.context);
+  if (entry.continuity != 0) [[unlikely]]
+    continuities_.erase(slot);
   static_cast<EntryValues&>(entry) = {};
   entry.trace_state.clear();
   links_.Free(slot);

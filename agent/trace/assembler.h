@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/base/flat_table.h"
@@ -104,8 +105,6 @@ class TraceAssembler {
     uint64_t seen_at = 0;                     // when (in facts' time) it was first heard of
     uint64_t ended_at = 0;                    // when its span came
     Ref partner;                              // the other end
-    Ref within;                               // what it continues
-    Ref follower;                             // what continues it, to be decided as soon as this is
     Ref adopted_from;                         // the child through which a header below gives this chain its trace
     uint32_t context = kNone;                 // index in contexts_: the header of its request
     uint32_t span = kNone;                    // index in spans_
@@ -115,7 +114,7 @@ class TraceAssembler {
     ConnectionRole role = ConnectionRole::kUnknown;
     bool request_known = false;  // its RequestSeen came
     bool has_ended = false;      // its span came
-    bool continues = false;      // it is no exchange: a Continued told of it
+    uint8_t continuity = 0;      // kContinues, kIsContinued; not 0: continuities_ may have more
     bool answered = false;       // bytes of an answer did
     bool decided = false;
     // Valid once decided; never changes after.
@@ -132,6 +131,13 @@ class TraceAssembler {
   };
   struct Entry : EntryValues {
     std::string trace_state;
+  };
+  static constexpr uint8_t kContinues = 1;    // it is no exchange: a Continued told of it
+  static constexpr uint8_t kIsContinued = 2;  // something waits for it to be decided
+  // Of the few that continue something or are continued.
+  struct Continuity {
+    Ref within;    // what it continues
+    Ref follower;  // what continues it, to be decided as soon as this is
   };
   struct Ends {
     uint32_t client = kNone;
@@ -196,10 +202,12 @@ class TraceAssembler {
   bool Decide(uint32_t slot, const Patience& patience);
   bool Up(uint32_t slot, const Patience& patience, Step& step);
   bool UpFromClient(const Entry& entry, const Patience& patience, Step& step);
+  [[gnu::noinline]] bool UpFromContinued(Step& step) const;  // rare: Up is to be short without it
   void Commit(const Step& step);
   void CommitClient(Entry& entry, const Step& step);
   void CommitServer(Entry& entry, const Step& step);
   void CommitContinued(Entry& entry, const Step& step);
+  void DecideFollower(uint32_t slot);
   void Inherit(Entry& entry, const Entry& parent);
   void StartTrace(Entry& entry, uint32_t slot);
   void FollowHeader(Entry& entry, const IncomingContext& header, bool remote);
@@ -215,7 +223,8 @@ class TraceAssembler {
   LinkJournal* journal_ = nullptr;
   LinkResolver links_;
   FactQueue queue_;
-  StableArray<Entry> entries_;  // by slot
+  StableArray<Entry> entries_;                             // by slot
+  std::unordered_map<uint32_t, Continuity> continuities_;  // by slot, where the entry says that there is one
   FlatTable<JoinKey, Ends, JoinKeyHash> joins_;
   FlatTable<JoinKey, Ends, JoinKeyHash> sequences_;  // of requests that had no partner by address when they came
   Pool<exporters::SpanBox> spans_;

@@ -59,14 +59,17 @@ bool TraceAssembler::Decide(uint32_t slot, const Patience& patience) {
   return true;
 }
 
+bool TraceAssembler::UpFromContinued(Step& step) const {
+  const auto found = continuities_.find(step.slot);
+  if (found != continuities_.end() && links_.Alive(found->second.within)) step.parent = found->second.within.slot;
+  return true;
+}
+
 // Fills in the parent of step.slot, kNone for a root; false: it cannot be told yet.
 bool TraceAssembler::Up(uint32_t slot, const Patience& patience, Step& step) {
   const Entry& entry = entries_[slot];
-  if (links_.Alive(entry.within)) {
-    step.parent = entry.within.slot;
-    return true;
-  }
-  if (entry.continues) return true;
+  if ((entry.continuity & kContinues) != 0) [[unlikely]]
+    return UpFromContinued(step);
   if (entry.role == ConnectionRole::kClient) return UpFromClient(entry, patience, step);
   if (links_.Alive(entry.partner)) {
     step.parent = entry.partner.slot;
@@ -109,7 +112,7 @@ bool TraceAssembler::UpFromClient(const Entry& entry, const Patience& patience, 
 void TraceAssembler::Commit(const Step& step) {
   Entry& entry = entries_[step.slot];
   entry.span_id = span::MakeSpanId(key_, entry.identity, entry.role, entry.start_ns);
-  if (entry.continues) {
+  if ((entry.continuity & kContinues) != 0) [[unlikely]] {
     CommitContinued(entry, step);
   } else if (entry.role == ConnectionRole::kClient) {
     CommitClient(entry, step);
@@ -119,6 +122,13 @@ void TraceAssembler::Commit(const Step& step) {
   }
   entry.decided = true;
   if (journal_ != nullptr) Tell(step.slot, entry);
+}
+
+void TraceAssembler::DecideFollower(uint32_t slot) {
+  const auto found = continuities_.find(slot);
+  if (found == continuities_.end()) return;
+  const Ref follower = found->second.follower;
+  if (links_.Alive(follower) && !entries_[follower.slot].decided) Decide(follower.slot, Patience{});
 }
 
 // Without what it continues, of which nothing is known any more, it is a root.

@@ -269,7 +269,8 @@ TEST(DecodeDoor, UnknownProtocolsAreNamedWithTheKnownOnes) {
   const Answer answer = RunDoor("", {"gopher", false, ""});
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_EQ(answer.output, "");
-  EXPECT_EQ(answer.errors, "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi, http2, redis, postgresql\n");
+  EXPECT_EQ(answer.errors,
+            "wirespan decode: unknown protocol 'gopher'; known: http1, fastcgi, http2, redis, postgresql, websocket\n");
 }
 
 TEST(DecodeDoor, FastCgiIsDecodedWithoutDirectionsToo) {
@@ -333,7 +334,9 @@ TEST(DecodeDoor, WebSocketMessagesAreToldOneByOne) {
   EXPECT_EQ(answer.exit_code, 0) << answer.errors;
   std::vector<std::string> told;
   for (const Json& line : answer.lines) {
-    if (line["type"] == "message") EXPECT_EQ(line["complete"], true);
+    if (line["type"] == "message") {
+      EXPECT_EQ(line["complete"], true);
+    }
     if (line["type"] == "error") told.push_back(line["dir"].get<std::string>() + " " + line["reason"].get<std::string>());
     if (line["type"] != "exchange") continue;
     const Json& span = line["span"];

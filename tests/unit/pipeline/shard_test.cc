@@ -306,12 +306,12 @@ TEST(Shard, AttachInTheMiddleStartsAtTheNextTurn) {
   EXPECT_EQ(h.Lost(Loss::kResponseWithoutRequest), 1U);
 }
 
-TEST(Shard, UpgradeEndsTheConnection) {
+TEST(Shard, UpgradeToWhatIsNotDecodedEndsTheConnection) {
   ShardHarness h;
   EventMaker server(kInode, WS_ROLE_SERVER);
-  h.Feed({server.Opened(), server.Request(Get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n")),
-          server.Response("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-          server.Request("\x81\x05hello")});
+  h.Feed({server.Opened(), server.Request(Get("/upgrade", "Connection: Upgrade\r\nUpgrade: echo\r\n")),
+          server.Response("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"),
+          server.Request("hello")});
   h.shard.Tick(server.now);
   ASSERT_EQ(h.facts.spans.size(), 1U);
   EXPECT_EQ(h.facts.spans[0].status, 101);
