@@ -5,10 +5,12 @@
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wirespan/vm
 mkdir -p "$cache"
 
-# The kernels of tests/kernel/kernels.txt: version -> Debian suite.
-declare -A suite_of
-while read -r version suite; do
-  [[ -z $version || $version == \#* ]] || suite_of[$version]=$suite
+# The kernels of tests/kernel/kernels.txt: name -> Debian suite, name -> architecture. A name is a version, and the architecture where
+# that is not this machine's.
+own_arch=$(dpkg --print-architecture)
+declare -A suite_of arch_of
+while read -r version suite arch; do
+  [[ -z $version || $version == \#* ]] || { suite_of[$version]=$suite; arch_of[$version]=${arch:-$own_arch}; }
 done <tests/kernel/kernels.txt
 
 archive_uri() {
@@ -44,19 +46,27 @@ root_image() {
   printf '%s' "$image"
 }
 
-# kernel_image VERSION: the newest build of that version in its suite, without drivers of real hardware (the `cloud` flavour).
+# apt_state DIR ARCH SUITE...: an apt of its own, for packages of that architecture, whatever is installed here; DIR/apt.conf.
+apt_state() {
+  local state=$1 arch=$2 suite; shift 2
+  mkdir -p "$state"/{lists/partial,cache/archives/partial,deb}
+  : >"$state/status"
+  for suite in "$@"; do printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(archive_uri)" "$suite"; done >"$state/sources.list"
+  printf '%s\n' "Dir::Etc::SourceList \"$state/sources.list\";" 'Dir::Etc::SourceParts "-";' 'Dir::Etc::Parts "-";' "Dir::State::Lists \"$state/lists\";" \
+    "Dir::State::status \"$state/status\";" "Dir::Cache \"$state/cache\";" 'APT::Sandbox::User "root";' 'Acquire::Languages "none";' \
+    'APT::Install-Recommends "false";' "APT::Architecture \"$arch\";" "APT::Architectures {\"$arch\";};" >"$state/apt.conf"
+  apt-get -c "$state/apt.conf" update -qq >"$state/log" 2>&1 || { tail -n 5 "$state/log" >&2; fail "apt-get update for $* failed"; }
+}
+
+# kernel_image NAME: the newest build of that version in its suite, without drivers of real hardware (the `cloud` flavour).
 kernel_image() {
-  local version=$1 suite=${suite_of[$1]} image=$cache/vmlinuz-$1 state package
+  local name=$1 version=${1%%-*} suite=${suite_of[$1]} arch=${arch_of[$1]} image=$cache/vmlinuz-$1 state package
   if [ ! -s "$image" ]; then
-    say "vm: fetching kernel $version from $suite"
-    state=$work/apt-$version
-    mkdir -p "$state"/{lists/partial,cache/archives/partial,deb}
-    printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(archive_uri)" "$suite" >"$state/sources.list"
-    printf 'Dir::Etc::SourceList "%s";\nDir::Etc::SourceParts "-";\nDir::Etc::Parts "-";\nDir::State::Lists "%s";\nDir::Cache "%s";\nAPT::Sandbox::User "root";\nAcquire::Languages "none";\n' \
-      "$state/sources.list" "$state/lists" "$state/cache" >"$state/apt.conf"
-    apt-get -c "$state/apt.conf" update -qq >"$state/log" 2>&1 || { tail -n 5 "$state/log" >&2; fail "apt-get update for $suite failed"; }
-    package=$(apt-cache -c "$state/apt.conf" pkgnames "linux-image-$version" | grep -E "^linux-image-${version//./\\.}[.0-9+a-z~-]*-cloud-amd64$" | sort -V | tail -n 1)
-    [ -n "$package" ] || fail "no linux-image-$version*-cloud-amd64 in $suite"
+    say "vm: fetching kernel $name from $suite"
+    state=$work/apt-$name
+    apt_state "$state" "$arch" "$suite"
+    package=$(apt-cache -c "$state/apt.conf" pkgnames "linux-image-$version" | grep -E "^linux-image-${version//./\\.}[.0-9+a-z~-]*-cloud-$arch$" | sort -V | tail -n 1)
+    [ -n "$package" ] || fail "no linux-image-$version*-cloud-$arch in $suite"
     (cd "$state/deb" && apt-get -c "$state/apt.conf" download -qq "$package" >>"$state/log" 2>&1) || { tail -n 5 "$state/log" >&2; fail "cannot fetch $package"; }
     dpkg-deb -x "$state"/deb/*.deb "$state/x"
     cp "$state"/x/boot/vmlinuz-* "$work/vmlinuz" && mv "$work/vmlinuz" "$image"
@@ -65,13 +75,31 @@ kernel_image() {
   printf '%s' "$image"
 }
 
-# copy_with_libraries BINARY TARGET: with what it links beyond the C library (a static one: nothing), into the overlay $work/top.
+# libraries_of BINARY [TREE]: what it links beyond the C library (a static one: nothing); of another architecture, as they lie in TREE.
+libraries_of() {
+  local binary=$1 tree=${2:-} name path
+  if [ -z "$tree" ]; then
+    { ldd "$binary" 2>/dev/null || true; } | awk '$3 ~ /^\// && $3 !~ /\/(libc|libm|libpthread|libdl|librt|libresolv)\.so/ {print $3}'
+    return
+  fi
+  for name in $(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    [[ ! $name =~ ^(libc|libm|libpthread|libdl|librt|libresolv|ld-linux-.*)\.so ]] || continue
+    path=$(find "$tree"/usr/lib/*-linux-gnu -maxdepth 1 -name "$name" | head -n 1)
+    [ -n "$path" ] || fail "$name, which $binary needs, is not in the tree of packages"
+    [[ " ${found_libraries:-} " != *" $path "* ]] || continue
+    found_libraries="${found_libraries:-} $path"
+    printf '%s\n' "${path#"$tree"}"
+    libraries_of "$path" "$tree"
+  done
+}
+
+# copy_with_libraries BINARY TARGET [TREE]
 copy_with_libraries() {
-  local binary=$1 target=$2 library
+  local binary=$1 target=$2 tree=${3:-} library found_libraries=''
   cp "$binary" "$target"
-  { ldd "$binary" || true; } | awk '$3 ~ /^\// && $3 !~ /\/(libc|libm|libpthread|libdl|librt|libresolv)\.so/ {print $3}' | while read -r library; do
+  libraries_of "$binary" "$tree" | sort -u | while read -r library; do
     mkdir -p "$work/top$(dirname "$library")"
-    cp -Ln "$library" "$work/top$library"
+    cp -Ln "$tree$library" "$work/top$library"
   done
 }
 
@@ -90,12 +118,18 @@ make_initrd() {
 # start_guest NAME KERNEL OPTIONS...: boots $work/initrd behind the caller's back; sets `qemu` to the emulator's pid. What the guest
 # says is in $work/console-NAME, what its command writes in $work/result-NAME. cx16 off: cmpxchg16b under TCG crashes newer kernels.
 start_guest() {
-  local name=$1 kernel=$2; shift 2
+  local name=$1 kernel=$2 machine append='loglevel=5 nokaslr panic=-1 mitigations=off nowatchdog random.trust_cpu=on'; shift 2
   : >"$work/result-$name"
-  qemu-system-x86_64 "$@" -cpu max,-cx16,la57=off -machine q35,vmport=off \
-    -nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console-$name" -serial "file:$work/result-$name" \
-    -monitor "unix:$work/monitor,server,nowait" -kernel "$kernel" -initrd "$work/initrd" \
-    -append "console=ttyS0 loglevel=5 nokaslr panic=-1 mitigations=off nowatchdog random.trust_cpu=on tsc=reliable no_timer_check" \
+  if [ "${arch_of[$name]}" = arm64 ]; then
+    machine=(qemu-system-aarch64 -cpu cortex-a72 -machine virt -serial "file:$work/console-$name"
+      -chardev "file,id=results,path=$work/result-$name" -device pci-serial,chardev=results)
+    append="console=ttyAMA0 results=ttyS0 $append"
+  else
+    machine=(qemu-system-x86_64 -cpu max,-cx16,la57=off -machine q35,vmport=off -serial "file:$work/console-$name" -serial "file:$work/result-$name")
+    append="console=ttyS0 results=ttyS1 $append tsc=reliable no_timer_check"
+  fi
+  "${machine[@]}" "$@" -nodefaults -no-user-config -display none -no-reboot \
+    -monitor "unix:$work/monitor,server,nowait" -kernel "$kernel" -initrd "$work/initrd" -append "$append" \
     </dev/null >"$work/qemu-$name" 2>&1 &
   qemu=$!
 }

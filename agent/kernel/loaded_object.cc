@@ -82,14 +82,16 @@ std::vector<bpf_program*> SocketPrograms(const tracer& t, Mechanism mechanism, c
           p.on_unix_sendmsg_return, p.on_unix_recvmsg,       p.on_unix_recvmsg_return, p.on_eventfd_read, p.on_pipe_read};
 }
 
-std::vector<bpf_program*> CallPrograms(const tracer& t, Mechanism mechanism) {
-  switch (mechanism) {
+// Those on the entry and on the return of system calls.
+std::array<bpf_program*, 2> CallPrograms(const tracer& t, const Plan& plan) {
+  switch (plan.waits) {
     case Mechanism::kBtfTracepoint:
       return {t.progs.on_sys_enter_btf, t.progs.on_sys_exit_btf};
     case Mechanism::kRawTracepoint:
       return {t.progs.on_sys_enter_raw, t.progs.on_sys_exit_raw};
     default:
-      return {t.progs.on_sys_enter_tracepoint, t.progs.on_sys_exit_tracepoint};
+      return {t.progs.on_sys_enter_tracepoint,
+              plan.source == CaptureSource::kSocket ? t.progs.on_wait_exit_tracepoint : t.progs.on_sys_exit_tracepoint};
   }
 }
 
@@ -188,7 +190,8 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   skeleton_.reset(tracer__open());
   if (!skeleton_) return Error::FromErrno("open the BPF object", errno);
   const tracer& t = *skeleton_;
-  programs_ = CallPrograms(t, plan.waits);
+  const auto calls = CallPrograms(t, plan);
+  programs_.assign(calls.begin(), calls.end());
   if (plan.source == CaptureSource::kSocket) {
     for (bpf_program* program : SocketPrograms(t, plan.io, kernel)) programs_.push_back(program);
   }
@@ -270,6 +273,7 @@ Result<void> LoadedObject::AttachProgram(bpf_program* program, const KernelFunct
 Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
   const Result<Tracefs> tracefs = Tracefs::Open();
   if (!tracefs.ok()) return tracefs.error();
+  const auto [entry_program, exit_program] = CallPrograms(*skeleton_, plan);
   for (const WatchedCall& call : kWatchedCalls) {
     if (call.io && plan.source != CaptureSource::kSyscall) continue;
     for (const bool exit : {false, true}) {
@@ -286,8 +290,7 @@ Result<void> LoadedObject::AttachTracepoints(const Plan& plan) {
       attributes.sample_period = 1;
       UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
       if (!event.ok()) return Error::FromErrno(std::string("open tracepoint of ") + call.name, errno);
-      bpf_program* program = exit ? skeleton_->progs.on_sys_exit_tracepoint : skeleton_->progs.on_sys_enter_tracepoint;
-      bpf_link* link = bpf_program__attach_perf_event(program, event.get());
+      bpf_link* link = bpf_program__attach_perf_event(exit ? exit_program : entry_program, event.get());
       if (link == nullptr) return Error::FromErrno(std::string("attach tracepoint of ") + call.name, errno);
       (void)event.Release();  // the link owns it
       links_.emplace_back(link);

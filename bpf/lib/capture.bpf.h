@@ -6,7 +6,7 @@
 
 /* Records for one call: 16 of WS_MAX_PAYLOAD within the largest budget, one that is cut, one for the rest; more where
  * segments are many. */
-#define MAX_PIECES 40
+#define MAX_PIECES 80
 
 /* A call that begins in a context whose origin is known says it; all else leaves it empty. */
 static __always_inline void fill_ancestors(struct ws_data_event *event, struct operation *operation,
@@ -154,6 +154,8 @@ static __always_inline void shorten_piece(struct operation *operation, __u32 cap
 DEFINE_EMIT(buffer_256, 256, 256, copy_buffer)
 DEFINE_EMIT(buffer_1024, 1024, 1024, copy_buffer)
 DEFINE_EMIT(buffer_4096, 4096, 4096, copy_buffer)
+DEFINE_EMIT(few_1024, 1024, 2048, copy_few)
+DEFINE_EMIT(few_4096, 4096, 8192, copy_few)
 DEFINE_EMIT(segments_1024, 1024, 2048, copy_segments)
 DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
 
@@ -181,19 +183,35 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	return 0;
 }
 
-static __always_inline int emit_bytes(struct thread_state *thread, struct ws_target *target,
-				      struct connection *connection, struct sock *sk, __u32 wanted)
+static __always_inline int emit_buffer(struct thread_state *thread, struct ws_target *target,
+				       struct connection *connection, struct sock *sk, __u32 wanted)
 {
-	if (thread->operation.memory != MEMORY_BUFFER) {
-		if (wanted <= 1024)
-			return emit_segments_1024(thread, target, connection, sk, wanted);
-		return emit_segments_4096(thread, target, connection, sk, wanted);
-	}
 	if (wanted <= 256)
 		return emit_buffer_256(thread, target, connection, sk, wanted);
 	if (wanted <= 1024)
 		return emit_buffer_1024(thread, target, connection, sk, wanted);
 	return emit_buffer_4096(thread, target, connection, sk, wanted);
+}
+
+static __always_inline int emit_piece(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, __u32 wanted)
+{
+	if (thread->operation.memory == MEMORY_BUFFER)
+		return emit_buffer(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_segments_1024(thread, target, connection, sk, wanted);
+	return emit_segments_4096(thread, target, connection, sk, wanted);
+}
+
+/* A call that is one record and lies in few segments, as nearly all do. */
+static __always_inline int emit_whole(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, __u32 wanted)
+{
+	if (thread->operation.memory == MEMORY_BUFFER)
+		return emit_buffer(thread, target, connection, sk, wanted);
+	if (wanted <= 1024)
+		return emit_few_1024(thread, target, connection, sk, wanted);
+	return emit_few_4096(thread, target, connection, sk, wanted);
 }
 
 /* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
@@ -226,7 +244,8 @@ static __always_inline __u32 measure_piece(struct operation *operation, struct c
 }
 
 /* One piece of a call that does not fit into one record or into the turn's budget, or whose frames are walked. A global
- * function: the verifier walks it once. Weak, because two units carry it and the linker keeps one. */
+ * function: the verifier walks it once. */
+#define emit_next_piece NAME_IN_UNIT(emit_next_piece, WS_UNIT)
 __weak __noinline int emit_next_piece(__u32 number)
 {
 	struct ws_target *target = current_target();
@@ -255,7 +274,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 		wanted = measure_piece(operation, connection, number);
 	}
 	if (wanted) {
-		emit_bytes(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
+		emit_piece(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
 	} else {
 		operation->skipped = 0;
 		emit_empty(thread, target, connection);
@@ -276,6 +295,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 enum walk_step { WALK_OVER = 0, WALK_ON = 1, WALK_EMIT = 2 };
 
 /* A few frames, or parts of them, up to where something has to be told. A global function, as emit_next_piece. */
+#define walk_on NAME_IN_UNIT(walk_on, WS_UNIT)
 __weak __noinline int walk_on(__u32 number __attribute__((unused)))
 {
 	struct thread_state *thread = find_current_thread();
@@ -304,6 +324,7 @@ __weak __noinline int walk_on(__u32 number __attribute__((unused)))
 
 /* Tells the frames of the call in flight. False: they are not known, or not known to the end; the rest of the call is
  * left to the budget. Global, too. */
+#define emit_frames NAME_IN_UNIT(emit_frames, WS_UNIT)
 __weak __noinline int emit_frames(__u32 number __attribute__((unused)))
 {
 	struct thread_state *thread = find_current_thread();
@@ -345,9 +366,10 @@ static __always_inline int may_be_frames(struct operation *operation, struct con
 	return connection->is_multiplexed || connection->walks[operation->direction & 1].state == WALK_NEW;
 }
 
-/* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. */
+/* Emits operation->total bytes of the call in flight. `operation` has direction, position, time and memory set. Where
+ * the verifier has enough to walk, `may_be_whole` is 0: all is told piece by piece. */
 static __always_inline int emit_data(struct thread_state *thread, struct ws_target *target,
-				     struct connection *connection, struct sock *sk)
+				     struct connection *connection, struct sock *sk, const int may_be_whole)
 {
 	struct operation *operation;
 	__u32 left;
@@ -377,10 +399,10 @@ static __always_inline int emit_data(struct thread_state *thread, struct ws_targ
 	if (may_be_frames(operation, connection) && emit_frames(0))
 		return 0;
 	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
-	if (!operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
+	if (may_be_whole && !operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
 	    operation->memory != MEMORY_NONE &&
-	    (operation->memory == MEMORY_BUFFER || operation->segments <= MAX_SEGMENTS))
-		return emit_bytes(thread, target, connection, sk, (__u32)operation->total);
+	    (operation->memory == MEMORY_BUFFER || operation->segments <= FEW_SEGMENTS))
+		return emit_whole(thread, target, connection, sk, (__u32)operation->total);
 	for (__u32 number = 0; number < MAX_PIECES; number++) {
 		if (!operation->rest)
 			break;
@@ -396,9 +418,8 @@ static __always_inline void read_path(struct operation *operation, struct connec
 	operation->retransmits = connection->is_unix ? 0 : READ_TCP(tp, total_retrans);
 }
 
-/* Return of a send that moved operation->total bytes. */
-static __always_inline void finish_send(struct thread_state *thread, struct ws_target *target,
-					struct connection *connection, struct sock *sk)
+/* Return of a send that moved operation->total bytes; tell_call follows. */
+static __always_inline void finish_send(struct thread_state *thread, struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 
@@ -417,15 +438,10 @@ static __always_inline void finish_send(struct thread_state *thread, struct ws_t
 		operation->position_high = (__u32)(connection->sent_bytes >> 20);
 		connection->sent_bytes += operation->total;
 	}
-	emit_data(thread, target, connection, sk);
-	connection->is_fresh = 0;
-	if (!(connection->stored_flags & WS_DATA_REQUESTER)) /* that one is of the next call already */
-		connection->stored = 0;
 }
 
-/* Return of a receive that moved operation->total > 0 bytes. */
-static __always_inline void finish_receive(struct thread_state *thread, struct ws_target *target,
-					   struct connection *connection, struct sock *sk)
+/* Return of a receive that moved operation->total > 0 bytes; tell_call follows. */
+static __always_inline void finish_receive(struct thread_state *thread, struct connection *connection, struct sock *sk)
 {
 	struct operation *operation = &thread->operation;
 	__u64 now_ns = bpf_ktime_get_boot_ns();
@@ -451,7 +467,18 @@ static __always_inline void finish_receive(struct thread_state *thread, struct w
 			operation->queue_wait_jiffies =
 				(__u32)bpf_jiffies64() - READ_TCP(tp, inet_conn.icsk_ack.lrcvtime);
 	}
-	emit_data(thread, target, connection, sk);
+}
+
+/* Tells a call that finish_send or finish_receive has described. */
+static __always_inline void tell_call(struct thread_state *thread, struct ws_target *target,
+				      struct connection *connection, struct sock *sk, const int may_be_whole)
+{
+	emit_data(thread, target, connection, sk, may_be_whole);
+	if (thread->operation.direction == WS_RECEIVE)
+		return;
+	connection->is_fresh = 0;
+	if (!(connection->stored_flags & WS_DATA_REQUESTER)) /* that one is of the next call already */
+		connection->stored = 0;
 }
 
 /* A send that another thread's send on the same socket overlapped has an uncertain position. `moved` is the whole

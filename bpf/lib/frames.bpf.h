@@ -133,8 +133,9 @@ static __always_inline __u32 read_found(struct operation *operation, __u64 place
 #define LOOK_AGAIN (-1) /* the segments before it were too many: the next look goes on behind them */
 
 /* The first `wanted` bytes, at most START_BYTES, of what lies `at` bytes behind the piece's beginning, into
- * operation->start. Returns how many were read, or LOOK_AGAIN. A global function: the verifier walks it once. Weak,
- * because two units carry it. */
+ * operation->start. Returns how many were read, or LOOK_AGAIN. A global function: the verifier walks it once.
+ * Weak, as all of them: else clang shapes its arguments after its callers. */
+#define read_start NAME_IN_UNIT(read_start, WS_UNIT)
 __weak __noinline int read_start(__u32 at, __u32 wanted)
 {
 	struct thread_state *thread = find_current_thread();

@@ -9,11 +9,11 @@
 
 extern const volatile struct ws_config config;
 
-/* One name for each unit (libbpf cuts it at the three underscores): its linker takes no function that two units
- * declare. */
-#define CAST_OF(unit)	bpf_rdonly_cast___##unit
-#define CAST_NAME(unit) CAST_OF(unit)
-#define cast_to_type	CAST_NAME(WS_UNIT)
+/* The linker takes no kernel function that two units declare, and one global function of those that two define: each
+ * unit has its own name for them. libbpf cuts a kernel function's at the three underscores. */
+#define JOIN_NAMES(name, unit)	 name##___##unit
+#define NAME_IN_UNIT(name, unit) JOIN_NAMES(name, unit)
+#define cast_to_type		 NAME_IN_UNIT(bpf_rdonly_cast, WS_UNIT)
 extern void *cast_to_type(const void *object, __u32 btf_id) __ksym __weak;
 
 /* A field, or a field of a field, of the structure behind `pointer`: 0 where that cannot be read. Not of structures

@@ -3,6 +3,7 @@
  * (probes/sockets_fentry), by tracepoint or by kretprobe (probes/sockets_kprobe); user space attaches the first that it
  * can. This is what all do. */
 #pragma once
+#define WS_KERNEL_SEGMENTS
 #include "lib/capture.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -93,7 +94,8 @@ static __always_inline int leave_send_call(struct sock *argument, int moved)
 		return 0;
 	operation->total = (__u64)moved;
 	check_position(operation, connection, sk, operation->total);
-	finish_send(thread, target, connection, sk);
+	finish_send(thread, connection, sk);
+	tell_call(thread, target, connection, sk, 1);
 	return 0;
 }
 
@@ -129,7 +131,8 @@ static __always_inline int leave_receive_call(struct sock *argument, int moved)
 	if (!connection->is_unix && receive_position_of(TCP_OF(sk)) == operation->position)
 		return 0; /* MSG_PEEK */
 	operation->total = (__u64)moved;
-	finish_receive(thread, target, connection, sk);
+	finish_receive(thread, connection, sk);
+	tell_call(thread, target, connection, sk, 1);
 	return 0;
 }
 

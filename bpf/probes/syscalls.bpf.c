@@ -134,7 +134,7 @@ __noinline int emit_message(__u32 index)
 	struct connection *connection;
 	struct operation *operation;
 	struct mmsghdr *message;
-	__u32 length = 0;
+	__u32 length = 0, position;
 	__u64 key;
 
 	if (!target || !thread)
@@ -151,12 +151,13 @@ __noinline int emit_message(__u32 index)
 		return 0;
 	operation->total = length;
 	operation->trailing -= length;
-	if (operation->kind == OPERATION_SEND) {
-		finish_send(thread, target, connection, (struct sock *)key);
-		operation->position += length;
-	} else {
-		finish_receive(thread, target, connection, (struct sock *)key);
-	}
+	if (operation->kind == OPERATION_SEND)
+		finish_send(thread, connection, (struct sock *)key);
+	else
+		finish_receive(thread, connection, (struct sock *)key);
+	position = operation->position;
+	tell_call(thread, target, connection, (struct sock *)key, 0);
+	operation->position = position + length; /* of the next message sent */
 	return 0;
 }
 
@@ -198,25 +199,27 @@ static __always_inline void resolve_message(struct operation *operation)
 	operation->segments = header.msg_iovlen;
 }
 
-static __always_inline void leave_send(struct thread_state *thread, struct ws_target *target, long moved)
+/* The connection of a send that is to be told; NULL: there is nothing to tell, or it is told. */
+static __always_inline struct connection *leave_send(struct thread_state *thread, long moved)
 {
 	struct operation *operation = &thread->operation;
 	struct connection *connection;
 	__u64 key = operation->sock;
 
 	if (moved <= 0 || !key)
-		return;
+		return NULL;
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection || connection->inode != operation->inode)
-		return;
+		return NULL;
 	operation->total = (__u64)moved;
 	if (operation->memory == MEMORY_MESSAGES) {
 		finish_messages(operation, connection, (struct sock *)key, (__u32)moved);
-		return;
+		return NULL;
 	}
 	resolve_message(operation);
 	check_position(operation, connection, (struct sock *)key, operation->total);
-	finish_send(thread, target, connection, (struct sock *)key);
+	finish_send(thread, connection, (struct sock *)key);
+	return connection;
 }
 
 /* A read that was no socket: an eventfd or a pipe may hand over any work. */
@@ -231,45 +234,64 @@ static __always_inline void leave_other_read(const struct socket_ref *ref, long 
 		forget_token(thread);
 }
 
-static __always_inline void leave_receive(struct ws_target *target, long id, const struct call_arguments *arguments,
-					  long moved)
+/* As leave_send, of a call that receives. */
+static __always_inline struct connection *leave_receive(struct thread_state *thread, struct ws_target *target,
+							const struct socket_ref *ref, long id,
+							const struct call_arguments *arguments, long moved)
 {
+	struct operation *operation = &thread->operation;
 	struct connection *connection;
-	struct thread_state *thread;
-	struct operation *operation;
-	struct socket_ref ref;
 
-	if (moved < 0 || is_peek(id, arguments))
-		return;
-	socket_of_fd((__s32)arguments->value[0], &ref);
-	if (!ref.sock) {
-		leave_other_read(&ref, moved);
-		return;
-	}
-	thread = current_thread();
-	if (!thread)
-		return;
 	if (moved == 0) {
-		finish_empty_receive(ref.sock, ref.inode);
-		receive_end(thread, target, ref.sock, ref.inode);
-		return;
+		finish_empty_receive(ref->sock, ref->inode);
+		receive_end(thread, target, ref->sock, ref->inode);
+		return NULL;
 	}
-	operation = &thread->operation;
 	operation->fd = (__s32)arguments->value[0];
 	operation->trailing = 0;
 	describe_memory(operation, id, arguments);
-	connection = connection_of(ref.sock, ref.inode, operation->fd);
+	connection = connection_of(ref->sock, ref->inode, operation->fd);
 	if (!connection)
-		return;
+		return NULL;
 	operation->kind = OPERATION_RECEIVE;
 	operation->total = (__u64)moved;
 	if (operation->memory == MEMORY_MESSAGES) {
-		finish_messages(operation, connection, ref.sock, (__u32)moved);
-	} else {
-		resolve_message(operation);
-		finish_receive(thread, target, connection, ref.sock);
+		finish_messages(operation, connection, ref->sock, (__u32)moved);
+		return NULL;
 	}
-	operation->kind = OPERATION_NONE;
+	resolve_message(operation);
+	operation->sock = (__u64)ref->sock;
+	finish_receive(thread, connection, ref->sock);
+	return connection;
+}
+
+/* A call that sends or receives. */
+static __always_inline void leave_io(struct ws_target *target, long id, const struct call_arguments *arguments,
+				     long moved)
+{
+	struct thread_state *thread = find_current_thread();
+	__u32 kind = thread ? thread->operation.kind : OPERATION_NONE;
+	struct connection *connection = NULL;
+	struct socket_ref ref;
+
+	if (is_receive(id))
+		kind = OPERATION_RECEIVE;
+	if (kind == OPERATION_RECEIVE && moved >= 0 && !is_peek(id, arguments)) {
+		socket_of_fd((__s32)arguments->value[0], &ref);
+		if (!ref.sock)
+			leave_other_read(&ref, moved);
+		else
+			thread = current_thread();
+		if (ref.sock && thread)
+			connection = leave_receive(thread, target, &ref, id, arguments, moved);
+	} else if (kind == OPERATION_SEND) {
+		connection = leave_send(thread, moved);
+	}
+	if (!thread)
+		return;
+	if (connection)
+		tell_call(thread, target, connection, (struct sock *)thread->operation.sock, 1);
+	thread->operation.kind = OPERATION_NONE;
 }
 
 static __always_inline void leave_accept(long fd)
@@ -319,31 +341,16 @@ static __always_inline void leave_futex(long result)
 }
 
 static __always_inline int leave_call(struct ws_target *target, long id, const struct call_arguments *arguments,
-				      long result)
+				      long result, const int may_be_io)
 {
-	struct thread_state *thread;
-	__u32 kind;
-
-	if (is_wait(id)) {
+	if (is_wait(id))
 		leave_wait(id, arguments);
-	} else if (id == NR_futex || id == NR_restart_syscall) {
+	else if (id == NR_futex || id == NR_restart_syscall)
 		leave_futex(result);
-	} else if (is_accept(id)) {
+	else if (is_accept(id))
 		leave_accept(result);
-	} else if (!(config.features & WS_FEATURE_SYSCALL_IO)) {
-		return 0;
-	} else if (is_receive(id)) {
-		leave_receive(target, id, arguments, result);
-	} else {
-		thread = find_current_thread();
-		kind = thread ? thread->operation.kind : OPERATION_NONE;
-		if (kind == OPERATION_SEND)
-			leave_send(thread, target, result);
-		else if (kind == OPERATION_RECEIVE)
-			leave_receive(target, id, arguments, result);
-		if (thread)
-			thread->operation.kind = OPERATION_NONE;
-	}
+	else if (may_be_io && (config.features & WS_FEATURE_SYSCALL_IO))
+		leave_io(target, id, arguments, result);
 	return 0;
 }
 
@@ -416,7 +423,7 @@ static __always_inline int leave_with_registers(struct pt_regs *regs, long resul
 	target = current_target();
 	if (!target || is_compat_call())
 		return 0;
-	return leave_call(target, id, &arguments, result);
+	return leave_call(target, id, &arguments, result, 1);
 }
 
 SEC("tp_btf/sys_enter")
@@ -466,8 +473,7 @@ int on_sys_enter_tracepoint(struct trace_event_raw_sys_enter *ctx)
 	return needs_entry(id, &arguments) ? enter_call(target, id, &arguments) : 0;
 }
 
-SEC("tracepoint")
-int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int leave_from_tracepoint(struct trace_event_raw_sys_exit *ctx, const int may_be_io)
 {
 	struct ws_target *target = current_target();
 	struct thread_state *thread = target ? find_current_thread() : NULL;
@@ -478,5 +484,19 @@ int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
 	__builtin_memcpy(&arguments, thread->arguments, sizeof(arguments));
 	if (!needs_return(ctx->id, &arguments, ctx->ret))
 		return 0;
-	return leave_call(target, ctx->id, &arguments, ctx->ret);
+	return leave_call(target, ctx->id, &arguments, ctx->ret, may_be_io);
+}
+
+SEC("tracepoint")
+int on_sys_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+{
+	return leave_from_tracepoint(ctx, 1);
+}
+
+/* The same of the waits alone, for the `socket` source: old kernels verify what captures bytes wherever it could be
+ * called from, were it never. */
+SEC("tracepoint")
+int on_wait_exit_tracepoint(struct trace_event_raw_sys_exit *ctx)
+{
+	return leave_from_tracepoint(ctx, 0);
 }

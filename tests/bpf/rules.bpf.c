@@ -52,26 +52,29 @@ volatile __u32 left_copied;
 volatile __u32 left_role;
 __u8 copied[2048];
 
+/* In a frame of its own: what a call's deepest chain of functions takes of the stack is bounded at 512 bytes together. */
+static __noinline int add_connection(__u64 key) {
+  struct connection fresh = {};
+
+  fresh.inode = key;
+  fresh.role = (__u8)step_role;
+  fresh.last_direction = NO_DIRECTION;
+  fresh.is_fresh = step_role == WS_ROLE_CLIENT;
+  return bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
+}
+
 SEC("raw_tracepoint/test")
 int take_step(void* ctx __attribute__((unused))) {
   struct ws_target* target = current_target();
   struct thread_state* thread = current_thread();
   struct connection* connection;
-  struct connection fresh = {};
   __u64 key = step_sock;
 
   if (!target || !thread) return -1;
   thread->operation.start_ns = step_now_ns;
   thread->operation.runtime_id = step_runtime_id;
   thread->operation.runtime_parent = step_runtime_parent;
-  if (step == STEP_ADD) {
-    fresh.inode = key;
-    fresh.role = (__u8)step_role;
-    fresh.last_direction = NO_DIRECTION;
-    fresh.is_fresh = step_role == WS_ROLE_CLIENT;
-    bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
-    return 0;
-  }
+  if (step == STEP_ADD) return add_connection(key);
   connection = bpf_map_lookup_elem(&connections, &key);
   seen_active = thread->active;
   if (step == STEP_WAIT) {
@@ -127,7 +130,7 @@ int take_step(void* ctx __attribute__((unused))) {
       connection->budget = step_budget;
       connection->captured = 0;
       connection->is_announced = 1;
-      emit_data(thread, target, connection, (struct sock*)key);
+      emit_data(thread, target, connection, (struct sock*)key, 1);
     } else if (step == STEP_CLASSIFY) {
       classify(thread, target, connection, (struct sock*)key, copied);
     }

@@ -142,13 +142,14 @@ class Agent:
 
 def account(sent, summary):
     """What became of the requests that were sent to a traced process: one has a span, or a loss was counted, or neither. A call on
-    a connection that was switched off, which its own reason counts once, is counted as such."""
+    a connection that was switched off, which its own reason counts once, is counted as such. What lay unread by the server behind
+    other requests of one read when the client left is a span of which a part was not seen, and no request of the server's."""
     counted = {reason: count for reason, count in summary["dropped"].items() if count}
     off_calls = summary["kernel"]["off_calls"]
     missing = sent - summary["received"]
     return {"sent": sent, "spans": summary["received"], "incomplete": summary["incomplete_spans"], "without_span": max(0, missing),
             "dropped": counted, "off_calls": off_calls, "unaccounted": max(0, missing - off_calls - sum(counted.values())),
-            "surplus": max(0, -missing) + summary["received_again"]}
+            "surplus": max(0, -missing - summary["incomplete_spans"]) + summary["received_again"]}
 
 
 LATENCY_UNIT = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 6e7}

@@ -26,6 +26,12 @@ class Service:
         self.process.end()
 
 
+def require_identities():
+    """Where the runtimes' identities are read (docs/linking.md)."""
+    if os.uname().machine != "x86_64":
+        raise Skip(f"the identities of runtimes are not read on {os.uname().machine}")
+
+
 def drive(port, requests, keep_alive):
     """Sends X-Gt: <number> from CLIENTS threads; {(local port, ordinal at that port): number}."""
     sent, failed, numbers, lock, uses = {}, [], iter(range(requests)), threading.Lock(), Counter()
@@ -184,6 +190,7 @@ def go_requesters(workspace):
 @case(timeout=300)
 def go_requesters_of_built_program(workspace):
     """The same of the program that the build made: where there is no Go (the guests of scripts/vm_test)."""
+    require_identities()
     relay = workspace.built("go_relay")
     for mode in ("pooled", "parallel"):
         figures = measure(workspace, f"built {mode}", relay, [relay, "relay"], mode, 2, True, requests=200)
@@ -304,6 +311,7 @@ def asyncio_contexts(workspace):
 def asyncio_tasks(workspace):
     """asyncio, calls in tasks that a task of the request gathers, on every interpreter there is, and in a child process: each is its
     request's. Without the probes such a call is nobody's."""
+    require_identities()
     backend = workspace.built("go_relay")
     for version, command in interpreters().items():
         if version > (3, 14):
