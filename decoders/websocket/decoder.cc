@@ -169,7 +169,7 @@ bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
     const uint64_t inside = std::min<uint64_t>(left, s.remaining);
     left -= inside;
     s.remaining -= inside;
-    s.position = AddBounded(s.position, inside);
+    Pass(s, inside);
     s.control_cut = true;
     if (s.remaining == 0) EndFrame(s, out);
   }
@@ -178,9 +178,12 @@ bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
     s.open.end = s.position;
     Lose(s, "gap", Incomplete::kGap, out);
   }
-  s.position = AddBounded(s.position, left);
+  Pass(s, left);
   return false;
 }
+
+// Positions end at kMaxPosition, but what was decoded behind that does not lie before its own beginning.
+void Decoder::Pass(Side& s, uint64_t size) { s.position = std::max(s.position, AddBounded(s.position, size)); }
 
 void Decoder::OnClose(Direction dir, Messages& out) {
   Side& s = side(dir);

@@ -36,7 +36,7 @@ class Decoder {
   static std::optional<size_t> Resync(Direction /*dir*/, std::span<const std::byte> /*bytes*/) { return std::nullopt; }
   bool OnGap(Direction dir, size_t size, Messages& out);
   void OnClose(Direction dir, Messages& out);
-  void Skip(Direction dir, size_t size) { side(dir).position = AddBounded(side(dir).position, size); }
+  void Skip(Direction dir, size_t size) { Pass(side(dir), size); }
   uint64_t Position(Direction dir) const { return side(dir).position; }
 
   // A frame begins at the direction's position: perhaps in the middle of a message.
@@ -80,6 +80,7 @@ class Decoder {
   static void ReadClose(const Side& s, Message& message);
   static void EndOpen(Side& s, Incomplete why, Messages& out);
   static void Lose(Side& s, std::string_view reason, Incomplete why, Messages& out);
+  static void Pass(Side& s, uint64_t size);
 
   std::array<Side, 2> sides_;
 };
