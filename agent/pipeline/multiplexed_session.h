@@ -22,6 +22,7 @@
 
 #include "agent/match/matcher.h"
 #include "agent/match/stream_table.h"
+#include "agent/pipeline/handover.h"
 #include "agent/pipeline/session_output.h"
 #include "agent/stream/session.h"
 #include "decoders/registry.h"
@@ -81,6 +82,7 @@ class MultiplexedSession final : public stream::Session {
     Restart();
   }
 
+  void Inherit(const stream::Session& before) override;
   stream::FeedResult Feed(Direction dir, stream::ByteStream& stream) override;
   stream::FeedResult Gap(Direction dir, uint64_t size, const stream::ByteStream& stream) override;
   stream::FeedResult EndCall(Direction /*dir*/, const stream::ByteStream& /*stream*/) override {

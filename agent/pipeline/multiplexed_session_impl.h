@@ -41,6 +41,28 @@ void MultiplexedSession<Protocol>::Begin(Direction dir, std::span<const std::byt
   }
 }
 
+// An upgrade from HTTP/1 (RFC 7540 3.2): its request, which is counted already, is that of the first stream.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::Inherit(const stream::Session& before) {
+  const Handover* handover = before.handover();
+  if (handover == nullptr) return;
+  decoder_.StartUpgraded(handover->settings);
+  begun_ = had_request_ = true;
+  highest_request_ = handover->request.stream_id;
+  last_token_ = handover->request_facts.token;
+  next_index_ = handover->request_facts.index;
+  Open* open = Add(handover->request.stream_id);
+  if (open == nullptr) {
+    hides_ = true;
+    losses().Add(Loss::kExchangesFull);
+    return;
+  }
+  open->exchange.request = handover->request;
+  open->exchange.request_facts = handover->request_facts;
+  static_cast<ExchangeExtra&>(open->extra) = handover->extra;
+  open->extra.has_request = open->extra.response_told = open->request_complete = true;
+}
+
 template <typename Protocol>
 stream::FeedResult MultiplexedSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
   using decoders::ParseStatus;

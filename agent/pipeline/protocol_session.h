@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/match/matcher.h"
+#include "agent/pipeline/handover.h"
 #include "agent/pipeline/session_output.h"
 #include "agent/pipeline/shard_services.h"
 #include "agent/stream/session.h"
@@ -85,6 +86,7 @@ class ProtocolSession final : public stream::Session {
     output_.Reset(facts);
     had_request_ = head_was_cut_ = false;
     last_started_ = 0;
+    handover_.reset();
     Restart();
   }
 
@@ -113,6 +115,13 @@ class ProtocolSession final : public stream::Session {
     if constexpr (requires { Protocol::kManyPerTurn; }) return Protocol::kManyPerTurn;
     return false;
   }
+  decoders::ProtocolId successor() const override {
+    if constexpr (requires { decoder_.Successor(); }) {
+      if (handover_ != nullptr) return decoders::ProtocolByName(decoder_.Successor()).value_or(decoders::kUnknownProtocol);
+    }
+    return decoders::kUnknownProtocol;
+  }
+  const Handover* handover() const override { return handover_.get(); }
   decoders::ProtocolId protocol() const override { return decoders::IdOf<Protocol>(); }
 
  private:
@@ -142,6 +151,7 @@ class ProtocolSession final : public stream::Session {
   void TakeResponse(std::unique_ptr<Message>& message, ExchangeEnd cut);
   void BeginRequest(const Message& head, bool is_told);
   void StartResponse(const DataChunk& chunk);
+  bool HandOver();
   void Finish(ExchangeEnd end, uint64_t ended_ns);
   ExchangeEnd EndOf(const match::HeldExchange<Message>& exchange, ExchangeEnd cut) const;
   void GiveBack(std::unique_ptr<Open> open);
@@ -154,7 +164,8 @@ class ProtocolSession final : public stream::Session {
   Decoder decoder_;
   typename Memory::Matcher matcher_;
   Side sides_[2];
-  Token last_started_ = 0;  // the exchange whose ResponseStarted was told last
+  std::unique_ptr<Handover> handover_;  // once the connection left for a protocol that is decoded
+  Token last_started_ = 0;              // the exchange whose ResponseStarted was told last
   bool had_request_ = false;
   bool head_was_cut_ = false;
   bool unmatched_ = false;  // a response answered nothing that was seen: a request was missed, and pairing in order is over

@@ -254,7 +254,22 @@ void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, 
   Open& open = *matcher_.Oldest();
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
-  if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
+  if (result == match::MatchResult::kReady && !HandOver()) Finish(EndOf(open.exchange, cut), 0);
+}
+
+// The oldest exchange, whose answer is the upgrade that it asked for, goes to the next protocol. False: nothing was done.
+template <typename Protocol>
+bool ProtocolSession<Protocol>::HandOver() {
+  if constexpr (requires { decoder_.Successor(); }) {
+    const Open& open = *matcher_.Oldest();
+    const Message& response = open.exchange.Of(open.exchange.response);
+    if (decoder_.Successor().empty() || !response.upgrade || open.ambiguous || matcher_.size() != 1) return false;
+    handover_ = std::make_unique<Handover>();
+    FillHandover(open.exchange.Of(open.exchange.request), open.exchange.request_facts, open.extra, *handover_);
+    GiveBack(matcher_.TakeOldest());
+    return true;
+  }
+  return false;
 }
 
 // How an exchange ended whose messages are both there.
@@ -331,6 +346,7 @@ void ProtocolSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::DropOpen(Loss reason) {
+  handover_.reset();
   while (!matcher_.empty()) {
     losses().Add(reason);
     GiveBack(matcher_.TakeOldest());

@@ -132,6 +132,7 @@ class Connection {
   void FailGuess(StreamContext& context);
   void DropUnknown(size_t bytes, StreamContext& context);  // that told nothing of what they are
   void Open(decoders::ProtocolId protocol, StreamContext& context);
+  void Succeed(StreamContext& context);
   void Adopt(decoders::ProtocolId protocol, std::unique_ptr<Session> session, StreamContext& context);
   void Decode(decoders::Direction dir, StreamContext& context);
   void DecodeHead(decoders::Direction dir, StreamContext& context);  // what the stream holds undecided

@@ -244,10 +244,24 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
       SwitchOff(Loss::kAmbiguousConnection, context);
       return;
     case FeedResult::kLeft:
+      if (session_->successor() != decoders::kUnknownProtocol) return Succeed(context);
       session_->DropOpen(Loss::kLeftProtocol);
       SwitchOff(Loss::kOtherProtocol, context);
       return;
   }
+}
+
+// What either direction holds already is the next protocol's.
+void Connection::Succeed(StreamContext& context) {
+  std::unique_ptr<Session> before = std::move(session_);
+  const decoders::ProtocolId next = before->successor();
+  std::unique_ptr<Session> session = context.sessions->Open(next, facts);
+  session->Inherit(*before);
+  if (step(Direction::kClientToServer) != Step::kInStep) session->Lose(Direction::kClientToServer);
+  context.sessions->Close(std::move(before));
+  asked_budget_ = false;  // for another protocol
+  Adopt(next, std::move(session), context);
+  for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) DecodeHead(dir, context);
 }
 
 void Connection::LoseStep(Direction dir, StreamContext& context) {

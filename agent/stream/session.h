@@ -16,6 +16,10 @@
 #include "decoders/description.h"
 #include "decoders/guess.h"
 
+namespace wirespan::pipeline {
+struct Handover;
+}
+
 namespace wirespan::stream {
 
 // Who a connection is between, as far as its opening told.
@@ -37,7 +41,7 @@ enum class FeedResult : uint8_t {
   kAdrift,     // as kFlowing, and a message went on without its framing, in either direction: ask Adrift and InStep
   kBroken,     // the direction's place in the protocol is lost: nothing more of it until Restart
   kAmbiguous,  // as kBroken, and never to be found again on this connection
-  kLeft,       // every later byte of both directions is another protocol
+  kLeft,       // every later byte of both directions is another protocol: ask successor()
 };
 
 class Session {
@@ -84,6 +88,12 @@ class Session {
   virtual bool holds_state() const { return false; }
   // Turns hold many messages, of which the budget would cut off all but the first: a larger one is asked for at once.
   virtual bool many_per_turn() const { return false; }
+  // After kLeft: the protocol that goes on, and what is left to its session; kUnknownProtocol: it is not decoded. The handover
+  // lives until DropOpen.
+  virtual decoders::ProtocolId successor() const { return decoders::kUnknownProtocol; }
+  virtual const pipeline::Handover* handover() const { return nullptr; }
+  // Goes on where `before` left the protocol; before the first byte.
+  virtual void Inherit(const Session& /*before*/) {}
   virtual decoders::ProtocolId protocol() const = 0;
 };
 

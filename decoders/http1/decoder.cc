@@ -281,6 +281,7 @@ void Decoder::EndResponseHead(Side& s, Messages& out) {
   const bool connected = expected == Expected::kConnect && status < 300 && status != 101;
   if (status == 101 || connected) {
     message.upgrade = true;
+    if (!connected && s.facts.names_h2c) successor_ = "http2";
     Complete(s, out);
     LeaveHttp(connected ? "connect" : "upgrade");
     s.state = State::kStopped;

@@ -83,6 +83,9 @@ class Decoder {
   // The message adrift is over, as the caller knows from elsewhere. `is_whole` false: part of it was not seen.
   void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
+  // After kStop: the name of the protocol that goes on, where there is a decoder for it (decoders/registry.h); else empty.
+  std::string_view Successor() const { return successor_; }
+
   // Requests whose final response has not begun; 0 where that is not known.
   size_t Unanswered() const { return aligned_ ? expected_count_ : 0; }
 
@@ -190,6 +193,7 @@ class Decoder {
   std::array<Side, 2> sides_;
   MessagePool* pool_ = nullptr;
   std::string_view stop_reason_{};  // set once the connection left HTTP
+  std::string_view successor_{};
   // The unanswered requests; of the oldest `expected_kinds_`, from bit 0 on, which are HEAD and which CONNECT.
   uint64_t expected_head_ = 0;
   uint64_t expected_connect_ = 0;

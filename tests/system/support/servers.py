@@ -1,4 +1,5 @@
 """Starts real servers as anybody would, on a free port, in the test's own directory."""
+import grp
 import os
 import signal
 import sys
@@ -126,6 +127,7 @@ LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule alias_module {modules}/mod_alias.so
 User {user}
+Group {group}
 DocumentRoot {dir}/www
 StartServers 2
 ThreadsPerChild 16
@@ -137,17 +139,20 @@ CustomLog {dir}/apache.log exact
 AliasMatch "^/s/200/.*$" {dir}/www/ok.txt
 RedirectMatch 404 "^/s/404/"
 RedirectMatch 403 "^/s/403/"
+{extra}
 """
 
 
-def apache(workspace):
+def apache(workspace, extra=""):
     binary = require_program("apache2")
     modules = "/usr/lib/apache2/modules"
     os.makedirs(workspace.path("www"), exist_ok=True)
     workspace.write("www/ok.txt", "ok\n" * 40)
     port = free_port()
     config = workspace.write("apache.conf", APACHE.format(dir=workspace.directory, port=port, modules=modules,
-                                                          user="www-data" if os.geteuid() == 0 else os.environ.get("USER", "nobody")))
+                                                          user="www-data" if os.geteuid() == 0 else os.environ.get("USER", "nobody"),
+                                                          group="www-data" if os.geteuid() == 0 else grp.getgrgid(os.getegid()).gr_name,
+                                                          extra=extra))
     return _listening(workspace, "apache2", port, [binary, "-D", "FOREGROUND", "-f", config], workspace.path("apache.log"),
                       signal.SIGWINCH)  # ends after the requests it has, and their log lines
 
