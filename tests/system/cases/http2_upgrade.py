@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from cases.http2 import nghttpd
+from cases.http2 import FILES, nghttpd, nginx_http2
 from cases.http2_programs import argv_of
 from registry import case
 from support.clients import GatedProcess
@@ -106,6 +106,18 @@ def http2_upgrade_curl_nghttpx(workspace):
 def http2_prior_knowledge_curl_nghttpx(workspace):
     """curl --http2-prior-knowledge, which does not use its connection again (7.88)."""
     check_spans(workspace, nghttpx(workspace), curl, PATHS[:1], "--http2-prior-knowledge")
+
+
+@case()
+def http2_prior_knowledge_curl_nginx(workspace):
+    """curl --http2-prior-knowledge with nginx."""
+    check_spans(workspace, nginx_http2(workspace), curl, [f"/{FILES[0]}"], "--http2-prior-knowledge")
+
+
+@case()
+def http2_prior_knowledge_nghttp_nginx(workspace):
+    """nghttp with nginx: files that are there, one that is not."""
+    check_spans(workspace, nginx_http2(workspace), nghttp, [*(f"/{name}" for name in FILES), "/none.txt"])
 
 
 @case()

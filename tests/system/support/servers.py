@@ -93,7 +93,7 @@ http {{
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   {upstreams}
   server {{
-    listen 127.0.0.1:{port} backlog=2048; root {dir}/www;
+    listen 127.0.0.1:{port} {listen} backlog=2048; root {dir}/www;
     location /s/200/ {{ return 200 "ok $request_uri\\n"; }}
     location /s/204/ {{ return 204; }}
     location /s/404/ {{ return 404 "none\\n"; }}
@@ -104,13 +104,13 @@ http {{
 """
 
 
-def nginx(workspace, workers=1, extra="", sendfile="on", upstreams=""):
+def nginx(workspace, workers=1, extra="", sendfile="on", upstreams="", listen=""):
     binary = require_program("nginx")
     os.makedirs(workspace.path("www"), exist_ok=True)
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     config = workspace.write("nginx.conf", NGINX.format(dir=workspace.directory, port=port, workers=workers, extra=extra, user=user,
-                                                        sendfile=sendfile, upstreams=upstreams))
+                                                        sendfile=sendfile, upstreams=upstreams, listen=listen))
     return _listening(workspace, "nginx", port, [binary, "-p", workspace.directory, "-e", workspace.path("nginx.error.log"), "-c", config],
                       workspace.path("nginx.log"), signal.SIGQUIT)
 
