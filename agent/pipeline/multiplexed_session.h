@@ -176,7 +176,8 @@ class MultiplexedSession final : public stream::Session {
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
   uint32_t highest_request_ = 0;  // id
-  // Streams that their client reset: what the server sent them before it knew is no loss. The latest; 0: none.
+  // Streams that were reset: what the server sent them before it knew, or sends after all (gRPC's C core repeats trailers), is no
+  // loss. The latest; 0: none.
   std::array<uint32_t, kRememberedResets> resets_{};
   uint32_t next_reset_ = 0;
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)

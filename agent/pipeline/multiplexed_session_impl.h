@@ -358,6 +358,7 @@ bool MultiplexedSession<Protocol>::TakeLater(Message& message, bool is_own, Exch
   const uint32_t id = message.stream_id;
   Open* open = table_.Find(id);
   const bool may_be_head = message.kind == Kind::kUnknownBlock && !message.is_request;
+  if (message.kind == Kind::kReset) resets_[next_reset_++ % kRememberedResets] = id;
   if (open == nullptr) return may_be_head && TakeResponse(message, cut);
   open->extra.cut = cut;
   if (message.kind == Kind::kReset) return TakeReset(message, *open);
@@ -388,7 +389,6 @@ bool MultiplexedSession<Protocol>::TakeReset(Message& message, Open& open) {
   const uint64_t reset_ns = noted_.facts.last_byte_ns;
   bool is_taken = false;
   if (message.is_request) {
-    resets_[next_reset_++ % kRememberedResets] = id;
     open.exchange.request.Absorb(message);
   } else if (open.exchange.response_facts.seen) {
     open.exchange.response.Absorb(message);
