@@ -22,6 +22,7 @@
 
 #include "agent/match/matcher.h"
 #include "agent/match/stream_table.h"
+#include "agent/pipeline/handover.h"
 #include "agent/pipeline/session_output.h"
 #include "agent/stream/session.h"
 #include "decoders/registry.h"
@@ -81,6 +82,7 @@ class MultiplexedSession final : public stream::Session {
     Restart();
   }
 
+  void Inherit(const stream::Session& before) override;
   stream::FeedResult Feed(Direction dir, stream::ByteStream& stream) override;
   stream::FeedResult Gap(Direction dir, uint64_t size, const stream::ByteStream& stream) override;
   stream::FeedResult EndCall(Direction /*dir*/, const stream::ByteStream& /*stream*/) override {
@@ -174,7 +176,8 @@ class MultiplexedSession final : public stream::Session {
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
   uint32_t highest_request_ = 0;  // id
-  // Streams that their client reset: what the server sent them before it knew is no loss. The latest; 0: none.
+  // Streams that were reset: what the server sent them before it knew, or sends after all (gRPC's C core repeats trailers), is no
+  // loss. The latest; 0: none.
   std::array<uint32_t, kRememberedResets> resets_{};
   uint32_t next_reset_ = 0;
   std::array<uint32_t, 2> processed_{UINT32_MAX, UINT32_MAX};  // by who opened them: streams beyond are refused (GOAWAY)

@@ -41,6 +41,28 @@ void MultiplexedSession<Protocol>::Begin(Direction dir, std::span<const std::byt
   }
 }
 
+// An upgrade from HTTP/1 (RFC 7540 3.2): its request, which is counted already, is that of the first stream.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::Inherit(const stream::Session& before) {
+  const auto* handover = before.handover() != nullptr ? std::get_if<Http2Handover>(&before.handover()->what) : nullptr;
+  if (handover == nullptr) return;
+  decoder_.StartUpgraded(handover->settings);
+  begun_ = had_request_ = true;
+  highest_request_ = handover->request.stream_id;
+  last_token_ = handover->request_facts.token;
+  next_index_ = handover->request_facts.index;
+  Open* open = Add(handover->request.stream_id);
+  if (open == nullptr) {
+    hides_ = true;
+    losses().Add(Loss::kExchangesFull);
+    return;
+  }
+  open->exchange.request = handover->request;
+  open->exchange.request_facts = handover->request_facts;
+  static_cast<ExchangeExtra&>(open->extra) = handover->extra;
+  open->extra.has_request = open->extra.response_told = open->request_complete = true;
+}
+
 template <typename Protocol>
 stream::FeedResult MultiplexedSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
   using decoders::ParseStatus;
@@ -336,6 +358,7 @@ bool MultiplexedSession<Protocol>::TakeLater(Message& message, bool is_own, Exch
   const uint32_t id = message.stream_id;
   Open* open = table_.Find(id);
   const bool may_be_head = message.kind == Kind::kUnknownBlock && !message.is_request;
+  if (message.kind == Kind::kReset) resets_[next_reset_++ % kRememberedResets] = id;
   if (open == nullptr) return may_be_head && TakeResponse(message, cut);
   open->extra.cut = cut;
   if (message.kind == Kind::kReset) return TakeReset(message, *open);
@@ -366,7 +389,6 @@ bool MultiplexedSession<Protocol>::TakeReset(Message& message, Open& open) {
   const uint64_t reset_ns = noted_.facts.last_byte_ns;
   bool is_taken = false;
   if (message.is_request) {
-    resets_[next_reset_++ % kRememberedResets] = id;
     open.exchange.request.Absorb(message);
   } else if (open.exchange.response_facts.seen) {
     open.exchange.response.Absorb(message);

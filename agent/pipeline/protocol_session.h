@@ -150,9 +150,10 @@ class ProtocolSession final : public stream::Session {
   void NoteLast(Side& s, uint64_t position, const stream::ByteStream& stream);
   void TakeRequest(std::unique_ptr<Message>& message);
   void TakeResponse(std::unique_ptr<Message>& message, ExchangeEnd cut);
-  void NoteHandover(const Open& open);
   void BeginRequest(const Message& head, bool is_told);
   void StartResponse(const DataChunk& chunk);
+  bool HandOver(match::MatchResult result);
+  static WebSocketHandover WebSocketHandoverOf(const Open& open);
   void Finish(ExchangeEnd end, uint64_t ended_ns);
   ExchangeEnd EndOf(const match::HeldExchange<Message>& exchange, ExchangeEnd cut) const;
   void GiveBack(std::unique_ptr<Open> open);

@@ -255,33 +255,52 @@ void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, 
   open.ambiguous |= ambiguous;
   open.extra.cut = cut;
   if constexpr (requires { decoder_.Successor(); }) {
-    if (!decoder_.Successor().empty()) [[unlikely]]
-      NoteHandover(open);
+    if (!decoder_.Successor().empty() && HandOver(result)) [[unlikely]]
+      return;
   }
   if (result == match::MatchResult::kReady) Finish(EndOf(open.exchange, cut), 0);
 }
 
-// The answer of the oldest exchange may be the upgrade to the decoder's successor.
+// The answer of the oldest exchange may be the upgrade to the decoder's successor. True: the exchange itself goes on there, and
+// is none of this session's any more.
 template <typename Protocol>
-void ProtocolSession<Protocol>::NoteHandover(const Open& open) {
+bool ProtocolSession<Protocol>::HandOver(match::MatchResult result) {
   if constexpr (requires { decoder_.Successor(); }) {
-    const Message& response = *open.exchange.response;
+    const Open& open = *matcher_.Oldest();
     const Message* request = open.exchange.request.get();  // null: it goes on, which ends here
-    if (!response.upgrade || request == nullptr) return;
-    const auto kept = [](std::string_view text) { return text.substr(0, decoders::websocket::kMaxUpgradeBytes); };
-    handover_ = std::make_unique<Handover>();
-    handover_->upgrade.target = kept(request->target());
-    handover_->upgrade.host = kept(request->Header("host"));
-    handover_->upgrade.subprotocol = kept(response.Header("sec-websocket-protocol"));
-    const std::string_view extensions = response.Header("sec-websocket-extensions");
-    handover_->upgrade.compresses = extensions.find("permessage-deflate") != std::string_view::npos;
-    const match::MessageFacts& facts = open.exchange.request_facts;
-    handover_->token = facts.token;
-    handover_->join = open.extra.join;
-    handover_->time_ns = open.exchange.response_facts.last_byte_ns;
-    handover_->next_request = facts.position + (request->end - request->start);
-    handover_->tgid = open.extra.tgid;
+    if (!open.exchange.response->upgrade || request == nullptr) return false;
+    if (decoder_.Successor() == decoders::WebSocket::kName) {
+      handover_ = std::make_unique<Handover>(WebSocketHandoverOf(open));
+      return false;
+    }
+    if (result != match::MatchResult::kReady || open.ambiguous || matcher_.size() != 1) return false;
+    Http2Handover handover;
+    FillHandover(*request, open.exchange.request_facts, open.extra, handover);
+    handover_ = std::make_unique<Handover>(std::move(handover));
+    GiveBack(matcher_.TakeOldest());
+    return true;
   }
+  return false;
+}
+
+template <typename Protocol>
+WebSocketHandover ProtocolSession<Protocol>::WebSocketHandoverOf(const Open& open) {
+  const Message& request = *open.exchange.request;
+  const Message& response = *open.exchange.response;
+  const auto kept = [](std::string_view text) { return text.substr(0, decoders::websocket::kMaxUpgradeBytes); };
+  WebSocketHandover handover;
+  handover.upgrade.target = kept(request.target());
+  handover.upgrade.host = kept(request.Header("host"));
+  handover.upgrade.subprotocol = kept(response.Header("sec-websocket-protocol"));
+  const std::string_view extensions = response.Header("sec-websocket-extensions");
+  handover.upgrade.compresses = extensions.find("permessage-deflate") != std::string_view::npos;
+  const match::MessageFacts& facts = open.exchange.request_facts;
+  handover.token = facts.token;
+  handover.join = open.extra.join;
+  handover.time_ns = open.exchange.response_facts.last_byte_ns;
+  handover.next_request = facts.position + (request.end - request.start);
+  handover.tgid = open.extra.tgid;
+  return handover;
 }
 
 // How an exchange ended whose messages are both there.
@@ -378,6 +397,7 @@ void ProtocolSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) {
 
 template <typename Protocol>
 void ProtocolSession<Protocol>::DropOpen(Loss reason) {
+  handover_.reset();
   while (!matcher_.empty()) {
     losses().Add(reason);
     GiveBack(matcher_.TakeOldest());

@@ -29,7 +29,7 @@ void WebSocketSession::Reset(const stream::ConnectionFacts& facts) {
 }
 
 void WebSocketSession::Inherit(const stream::Session& before) {
-  const Handover* handover = before.handover();
+  const auto* handover = before.handover() != nullptr ? std::get_if<WebSocketHandover>(&before.handover()->what) : nullptr;
   if (handover == nullptr) return;
   was_handed_over_ = true;
   Begin(handover->time_ns, handover->token, handover->tgid);

@@ -265,11 +265,11 @@ void Connection::Judge(Direction dir, FeedResult result, StreamContext& context)
 void Connection::Succeed(StreamContext& context) {
   std::unique_ptr<Session> before = std::move(session_);
   const decoders::ProtocolId next = before->successor();
-  before->DropOpen(Loss::kLeftProtocol);
   std::unique_ptr<Session> session = context.sessions->Open(next, facts);
   session->Inherit(*before);
   if (step(Direction::kClientToServer) != Step::kInStep) session->Lose(Direction::kClientToServer);
   context.sessions->Close(std::move(before));
+  asked_budget_ = false;  // for another protocol
   Adopt(next, std::move(session), context);
   for (const Direction dir : {Direction::kClientToServer, Direction::kServerToClient}) DecodeHead(dir, context);
 }

@@ -93,7 +93,8 @@ class Session {
   virtual bool many_per_turn() const { return false; }
   // Neither end waits for the other before it sends, so that a turn may have no end: the largest budget of all is asked for.
   virtual bool speaks_at_will() const { return false; }
-  // After kLeft: the protocol that goes on, and what is left to its session; kUnknownProtocol: it is not decoded.
+  // After kLeft: the protocol that goes on, and what is left to its session; kUnknownProtocol: it is not decoded. The handover
+  // lives until DropOpen.
   virtual decoders::ProtocolId successor() const { return decoders::kUnknownProtocol; }
   virtual const pipeline::Handover* handover() const { return nullptr; }
   // Goes on where `before` left the protocol; before the first byte.

@@ -80,7 +80,8 @@ static __always_inline void classify(struct thread_state *thread, struct ws_targ
 /* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
  * that the whole turn may be copied and no field of a long head is missed. Other methods keep the budget; where that
  * cuts a head, user space raises it for the connection. A connection that begins with HTTP/2's preface (RFC 9113 3.4)
- * has heads of many streams in each turn, of both directions. `payload` has four bytes at least. */
+ * has heads of many streams in each turn, of both directions. What follows a 101 is new in both, and may be its frames
+ * (RFC 7540 3.2). `payload` has twelve bytes at least. */
 static __always_inline void widen_budget(struct connection *connection, __u32 direction, const __u8 *payload,
 					 __u32 captured)
 {
@@ -91,6 +92,14 @@ static __always_inline void widen_budget(struct connection *connection, __u32 di
 	if (captured >= 4 && first == 'P' && payload[1] == 'R' && payload[2] == 'I' && payload[3] == ' ') {
 		connection->is_multiplexed = 1;
 		connection->budget = default_budget(connection);
+		return;
+	}
+	if (!is_request && captured >= 12 && first == 'H' && payload[8] == ' ' && payload[9] == '1' &&
+	    payload[10] == '0' && payload[11] == '1') {
+		connection->walks[0].state = WALK_NEW;
+		connection->walks[1].state = WALK_NEW;
+		if (connection->budget < HEAD_BUDGET && config.turn_budget_bytes >= 1024)
+			connection->budget = HEAD_BUDGET;
 		return;
 	}
 	if (is_request && (first == 'G' || first == 'H' || first == 'D' || first == 'O') &&

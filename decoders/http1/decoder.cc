@@ -282,7 +282,11 @@ void Decoder::EndResponseHead(Side& s, Messages& out) {
   const bool connected = expected == Expected::kConnect && status < 300 && status != 101;
   if (status == 101 || connected) {
     message.upgrade = true;
-    if (!connected && EqualsIgnoringCase(message.Header("upgrade"), "websocket")) successor_ = "websocket";
+    if (!connected && s.facts.names_h2c) {
+      successor_ = "http2";
+    } else if (!connected && EqualsIgnoringCase(message.Header("upgrade"), "websocket")) {
+      successor_ = "websocket";
+    }
     Complete(s, out);
     LeaveHttp(connected ? "connect" : "upgrade");
     s.state = State::kStopped;

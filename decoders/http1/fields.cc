@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kContentLength = "content-length";
 constexpr std::string_view kTransferEncoding = "transfer-encoding";
 constexpr std::string_view kUpgrade = "upgrade";
+constexpr std::string_view kHttp2InClearText = "h2c";
 constexpr std::string_view kChunked = "chunked";
 
 void Doubt(HeadFacts& facts, std::string_view reason) {
@@ -129,7 +130,10 @@ bool NoteField(std::string_view name, std::string_view value, HeadFacts& facts) 
       NoteTransferEncoding(value, facts);
       return true;
     case kUpgrade.size():
-      if (IsField<uint32_t>(name, kUpgrade)) facts.has_upgrade = true;
+      if (IsField<uint32_t>(name, kUpgrade)) {
+        facts.names_h2c = !facts.has_upgrade && EqualsIgnoringCase(value, kHttp2InClearText);
+        facts.has_upgrade = true;
+      }
       return false;
     default:
       return false;

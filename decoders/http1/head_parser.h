@@ -59,6 +59,7 @@ struct HeadFacts {
   bool ends_chunked = false;   // the last coding is chunked, and no other is
   bool names_chunked = false;  // "chunked" occurs in the value, in whatever form
   bool has_upgrade = false;
+  bool names_h2c = false;  // the only protocol that an Upgrade field names is HTTP/2 in clear text (RFC 7540 3.2)
   bool torn = false;       // a bare CR or NUL: readers may differ on where the head ends
   bool malformed = false;  // a line that readers refuse or ignore; the framing is not touched by it
   bool any_crlf = false;   // line ends seen

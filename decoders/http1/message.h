@@ -62,12 +62,12 @@ constexpr uint64_t NameBit(size_t length, char first) {
 constexpr uint64_t NameBit(std::string_view name) { return NameBit(name.size(), name.front()); }
 
 // Which fields of a head a decoder keeps, by NameBit: all; or those that a span is made of, of a request and of a response (the
-// ones that Describe asks for, and W3C's trace context; what the answer to an upgrade says of the protocol that follows), and
+// ones that Describe asks for, W3C's trace context, and what an upgrade and its answer say of the protocol that follows), and
 // some others that look like them.
 inline constexpr uint64_t kAllFields = ~uint64_t{0};
-inline constexpr uint64_t kRequestFieldsOfSpans = NameBit("host") | NameBit("user-agent") | NameBit("forwarded") |
-                                                  NameBit("x-forwarded-for") | NameBit("x-forwarded-host") |
-                                                  NameBit("x-forwarded-proto") | NameBit("traceparent") | NameBit("tracestate");
+inline constexpr uint64_t kRequestFieldsOfSpans =
+    NameBit("host") | NameBit("user-agent") | NameBit("forwarded") | NameBit("x-forwarded-for") | NameBit("x-forwarded-host") |
+    NameBit("x-forwarded-proto") | NameBit("traceparent") | NameBit("tracestate") | NameBit("http2-settings");
 inline constexpr uint64_t kResponseFieldsOfSpans =
     NameBit("upgrade") | NameBit("sec-websocket-protocol") | NameBit("sec-websocket-extensions");
 

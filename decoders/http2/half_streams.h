@@ -20,6 +20,7 @@ struct HalfStream {
   bool has_final_head = false;  // the request head, or a response head that is not an interim one
   bool status_unknown = false;  // of that response head
   bool body_exact = true;       // no padding was hidden by a gap
+  bool grpc_by_body = false;    // the content-type is not known: it is gRPC's body if it is framed so, from end to end
   uint64_t losses = 0;          // of the direction when the head was seen: since then nothing was lost where they are the same
   uint64_t body_length = 0;
   uint64_t last_end = 0;  // position after the last byte of it

@@ -34,7 +34,9 @@ struct Message {
   bool end_stream = false;           // nothing follows in this direction of the stream
   bool body_length_unknown = false;  // `body_length` and `grpc` count only part: a loss, or the stream began before
   bool is_reset = false;             // RST_STREAM: of a kReset, and of what absorbed one or was ended by one
-  bool is_grpc = false;              // `grpc` is of a body that its content-type announced as gRPC's
+  // `grpc` is of a body that its content-type announced as gRPC's; or, where that is not known, that is framed so from end to end
+  // (said with its end only).
+  bool is_grpc = false;
   // kGap: part of the block, or what came before the end, was not seen; the fields are the beginning of the block. kClosed: the
   // direction was closed, or the stream reset, before the stream's end. kAmbiguous: a block that readers must refuse (RFC
   // 9113 8.1.1, 8.3; RFC 7541): no span is made of it.

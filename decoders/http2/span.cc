@@ -59,9 +59,13 @@ bool IsTruncated(const Message* message) {
   return message != nullptr && (message->fields.truncated || message->trailers.truncated);
 }
 
+// Where no content-type is known (the connection is older than what was seen of it), the bodies tell: all of the request's is
+// framed as gRPC's, and of the response's, if it has one.
 bool IsGrpc(const Message* request, const Message* response) {
   const bool by_request = request != nullptr && GrpcKindOf(request->Header("content-type")) != GrpcKind::kNone;
-  return by_request || (response != nullptr && GrpcKindOf(response->Header("content-type")) != GrpcKind::kNone);
+  if (by_request || (response != nullptr && GrpcKindOf(response->Header("content-type")) != GrpcKind::kNone)) return true;
+  if (request == nullptr || !request->is_grpc || request->method() != "POST" || GrpcMethod(request->path()).empty()) return false;
+  return response == nullptr || response->is_grpc || response->body_length == 0;
 }
 
 HttpExchange ToExchange(const Message* request, const Message* response, const ExchangeContext& context) {
@@ -96,8 +100,8 @@ HttpExchange ToExchange(const Message* request, const Message* response, const E
   return exchange;
 }
 
-// A client whose deadline passes cancels the call: its library says so of itself, and the wire only by the time. Libraries round
-// the time-out that they send up, the C core to three digits.
+// A client whose deadline passes cancels the call, or its server does: the library says so of itself, and the wire only by the
+// time. Libraries round the time-out that they send up, the C core to three digits.
 bool IsDeadlineOver(const Message& request, const ExchangeContext& context) {
   constexpr int64_t kRounding = 64;  // a part of the time-out
   const std::optional<int64_t> timeout = ParseGrpcTimeout(request.Header("grpc-timeout"));
@@ -112,8 +116,11 @@ std::optional<uint32_t> GrpcStatus(const Message* request, const Message* respon
     if (sent) return sent;
   }
   if (const std::optional<Reset> reset = ResetOf(request, response); reset) {
-    const bool cancelled = reset->by_client && GrpcStatusOfReset(reset->error_code) == kGrpcCancelled;
-    return cancelled && IsDeadlineOver(*request, context) ? kGrpcDeadlineExceeded : GrpcStatusOfReset(reset->error_code);
+    const uint32_t status = GrpcStatusOfReset(reset->error_code);
+    if (status != kGrpcCancelled || context.side != SpanSide::kClient || request == nullptr) return status;
+    const bool may_have_deadline = request->fields.has_unknown && request->Header("grpc-timeout").empty();
+    if (may_have_deadline) return std::nullopt;
+    return IsDeadlineOver(*request, context) ? kGrpcDeadlineExceeded : status;
   }
   if (response != nullptr && response->status != 0 && response->status != 200) return GrpcStatusOfHttp(response->status);
   return std::nullopt;
@@ -146,6 +153,12 @@ void GiveLogicalServer(const HttpExchange& exchange, const ExchangeContext& cont
   if (context.side == SpanSide::kClient) GiveServer(context.peer_address, context.peer_port, sink);
 }
 
+// The status is in the last block of the response, and may be a field that is not known there.
+bool HidesStatus(const Message* response) {
+  if (response == nullptr) return false;
+  return response->trailers.fields.empty() ? response->fields.has_unknown : response->trailers.has_unknown;
+}
+
 void DescribeGrpc(const Message* request, const Message* response, const HttpExchange& exchange, const ExchangeContext& context,
                   AttributeSink& sink, Description& out) {
   out.Clear();
@@ -162,7 +175,10 @@ void DescribeGrpc(const Message* request, const Message* response, const HttpExc
   }
   GiveError(sink, out);
   if (exchange.status != 0 && exchange.status != 200) sink.Int(semconv::kHttpResponseStatusCode, exchange.status);
-  if (!exchange.missing.empty()) sink.String(semconv::kWirespanIncomplete, exchange.missing);
+  const std::string_view hidden =
+      !status && HidesStatus(response) ? decoders::Name(ExchangeEnd::kResponseNotSeen) : std::string_view{};
+  const std::string_view missing = exchange.missing.empty() ? hidden : exchange.missing;
+  if (!missing.empty()) sink.String(semconv::kWirespanIncomplete, missing);
   sink.String(semconv::kNetworkProtocolVersion, kVersion);
   if (request != nullptr) {
     const std::optional<int64_t> timeout = ParseGrpcTimeout(request->Header("grpc-timeout"));

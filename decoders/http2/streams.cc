@@ -108,7 +108,9 @@ void Decoder::NoteBlock(Side& s, Message& message) {
   if (!is_head) return;
   half->has_final_head = true;
   half->status_unknown = message.kind == MessageKind::kResponseHead && message.status == 0;
-  if (half->body_length == 0) half->grpc = GrpcWalker(GrpcKindOf(message.Header("content-type")));
+  if (half->body_length != 0) return;
+  half->grpc_by_body = message.fields.has_unknown && message.fields.Find("content-type") == nullptr;
+  half->grpc = GrpcWalker(half->grpc_by_body ? GrpcKind::kGrpc : GrpcKindOf(message.Header("content-type")));
 }
 
 void Decoder::TakeData(Side& s, std::span<const std::byte> bytes) {
@@ -139,9 +141,10 @@ void Decoder::EndHalf(Side& s, Message& message) {
   const bool lost = half->losses != s.losses;
   message.body_length = half->body_length;
   message.body_length_unknown = lost || !half->body_exact;
-  message.is_grpc = half->grpc.kind() != GrpcKind::kNone;
   if (lost) half->grpc.Lose();
-  if (message.is_grpc) message.grpc = half->grpc.Counts(true);
+  const GrpcCounts counts = half->grpc.Counts(true);
+  message.is_grpc = half->grpc.kind() != GrpcKind::kNone && (!half->grpc_by_body || (counts.exact && counts.messages > 0));
+  if (message.is_grpc) message.grpc = counts;
   s.streams.Remove(message.stream_id);
 }
 

@@ -159,6 +159,7 @@ class Decoder {
   char field_ = '\0';               // of an error or notice: the field in progress; '\0': its type is next
   uint8_t string_index_reply_ = 0;  // of the SQLSTATE: its bytes so far
   bool copies_in_ = false;          // the client sends COPY data: nothing of it is a request
+  bool describes_ = false;          // the client asked for a description, which has not come
   uint8_t ssl_answers_ = 0;         // owed before anything else
 
   std::vector<Owed> owed_;  // from owed_first_ on

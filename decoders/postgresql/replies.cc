@@ -1,5 +1,6 @@
 // postgresql::Decoder, what a server sends: which frames are part of which reply, and what it sends unasked.
 #include <algorithm>
+#include <utility>
 
 #include "decoders/postgresql/decoder.h"
 
@@ -18,8 +19,10 @@ void Decoder::EnterReplyFrame(Side& s, Messages& out) {
   const bool is_notice = s.type == 'E' || s.type == 'N';
   field_ = '\0';
   string_index_reply_ = 0;
+  const bool ends_description = s.type == 'T' || s.type == 'n' || s.type == 'E' || s.type == 'Z';
+  const bool is_description = ends_description && std::exchange(describes_, false);
   if (s.open == nullptr) {
-    const bool nothing_owed = owed_first_ == owed_.size();
+    const bool nothing_owed = owed_first_ == owed_.size() && !is_description;  // of a preparation that was flushed
     const bool is_unasked = IsUnasked(s.type) || (s.type == 'E' && !OwesReply());
     const bool begins = is_unasked || (OwesReply() ? s.type != '3' && s.type != 'Z' : nothing_owed && AnswersRequest(s.type));
     if (!begins) return;

@@ -42,6 +42,7 @@ void Decoder::EnterRequestFrame(Side& s, Messages& out) {
       s.strings.Begin(1, 0);
       return;
     case 'D':
+      describes_ = true;
       return BeginGroup(s, out);
     case 'C':
       close_what_ = '\0';

@@ -101,7 +101,7 @@ class BpfFrames : public BpfRules {
   }
 
   // One call, out of a buffer or out of segments of `segment` bytes each.
-  void Move(std::string_view bytes, uint32_t position, size_t segment = 0, uint32_t flags = 0) {
+  void Move(std::string_view bytes, uint32_t position, size_t segment = 0, uint32_t flags = 0, uint64_t sock = kSock) {
     std::vector<iovec> segments;
     auto& bss = *skeleton_->bss;
     bss.step_memory = segment == 0 ? 0 : 1;  // enum memory_kind
@@ -114,7 +114,7 @@ class BpfFrames : public BpfRules {
     bss.step_wanted = static_cast<uint32_t>(bytes.size());
     bss.step_position = position;
     bss.step_flags = flags;
-    Take(kMove, kSock);
+    Take(kMove, sock);
     ring_buffer__consume(ring_.get());
   }
   uint64_t Lost(uint32_t reason) const {
@@ -330,6 +330,30 @@ TEST_F(BpfFrames, ServersThatSpeakFirstAreKnownByTheirSettings) {
   ASSERT_EQ(told_.size(), 3U);
   EXPECT_EQ(told_[1].bytes.size(), 9U + kDataStart);
   EXPECT_EQ(told_[2].bytes, "");
+}
+
+// The 101 and the frames behind it may be one call too (RFC 7540 3.2).
+TEST_F(BpfFrames, WhatFollowsA101MayBeFrames) {
+  std::mt19937 random(1);
+  Stream settings;
+  settings.Frame(kSettings, 0, 18, random);
+  Stream data;
+  data.Frame(kData, 1, 5000, random);
+  for (const bool is_101 : {true, false}) {
+    const uint64_t sock = kSock + 1 + (is_101 ? 1 : 0);
+    AddServer(sock);
+    uint32_t position = kStart;
+    const auto move = [&](const std::string& bytes) {
+      Move(bytes, position, 0, 0, sock);
+      position += static_cast<uint32_t>(bytes.size());
+    };
+    move(std::string("HTTP/1.1 ") + (is_101 ? "101 Switching Protocols" : "200 OK") + "\r\nUpgrade: h2c\r\n\r\n");
+    move(settings.bytes);
+    told_.clear();
+    move(data.bytes);
+    ASSERT_EQ(told_.size(), 2U);
+    EXPECT_EQ(told_[0].bytes.size(), is_101 ? 9U + kDataStart : 4096U);
+  }
 }
 
 TEST_F(BpfFrames, BytesOfAPayloadThatWereNotSeenCostNoStep) {

@@ -19,6 +19,12 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\
 AMBIGUOUS = b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy"
 UPGRADE = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+UPGRADE_H2C = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+SWITCH_H2C = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
+SETTINGS = bytes.fromhex("000000040000000000")
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
+GET_3 = bytes.fromhex("000003010500000003828684")
+OK_1, OK_3 = (bytes.fromhex(f"00000101050000000{stream}88") for stream in (1, 3))
 
 SEEDS = {
     "server": data(0, 0, 1, 1, GET) + data(0, 1, 1, 2, OK),
@@ -29,6 +35,9 @@ SEEDS = {
     "reordered": data(0, 0, 1, 1, GET) + data(0, 1, 1, 2, CHUNKED[:20], kind=2, argument=40) + data(0, 1, 1, 2, CHUNKED[20:], first=False),
     "ambiguous": data(0, 0, 1, 1, AMBIGUOUS) + data(0, 1, 1, 2, OK) + data(0, 0, 1, 3, GET),
     "upgrade": data(0, 0, 1, 1, UPGRADE) + data(0, 1, 1, 2, SWITCH) + data(0, 0, 1, 3, b"\x01\x02"),
+    "h2c": data(0, 0, 1, 1, UPGRADE_H2C) + data(0, 1, 1, 2, SWITCH_H2C) + data(0, 0, 1, 3, PREFACE + GET_3) + data(0, 1, 1, 4, SETTINGS + OK_1 + OK_3),
+    "h2c_client": data(1, 1, 2, 1, UPGRADE_H2C) + data(1, 0, 2, 2, SWITCH_H2C + SETTINGS + OK_1) + data(1, 1, 2, 3, PREFACE + GET_3) +
+                  data(1, 0, 2, 4, OK_3),
     "bytes": b"".join(data(0, 0, 1, 1, bytes([b]), first=i == 0) for i, b in enumerate(GET)),
 }
 

@@ -1,4 +1,4 @@
-"""HTTP/2 between nghttp2's own server and load generator, in clear text: many streams at once on few connections."""
+"""HTTP/2 in clear text between load generator and server (nghttp2's own, nginx): many streams at once on few connections."""
 import os
 import re
 import signal
@@ -6,7 +6,7 @@ from collections import Counter
 
 from registry import case
 from support.clients import GatedProcess
-from support.servers import Server
+from support.servers import Server, nginx
 from support.tracer import Tracer
 from support.workspace import Failure, accepts, check, check_equal, free_port, require_program, wait_until
 
@@ -28,6 +28,13 @@ def nghttpd(workspace):
     return Server(process, port, None, signal.SIGINT)
 
 
+def nginx_http2(workspace):
+    os.makedirs(workspace.path("www"))
+    for name in FILES:
+        workspace.write(f"www/{name}", name * 20)
+    return nginx(workspace, listen="http2")
+
+
 def path_and_status(span):
     attributes = span["attributes"]
     path = attributes.get("url.path") or "/" + attributes["url.full"].split("/", 3)[3]
@@ -40,9 +47,9 @@ def load_of(server, *options, names=(*FILES, "none.txt")):
     return [require_program("h2load"), *map(str, options), *urls]
 
 
-def check_each_request(workspace, count, connections, streams):
+def check_each_request(workspace, count, connections, streams, start_server=nghttpd):
     """Each request is one SERVER and one CLIENT span with its own status, joined exactly."""
-    server = nghttpd(workspace)
+    server = start_server(workspace)
     load = GatedProcess(workspace, "h2load", load_of(server, "-n", count, "-c", connections, "-m", streams))
     tracer = Tracer.attach(workspace, [server.pid, load.pid])
     load.open().finish()
@@ -83,6 +90,18 @@ def http2_one_connection_of_100_streams(workspace):
 
 
 @case()
+def http2_nginx_one_after_the_other(workspace):
+    """nginx: one stream at a time, 500 requests."""
+    check_each_request(workspace, 500, 1, 1, nginx_http2)
+
+
+@case()
+def http2_nginx_100_streams(workspace):
+    """nginx: two connections that carry 100 streams at a time, 3000 requests."""
+    check_each_request(workspace, 3000, 2, 100, nginx_http2)
+
+
+@case()
 def http2_large_bodies(workspace):
     """Bodies of 1 MB between small ones on one connection: every span is there, and next to nothing of the bodies is copied."""
     size = 1_000_000
@@ -110,7 +129,16 @@ def http2_large_bodies(workspace):
 @case()
 def http2_attached_in_mid_connection(workspace):
     """One connection of 100 streams that is older than the tracer: from some point on every request is a span of either end."""
-    server = nghttpd(workspace)
+    check_attached_late(workspace, nghttpd(workspace))
+
+
+@case()
+def http2_nginx_attached_in_mid_connection(workspace):
+    """The same of nginx."""
+    check_attached_late(workspace, nginx_http2(workspace))
+
+
+def check_attached_late(workspace, server):
     load = workspace.start("h2load", load_of(server, "-D", 600, "-c", 1, "-m", 100, "--rps", 1000))
     load.await_line("stdout", "spawning thread")
     peer = f"{server.port:04X}"

@@ -1,4 +1,4 @@
-"""PostgreSQL: a real server with psycopg, psql and pgbench. Every statement that a client executed is one span at each end, in the
+"""PostgreSQL: a real server with psycopg, asyncpg, psql and pgbench. Every statement that a client executed is one span at each end, in the
 simple, the extended and the prepared form, and nothing of its values is in it."""
 import json
 import os
@@ -70,9 +70,20 @@ def run_psql(port, *statements):
 def postgresql_psycopg(workspace):
     """psycopg: both protocols, errors, prepared statements, a pipeline, COPY both ways, a cancelled query, a transaction."""
     require_module("psycopg")
+    check_client(workspace, "postgresql_client.py")
+
+
+@case(timeout=180)
+def postgresql_asyncpg(workspace):
+    """asyncpg: statements prepared once, many executions in one go, errors, a cursor in a transaction, a cancelled query."""
+    require_module("asyncpg")
+    check_client(workspace, "postgresql_asyncpg.py")
+
+
+def check_client(workspace, program):
     server = postgresql_server(workspace)
     log = workspace.path("client.log")
-    argv = [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, "postgresql_client.py"), str(server.port), log]
+    argv = [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, program), str(server.port), log]
     client = GatedProcess(workspace, "client", argv)
     tracer = Tracer.attach(workspace, [server.pid, client.pid])
     client.open().finish()

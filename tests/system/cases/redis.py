@@ -1,4 +1,4 @@
-"""Redis: a real server with redis-py, redis-cli and redis-benchmark. Every command that a client sent, or the server counted, is one
+"""Redis: a real server with redis-py, redis-rb, redis-cli and redis-benchmark. Every command that a client sent, or the server counted, is one
 span at each end, whatever it was sent together with, and nothing of its values is in it."""
 import json
 import os
@@ -51,9 +51,22 @@ def redis_py(workspace):
     """redis-py: plain commands, errors, values and lists beyond what is copied, a pipeline, transactions, publish and subscribe, another
     database."""
     require_module("redis")
+    check_client(workspace, [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, "redis_client.py")])
+
+
+@case()
+def redis_rb(workspace):
+    """The same of redis-rb."""
+    ruby = "/usr/bin/ruby"  # which has the modules of Debian's packages
+    if not os.path.exists(ruby) or os.spawnv(os.P_WAIT, ruby, [ruby, "-e", "require 'redis'"]) != 0:
+        raise Skip("redis for /usr/bin/ruby is not installed")
+    check_client(workspace, [ruby, os.path.join(PROGRAMS, "redis_client.rb")])
+
+
+def check_client(workspace, argv):
     server = redis_server(workspace)
     log = workspace.path("client.log")
-    client = GatedProcess(workspace, "client", [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, "redis_client.py"), str(server.port), log])
+    client = GatedProcess(workspace, "client", [*argv, str(server.port), log])
     tracer = Tracer.attach(workspace, [server.pid, client.pid])
     client.open().finish()
     capture = tracer.finish(server)
@@ -65,11 +78,12 @@ def redis_py(workspace):
     operations.update({"MULTI INCRBY": 1, "MULTI": 1})
     for kind in ("SERVER", "CLIENT"):
         spans = [facts(span) for span in capture.of_kind(kind)]
-        check_equal(Counter(name for name, _, _ in spans), operations, f"operations of {kind} spans")
+        check_equal(Counter(name.upper() for name, _, _ in spans), operations, f"operations of {kind} spans")
         check_equal(Counter(error for _, _, error in spans if error), Counter(errors), f"errors of {kind} spans")
         in_database = sum(1 for name, database in commands if database == 3 and name != "SELECT")
         check_equal(Counter(database for _, database, _ in spans if database), Counter({"3": in_database}), f"databases of {kind} spans")
     texts = {span["attributes"]["db.query.text"] for span in capture.spans}
+    texts |= {name.upper() + space + rest for name, space, rest in (text.partition(" ") for text in texts)}  # as one library sends them
     for text in ("SET greeting ?", "HSET user:1 name ? age ?", "MSET a ? b ?", "EVAL ? 1 a ?", "SUBSCRIBE news jobs", "PUBLISH news ?",
                  "LRANGE list 0 -1", "FROBNICATE ?"):
         check(text in texts, f"no span says {text!r}: {sorted(texts)[:60]}")

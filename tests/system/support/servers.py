@@ -1,4 +1,5 @@
 """Starts real servers as anybody would, on a free port, in the test's own directory."""
+import grp
 import os
 import signal
 import sys
@@ -92,7 +93,7 @@ http {{
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   {upstreams}
   server {{
-    listen 127.0.0.1:{port} backlog=2048; root {dir}/www;
+    listen 127.0.0.1:{port} {listen} backlog=2048; root {dir}/www;
     location /s/200/ {{ return 200 "ok $request_uri\\n"; }}
     location /s/204/ {{ return 204; }}
     location /s/404/ {{ return 404 "none\\n"; }}
@@ -103,13 +104,13 @@ http {{
 """
 
 
-def nginx(workspace, workers=1, extra="", sendfile="on", upstreams=""):
+def nginx(workspace, workers=1, extra="", sendfile="on", upstreams="", listen=""):
     binary = require_program("nginx")
     os.makedirs(workspace.path("www"), exist_ok=True)
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     config = workspace.write("nginx.conf", NGINX.format(dir=workspace.directory, port=port, workers=workers, extra=extra, user=user,
-                                                        sendfile=sendfile, upstreams=upstreams))
+                                                        sendfile=sendfile, upstreams=upstreams, listen=listen))
     return _listening(workspace, "nginx", port, [binary, "-p", workspace.directory, "-e", workspace.path("nginx.error.log"), "-c", config],
                       workspace.path("nginx.log"), signal.SIGQUIT)
 
@@ -126,6 +127,7 @@ LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule alias_module {modules}/mod_alias.so
 User {user}
+Group {group}
 DocumentRoot {dir}/www
 StartServers 2
 ThreadsPerChild 16
@@ -137,17 +139,20 @@ CustomLog {dir}/apache.log exact
 AliasMatch "^/s/200/.*$" {dir}/www/ok.txt
 RedirectMatch 404 "^/s/404/"
 RedirectMatch 403 "^/s/403/"
+{extra}
 """
 
 
-def apache(workspace):
+def apache(workspace, extra=""):
     binary = require_program("apache2")
     modules = "/usr/lib/apache2/modules"
     os.makedirs(workspace.path("www"), exist_ok=True)
     workspace.write("www/ok.txt", "ok\n" * 40)
     port = free_port()
     config = workspace.write("apache.conf", APACHE.format(dir=workspace.directory, port=port, modules=modules,
-                                                          user="www-data" if os.geteuid() == 0 else os.environ.get("USER", "nobody")))
+                                                          user="www-data" if os.geteuid() == 0 else os.environ.get("USER", "nobody"),
+                                                          group="www-data" if os.geteuid() == 0 else grp.getgrgid(os.getegid()).gr_name,
+                                                          extra=extra))
     return _listening(workspace, "apache2", port, [binary, "-D", "FOREGROUND", "-f", config], workspace.path("apache.log"),
                       signal.SIGWINCH)  # ends after the requests it has, and their log lines
 

@@ -232,6 +232,73 @@ TEST(Http2GrpcSpan, WhatAServerDoesNotImplementNamesNoSpan) {
   EXPECT_EQ(Tell(Headers(Grpc(), true), kGrpcHead + Trailers("12"), kClient).description.name, "shop.v1.Cart/Add");
 }
 
+TEST(Http2GrpcSpan, OfAContentTypeThatIsNotKnownTheFramingTells) {
+  struct Case {
+    std::string path, body, field;
+    bool is_grpc;
+  };
+  const std::string unknown = Indexed(70);
+  const std::string call = "/shop.v1.Cart/Add";
+  for (const Case& c : {Case{call, Prefix(3) + "abc", unknown, true}, Case{call, Prefix(3) + "abc" + Prefix(0, 1), unknown, true},
+                        Case{call, Prefix(3) + "abcd", unknown, false}, Case{call, Prefix(4) + "abc", unknown, false},
+                        Case{call, "{\"a\":1}", unknown, false}, Case{call, "", unknown, false},
+                        Case{"/upload", Prefix(3) + "abc", unknown, false},
+                        Case{call, Prefix(3) + "abc", unknown + LiteralOf(31, "application/json"), false},
+                        Case{call, Prefix(3) + "abc", "", false}}) {
+    Wire wire(Start::kMiddle);
+    wire.Feed(kC2s, Headers(Indexed(3) + Indexed(6) + LiteralOf(4, c.path) + c.field) + Data(c.body, true) +
+                        Frame(FrameType::kPing, 0, 0, "12345678"));
+    ASSERT_EQ(wire.messages().size(), 2U);
+    std::vector<Message> messages = wire.messages();
+    messages[0].Absorb(messages[1]);
+    Sink sink;
+    decoders::Description description;
+    decoders::http2::Describe(&messages[0], nullptr, kServer, sink, description);
+    EXPECT_EQ(sink.attributes.contains("rpc.method"), c.is_grpc) << c.path << " " << c.body;
+  }
+}
+
+// A deadline makes a client cancel, too.
+TEST(Http2GrpcSpan, WhereADeadlineMayNotHaveBeenSeenACancelledCallHasNoStatusAtItsClient) {
+  for (const bool is_known : {true, false}) {
+    Wire wire;
+    wire.Feed(kC2s, ClientStart() + Headers(Grpc()) + Reset(8));
+    ASSERT_EQ(wire.messages().size(), 2U);
+    std::vector<Message> messages = wire.messages();
+    messages[0].Absorb(messages[1]);
+    messages[0].fields.has_unknown = !is_known;
+    for (const ExchangeContext& context : {kClient, kServer}) {
+      Sink sink;
+      decoders::Description description;
+      decoders::http2::Describe(&messages[0], nullptr, context, sink, description);
+      const bool is_told = is_known || context.side == SpanSide::kServer;
+      EXPECT_EQ(sink.attributes["rpc.status_code"], is_told ? "CANCELLED" : "");
+      EXPECT_EQ(sink.attributes["wirespan.incomplete"], "stream_reset");
+    }
+  }
+}
+
+// Of a connection that is older than what was seen of it.
+TEST(Http2GrpcSpan, AStatusThatIsNotKnownIsSaidToBeMissing) {
+  Wire wire;
+  wire.Feed(kC2s, ClientStart() + Headers(Grpc(), true));
+  for (const bool is_known : {true, false}) {
+    Message response;
+    response.kind = MessageKind::kResponseHead;
+    response.is_request = false;
+    response.end_stream = true;
+    response.status = 200;
+    response.trailers.Add("grpc-message", "", {});
+    if (!is_known) response.trailers.Add("grpc-status", "", {.value_known = false});
+    Sink sink;
+    decoders::Description description;
+    decoders::http2::Describe(&wire.messages()[0], &response, kClient, sink, description);
+    EXPECT_FALSE(sink.attributes.contains("rpc.status_code"));
+    EXPECT_EQ(sink.attributes.contains("wirespan.incomplete"), !is_known);
+    EXPECT_EQ(sink.attributes["wirespan.incomplete"], is_known ? "" : "response_not_seen");
+  }
+}
+
 TEST(Http2GrpcSpan, ResetsAndHttpErrorsAreStatuses) {
   EXPECT_EQ(Tell(Headers(Grpc()) + Reset(8), "", kServer).At("rpc.status_code"), "CANCELLED");
   EXPECT_EQ(Tell(Headers(Grpc(), true), kGrpcHead + Reset(7), kClient).At("error.type"), "UNAVAILABLE");

@@ -118,6 +118,28 @@ TEST(Multiplexed, StreamsInterleave) {
   }
 }
 
+// As gRPC's C core ends a call whose deadline has passed.
+TEST(Multiplexed, WhatAServerSendsBehindItsOwnResetIsNoLoss) {
+  for (const ws_role role : {WS_ROLE_SERVER, WS_ROLE_CLIENT}) {
+    World w(role);
+    const std::string trailers_only = Frame(FrameType::kHeaders, kWhole, 1, StatusFields(200));
+    w.Request(H2Get(1, "/1"));
+    w.Response(trailers_only + ResetOf(1, 0) + trailers_only);
+    ASSERT_EQ(w.spans().size(), 1U);
+    EXPECT_TRUE(w.Of("/1").complete()) << w.Of("/1").incomplete;
+    EXPECT_EQ(w.Of("/1").status, 200);
+    w.ExpectNothingLost();
+  }
+}
+
+TEST(Multiplexed, AResponseToAStreamThatIsOverIsCounted) {
+  World w;
+  w.Request(H2Get(1, "/1"));
+  w.Response(H2Ok(1) + H2Ok(1));
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_EQ(w.h.Lost(Loss::kResponseWithoutRequest), 1U);
+}
+
 TEST(Multiplexed, ALargerBudgetIsAskedForOnce) {
   World w;
   w.Request(H2Get(1, "/1"));

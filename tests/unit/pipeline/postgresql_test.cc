@@ -72,6 +72,22 @@ TEST(PostgreSqlShard, AConnectionFromItsBeginning) {
   }
 }
 
+// As asyncpg does: it waits for the description before it executes.
+TEST(PostgreSqlShard, AFlushedDescriptionIsNoPartOfTheNextReply) {
+  for (const ws_role role : {WS_ROLE_SERVER, WS_ROLE_CLIENT}) {
+    World w(role);
+    w.Begin();
+    w.Request(PgParse("s1", "SELECT a FROM b WHERE c = $1") + PgDescribe('S', "s1") + PgFrame('H'));
+    w.Reply(PgFrame('1') + PgFrame('t', std::string("\0\1\0\0\0\x17", 6)) + PgRowDescription({"a"}));
+    for (int i = 0; i < 2; ++i) {
+      w.Request(PgBind("", "s1") + PgExecute() + PgSync());
+      w.Reply(PgFrame('2') + PgRow({"one"}) + PgComplete("SELECT 1") + PgReady());
+    }
+    EXPECT_EQ(w.Names(), (Names{"PREPARE SELECT b", "SELECT b", "SELECT b"}));
+    w.ExpectNothingLost();
+  }
+}
+
 TEST(PostgreSqlShard, PreparedOnceAndExecutedOften) {
   World w(WS_ROLE_CLIENT);
   w.Begin();

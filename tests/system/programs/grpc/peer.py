@@ -1,7 +1,8 @@
 """A gRPC server, and a client that logs what each of its calls came to: grpcio (the C core), without generated code.
 
     peer.py server                                      says `listening PORT`; ends with its standard input
-    peer.py client PORT LOG ROUNDS CONCURRENCY          waits for a line on standard input, then calls every behaviour ROUNDS times
+    peer.py client PORT LOG ROUNDS CONCURRENCY [early]  waits for a line on standard input, then calls every behaviour ROUNDS times;
+                                                        with `early`, the connection is made, and used for a call, before
 
 A method's name is its behaviour, a dash and the call's number: the server does what the first part says. One line of the log for
 each call: {"method": "lab.Echo/Unary-3", "status": "OK"}. tests/system/programs/grpc/go/main.go is the same in Go.
@@ -112,11 +113,14 @@ def call(channel, behaviour, path):
         channel.unary_unary(path)(BODY)
 
 
-def run_client(port, log_path, rounds, concurrency):
+def run_client(port, log_path, rounds, concurrency, is_early):
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    behaviours = [*HANDLERS, "Missing"]
+    if is_early:
+        call(channel, "Unary", f"/lab.Echo/Unary-{rounds * len(behaviours)}")
     print("ready", flush=True)
     sys.stdin.readline()
-    behaviours = [*HANDLERS, "Missing"]
+    grpc.channel_ready_future(channel).result()  # a deadline is not to pass before the call is sent
 
     def logged(number):
         behaviour = behaviours[number % len(behaviours)]
@@ -137,4 +141,4 @@ def run_client(port, log_path, rounds, concurrency):
 if sys.argv[1] == "server":
     serve()
 else:
-    run_client(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    run_client(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), "early" in sys.argv)

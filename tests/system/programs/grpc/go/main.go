@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
@@ -176,7 +177,7 @@ func nameOf(code codes.Code) string {
 	return code.String()
 }
 
-func runClient(port, logPath, rounds, concurrency string) error {
+func runClient(port, logPath, rounds, concurrency string, isEarly bool) error {
 	connection, err := grpc.NewClient("passthrough:///127.0.0.1:"+port, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{})))
 	if err != nil {
@@ -188,10 +189,19 @@ func runClient(port, logPath, rounds, concurrency string) error {
 		return err
 	}
 	defer log.Close()
-	fmt.Println("ready")
-	os.Stdin.Read(make([]byte, 3))
 	count, _ := strconv.Atoi(rounds)
 	count *= len(behaviours)
+	if isEarly {
+		if err := call(connection, "Unary", fmt.Sprintf("/lab.Echo/Unary-%d", count)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("ready")
+	os.Stdin.Read(make([]byte, 3))
+	connection.Connect() // a deadline is not to pass before the call is sent
+	for state := connection.GetState(); state != connectivity.Ready; state = connection.GetState() {
+		connection.WaitForStateChange(context.Background(), state)
+	}
 	workers, _ := strconv.Atoi(concurrency)
 	numbers := make(chan int)
 	var lock sync.Mutex
@@ -224,7 +234,7 @@ func main() {
 	if os.Args[1] == "server" {
 		err = serve()
 	} else {
-		err = runClient(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
+		err = runClient(os.Args[2], os.Args[3], os.Args[4], os.Args[5], len(os.Args) > 6)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,5 +1,5 @@
 // An HTTP/2 server in clear text, and a client that logs what each of its requests came to: golang.org/x/net/http2. Usage, behaviours
-// and log as in ../peer.mjs.
+// and log as in ../peer.mjs; besides, `upgrade-server` is a server that HTTP/1 begins with (h2c).
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/h2c"
 )
 
 var (
@@ -71,6 +72,15 @@ func serve() {
 			go new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{Handler: http.HandlerFunc(handle)})
 		}
 	}()
+	io.Copy(io.Discard, os.Stdin)
+}
+
+func serveUpgraded() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println("listening", listener.Addr().(*net.TCPAddr).Port)
+	server := &http.Server{Handler: h2c.NewHandler(http.HandlerFunc(handle), &http2.Server{})}
+	go server.Serve(listener)
 	io.Copy(io.Discard, os.Stdin)
 }
 
@@ -151,8 +161,12 @@ func runClient(port, logPath string, rounds, concurrency int) {
 }
 
 func main() {
-	if os.Args[1] == "server" {
+	switch os.Args[1] {
+	case "server":
 		serve()
+		return
+	case "upgrade-server":
+		serveUpgraded()
 		return
 	}
 	rounds, err := strconv.Atoi(os.Args[4])
