@@ -261,9 +261,10 @@ void ProtocolSession<Protocol>::TakeResponse(std::unique_ptr<Message>& message, 
 template <typename Protocol>
 bool ProtocolSession<Protocol>::HandOver() {
   if constexpr (requires { decoder_.Successor(); }) {
+    if (decoder_.Successor().empty()) return false;
     const Open& open = *matcher_.Oldest();
     const Message& response = open.exchange.Of(open.exchange.response);
-    if (decoder_.Successor().empty() || !response.upgrade || open.ambiguous || matcher_.size() != 1) return false;
+    if (!response.upgrade || open.ambiguous || matcher_.size() != 1) return false;
     handover_ = std::make_unique<Handover>();
     FillHandover(open.exchange.Of(open.exchange.request), open.exchange.request_facts, open.extra, *handover_);
     GiveBack(matcher_.TakeOldest());
