@@ -9,7 +9,7 @@ from registry import case
 from support.clients import GatedProcess
 from support.servers import Server, apache, listening
 from support.tracer import Tracer
-from support.workspace import check, check_equal, free_port, require_program
+from support.workspace import PROGRAMS, check, check_equal, free_port, require_program
 
 ANSWER = 20_000  # bytes: curl 7.88 takes up to 32 KiB behind a 101
 APACHE_HTTP2 = "LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so\nProtocols h2c http/1.1\n"
@@ -43,10 +43,19 @@ def curl(workspace, server, paths, *options):
     process = GatedProcess(workspace, "curl", [require_program("curl"), "-sS", "-w", "%{http_version} %{response_code} %{size_download} %{url}\n",
                                                *options, *targets])
 
-    def seen():
-        rows = [line.split() for line in process.process.lines("stdout")]
-        return {"/" + url.split("/", 3)[3]: (version, int(status), int(size)) for version, status, size, url in rows}
-    return process, seen
+    return process, lambda: answers(process)
+
+
+def answers(process):
+    rows = [line.split() for line in process.process.lines("stdout")]
+    return {"/" + url.split("/", 3)[3]: (version, int(status), int(size)) for version, status, size, url in rows}
+
+
+def java(workspace, server, paths):
+    """The same of java.net.http."""
+    program = os.path.join(PROGRAMS, "java", "UpgradingClient.java")
+    process = GatedProcess(workspace, "java", [require_program("java"), program, str(server.port), *paths])
+    return process, lambda: answers(process)
 
 
 def nghttp(workspace, server, paths, *options):
@@ -145,6 +154,18 @@ def http2_upgrade_curl_go(workspace):
     kernel = capture.summary["kernel"]
     check(kernel["captured_bytes"] * 10 < kernel["moved_bytes"],
           f"{kernel['captured_bytes']} bytes were copied of {kernel['moved_bytes']}")
+
+
+@case()
+def http2_upgrade_java_go(workspace):
+    """java.net.http, which asks for an upgrade unless told otherwise, with Go's server."""
+    check_spans(workspace, go_http2(workspace), java, ["/Get-0", "/Large-1", "/Missing-2", "/Error-3"])
+
+
+@case()
+def http2_upgrade_java_nghttpx(workspace):
+    """The same with nghttpx."""
+    check_spans(workspace, nghttpx(workspace), java, PATHS)
 
 
 @case()

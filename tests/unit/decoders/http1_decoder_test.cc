@@ -99,6 +99,25 @@ TEST(Http1Decoder, UpgradeStopsBothDirections) {
          "message s2c 0-26 complete 101 Switching 1.1 #1 body=0 upgrade\nstop s2c 26 upgrade\nstop c2s 39 upgrade\n");
 }
 
+TEST(Http1Decoder, WhatGoesOnAfterAnUpgradeIsNamedWhereItIsDecoded) {
+  const auto successor = [](std::string_view head, size_t at) {
+    Decoder decoder;
+    decoder.KeepFieldsOfSpans(0);
+    Decoder::Messages out;
+    const std::span<const std::byte> bytes = AsBytes(head);
+    decoder.Decode(kC2s, AsBytes("GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"), out);
+    decoder.Decode(kS2c, bytes.first(at), out);
+    decoder.Decode(kS2c, bytes.subspan(at), out);
+    return std::string(decoder.Successor());
+  };
+  for (const size_t at : {0, 20, 40}) {
+    EXPECT_EQ(successor("HTTP/1.1 101 Switching\r\nupgrade: H2C\r\n\r\n", at), "http2");
+    EXPECT_EQ(successor("HTTP/1.1 101 Switching\r\nUpgrade: irc/6.9\r\n\r\n", at), "");
+    EXPECT_EQ(successor("HTTP/1.1 101 Switching\r\nUpgrade: irc\r\nUpgrade: h2c\r\n\r\n", at), "");
+    EXPECT_EQ(successor("HTTP/1.1 200 OK\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n", at), "");
+  }
+}
+
 TEST(Http1Decoder, RefusedUpgradeLetsHeldBytesBeRequests) {
   Expect({Bytes(kC2s, "GET /w HTTP/1.1\r\nUpgrade: h2c\r\n\r\nGET /x HTTP/1.1\r\n\r\n"),
           Bytes(kS2c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")},
