@@ -110,8 +110,8 @@ TEST(WebSocketShard, ALargerBudgetIsAskedForAtOnce) {
 
 TEST(WebSocketShard, AnotherProtocolThanWebSocketIsNotDecoded) {
   World w;
-  w.h.Feed(w.end.Request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
-  w.h.Feed(w.end.Response("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"));
+  w.h.Feed(w.end.Request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tunnel\r\n\r\n"));
+  w.h.Feed(w.end.Response("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tunnel\r\n\r\n"));
   w.h.Feed(w.end.Request(Client({.payload = "a"})));
   w.Close();
   EXPECT_EQ(w.h.facts.finished.size(), 1U);
