@@ -11,13 +11,15 @@ import time
 
 from live import processes, traced
 from live.calls import CallBench, spans_of
+from live.grpc import GrpcServer
 
-BINARY, CALL_BENCH = "/opt/wirespan/bin/wirespan", "/opt/wirespan/bin/call_bench"
+BINARY, CALL_BENCH, PEER = "/opt/wirespan/bin/wirespan", "/opt/wirespan/bin/call_bench", "/opt/wirespan/bin/ws_test_grpc_peer"
 CONNECTIONS = 8  # with more, the processor's share of each is what is measured
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "1"))
 SOURCES = os.environ.get("BENCH_SOURCES", "socket,syscall").split(",")
 IDLE_SECONDS, CALLS = 5, 1_000
+GRPC_CALLS, GRPC_CONCURRENCY = 2_000, 8
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 
 
@@ -113,6 +115,18 @@ def trace_calls(source, bench):
         say(f"calls_{source}", {"calls": cost, "account": traced.account(spans_of(CALLS) + spans_of(CALLS // 10), summary)})
 
 
+def trace_grpc(source, server):
+    """Unary calls of 1,000 bytes each way, 8 at a time on one connection: of the server and of the agent, for each call."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent = traced.Agent(BINARY, folder, server.pid, source)
+        server.load(GRPC_CALLS // 4, GRPC_CONCURRENCY)
+        before = agent.cpu_ns()
+        server_ns = server.load(GRPC_CALLS, GRPC_CONCURRENCY)
+        agent_ns = (agent.cpu_ns() - before) / GRPC_CALLS
+        say(f"grpc_{source}", {"server": server_ns, "agent": agent_ns,
+                               "account": traced.account(GRPC_CALLS + GRPC_CALLS // 4, agent.end())})
+
+
 def main():
     print(os.uname().release, flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,6 +141,12 @@ def main():
             trace_calls(source, bench)
         bench.end()
         nginx.end()
+    server = GrpcServer(PEER)
+    server.load(GRPC_CALLS // 4, GRPC_CONCURRENCY)
+    say("grpc_untraced", {"server": server.load(GRPC_CALLS, GRPC_CONCURRENCY)})
+    for source in SOURCES:
+        trace_grpc(source, server)
+    server.end()
     print("DONE", flush=True)
 
 

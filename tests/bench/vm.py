@@ -12,7 +12,7 @@ import tempfile
 from figures import Figure
 from live.calls import KINDS
 
-TARGET, BINARY, NEEDS_ROOT = "wirespan call_bench", "agent/wirespan", True
+TARGET, BINARY, NEEDS_ROOT = "wirespan call_bench ws_test_grpc_peer", "agent/wirespan", True
 KERNEL = "6.1"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEGABYTE = 1 << 20
@@ -75,11 +75,24 @@ def of_calls(source, measured):
     return out
 
 
+def of_grpc(source, measured):
+    before, found = measured["grpc_untraced"][-1], measured[f"grpc_{source}"][-1]
+    account, name = found["account"], f"vm.{source}.grpc"
+    return [
+        Figure(f"{name}_server", f"VM, {source}: instructions added to a gRPC server per unary call", found["server"] - before["server"]),
+        Figure(f"{name}_agent", f"VM, {source}: instructions of the agent per unary call", found["agent"]),
+        Figure(f"{name}_unaccounted", f"VM, {source}: of those calls, neither span nor counted loss",
+               account["unaccounted"] + account["surplus"], most=0, must=True),
+    ]
+
+
 def measure(_binary):
     measured = boot()
     figures = [Figure("vm.untraced", "VM, untraced: instructions of nginx per request", middle(measured["untraced"], lambda run: run["load"]["nginx"])),
-               Figure("vm.untraced_rate", "VM, untraced: requests per s", middle(measured["untraced"], lambda run: run["load"]["rate"]))]
+               Figure("vm.untraced_rate", "VM, untraced: requests per s", middle(measured["untraced"], lambda run: run["load"]["rate"])),
+               Figure("vm.grpc_untraced", "VM, untraced: instructions of a gRPC server per unary call", measured["grpc_untraced"][-1]["server"])]
     for source in ("socket", "syscall"):
         figures += of_source(source, measured[source], measured["untraced"])
         figures += of_calls(source, measured)
+        figures += of_grpc(source, measured)
     return figures, measured

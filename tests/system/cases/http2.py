@@ -149,7 +149,8 @@ def check_attached_late(workspace, server):
     wait_until(connected, "h2load's connection")
     tracer = Tracer.attach(workspace, [server.pid, load.pid]).await_spans(4000, timeout=30.0)
     capture = tracer.stop()
-    allowed = {"response_without_request", "request_before_start", "unknown_connection"}
+    # What the budget cuts before the session is opened may be a gap of its own.
+    allowed = {"response_without_request", "request_before_start", "unknown_connection", "stream_gap"}
     check_equal({reason: n for reason, n in capture.dropped.items() if reason not in allowed}, {}, "dropped")
     check(sum(capture.dropped.values()) <= 400, f"more was lost than was under way at the beginning: {capture.dropped}")
     capture.check_books()

@@ -1,5 +1,5 @@
 // A gRPC server, and a client that logs what each of its calls came to: grpc++, without generated code. Usage, behaviours and log
-// as in peer.py.
+// as in peer.py; and `load PORT CALLS CONCURRENCY`, which logs nothing.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -215,10 +215,28 @@ int RunClient(const std::string& port, const char* log_path, size_t rounds, size
   return log.good() ? 0 : 1;
 }
 
+// Unary calls alone, as many at a time on one connection: what tests/bench loads a server with.
+int RunLoad(const std::string& port, size_t calls, size_t concurrency) {
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel("127.0.0.1:" + port, grpc::InsecureChannelCredentials());
+  grpc::GenericStub stub(channel);
+  std::atomic<size_t> next = 0;
+  std::atomic<size_t> succeeded = 0;
+  const auto work = [&] {
+    while (next++ < calls) succeeded += Call(stub, "Unary", "/lab.Echo/Unary").ok() ? 1 : 0;
+  };
+  std::vector<std::thread> workers;
+  for (size_t i = 0; i < concurrency; ++i) workers.emplace_back(work);
+  for (std::thread& worker : workers) worker.join();
+  return succeeded == calls ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "server") return Serve();
+  if (argc == 5 && std::string_view(argv[1]) == "load") {
+    return RunLoad(argv[2], std::strtoul(argv[3], nullptr, 10), std::strtoul(argv[4], nullptr, 10));
+  }
   if (argc != 6 && argc != 7) return 2;
   return RunClient(argv[2], argv[3], std::strtoul(argv[4], nullptr, 10), std::strtoul(argv[5], nullptr, 10), argc == 7);
 }
