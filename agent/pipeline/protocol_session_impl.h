@@ -270,13 +270,13 @@ bool ProtocolSession<Protocol>::HandOver(match::MatchResult result) {
     const Message* request = open.exchange.request.get();  // null: it goes on, which ends here
     if (!open.exchange.response->upgrade || request == nullptr) return false;
     if (decoder_.Successor() == decoders::WebSocket::kName) {
-      handover_ = std::make_unique<Handover>(WebSocketHandoverOf(open));
+      handover_ = std::make_unique<Handover>(Handover{WebSocketHandoverOf(open)});
       return false;
     }
     if (result != match::MatchResult::kReady || open.ambiguous || matcher_.size() != 1) return false;
     Http2Handover handover;
     FillHandover(*request, open.exchange.request_facts, open.extra, handover);
-    handover_ = std::make_unique<Handover>(std::move(handover));
+    handover_ = std::make_unique<Handover>(Handover{std::move(handover)});
     GiveBack(matcher_.TakeOldest());
     return true;
   }
