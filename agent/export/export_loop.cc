@@ -15,9 +15,12 @@ constexpr std::chrono::seconds kLogInterval{10};
 constexpr size_t kMaxThreadName = 15;  // of Linux
 
 // A batch takes a millisecond and more at a stretch; whoever is traced does not wait for it, where both want one processor. What
-// must not fall behind (the rings) keeps its weight.
+// must not fall behind (the rings) keeps its weight, and whoever started the agent with less keeps theirs. Of this thread alone
+// (Linux). Refused or not, spans go out: what the queue has no room for is counted there.
 constexpr int kNiceness = 10;
-void GiveWay() { ::setpriority(PRIO_PROCESS, 0, kNiceness); }
+void GiveWay() {
+  if (::getpriority(PRIO_PROCESS, 0) < kNiceness) (void)::setpriority(PRIO_PROCESS, 0, kNiceness);
+}
 
 void NameThisThread(const std::string& name) { pthread_setname_np(pthread_self(), name.substr(0, kMaxThreadName).c_str()); }
 

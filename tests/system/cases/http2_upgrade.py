@@ -158,8 +158,8 @@ def http2_upgrade_curl_go(workspace):
 
 @case()
 def http2_upgrade_java_nghttpx(workspace):
-    """java.net.http, which asks for an upgrade unless told otherwise. (Not with Go's server: told of a larger table, it now and then writes a size update in the middle of its first block, which
-    a reader must refuse, RFC 7541 4.2; that is counted as ambiguous.)"""
+    """java.net.http, which asks for an upgrade unless told otherwise. (Not with Go's server: told of a larger table, it now and then
+    writes a size update in the middle of its first block, which a reader must refuse, RFC 7541 4.2; that is counted as ambiguous.)"""
     check_spans(workspace, nghttpx(workspace), java, PATHS)
 
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <latch>
@@ -27,6 +29,7 @@ class FakeExporter final : public exporters::SpanExporter {
     char name[16] = {};
     pthread_getname_np(pthread_self(), name, sizeof name);
     thread_name = name;
+    niceness = ::getpriority(PRIO_PROCESS, 0);
     for (size_t i = 0; i < batch.size; ++i) seen.insert(batch.spans[i].start_unix_ns);
     return behaviour_(batch);
   }
@@ -35,6 +38,7 @@ class FakeExporter final : public exporters::SpanExporter {
 
   std::set<uint64_t> seen;
   std::string thread_name;
+  int niceness = 0;
   std::atomic<int> finishes{0};
 
  private:
@@ -72,6 +76,17 @@ TEST(ExportLoop, ExportsEverythingAndDrainsAtShutdown) {
   EXPECT_EQ(exporter.finishes, 1);
   EXPECT_EQ(loop.counts().exported, 100U);
   ExpectIdentity(loop.counts());
+}
+
+TEST(ExportLoop, ItsThreadAloneGivesWayAndNeverGoesBeforeItsProcess) {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  auto owned = std::make_unique<FakeExporter>(AcceptAll);
+  FakeExporter& exporter = *owned;
+  ExportLoop loop(Options(), std::move(owned));
+  PutSpans(loop.queue(), 0, 1);
+  loop.Shutdown(Clock::now() + hours(1));
+  EXPECT_EQ(exporter.niceness, std::max(own, 10));
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), own);
 }
 
 TEST(ExportLoop, TheFirstSpansGoBeforeABatchIsWholeAndBeforeTheDelay) {
