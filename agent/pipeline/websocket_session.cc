@@ -89,6 +89,7 @@ FeedResult WebSocketSession::Feed(Direction dir, ByteStream& stream) {
     const decoders::ParseStep step = decoder_.Decode(dir, stream.Head(), memory_->decoded);
     TakeMessages(dir, stream, origin);
     if (step.status == decoders::ParseStatus::kInvalid) return Refuse(dir, stream);
+    if (step.consumed == 0) return FeedResult::kFlowing;  // not within the contract; never loop on it
     stream.Consume(step.consumed);
   }
   return FeedResult::kFlowing;
