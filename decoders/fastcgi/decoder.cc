@@ -2,64 +2,29 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
-
-#include "decoders/fastcgi/resync.h"
 
 namespace wirespan::decoders::fastcgi {
 
 static_assert(decoders::Decoder<Decoder>);
 
-namespace {
+ParseStep Decoder::Inside(Side& s, std::string_view bytes, Messages& out) {
+  return s.state == State::kHeader ? InHeader(s, bytes, out) : InContent(s, bytes, out);
+}
 
-std::string_view Text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-}  // namespace
-
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
-  Side& s = side(dir);
-  if (!stop_reason_.empty()) return {ParseStatus::kStop, 0, stop_reason_};
-  const std::string_view text = Text(bytes);
-  size_t used = 0;
-  while (used < text.size()) {
-    const std::string_view rest = text.substr(used);
-    ParseStep step;
-    switch (s.state) {
-      case State::kHeader:
-        step = InHeader(s, rest, out);
-        break;
-      case State::kContent:
-        step = InContent(s, rest, out);
-        break;
-      case State::kAdrift:
-        step = InAdrift(s, rest);
-        break;
-      case State::kCandidate:
-        step = InCandidate(s, rest);
-        break;
-      case State::kLost:
-      case State::kPoisoned:
-        step = {ParseStatus::kInvalid, 0, s.reason};
-        break;
-    }
-    used += step.consumed;
-    if (step.status == ParseStatus::kStop) return {ParseStatus::kStop, used, step.reason};
-    if (step.status == ParseStatus::kAdvanced) continue;
-    if (used > 0) break;  // the next call says it
-    return step;
-  }
-  return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kNeedMore, used, {}};
+void Decoder::Enter(Side& s) {
+  s.header.Begin();
+  s.state = State::kHeader;
 }
 
 ParseStep Decoder::InHeader(Side& s, std::string_view bytes, Messages& out) {
   if (s.header.size() == 0 && bytes.size() >= kHeaderBytes && s.header.TakeWhole(bytes, s.direction)) {
     const RecordHeader header = s.header.header();
-    if (Refuse(s, header).empty() && stop_reason_.empty()) {
+    if (Doubt(s, header).empty() && !has_left()) {
       s.position += kHeaderBytes;
       EnterRecord(s, header, out);
       return {ParseStatus::kAdvanced, kHeaderBytes, {}};
     }
-    stop_reason_ = {};  // said again below, at the byte where it is known
+    Leave({});  // said again below, at the byte where it is known
     s.header.Begin();
   }
   size_t used = 0;
@@ -68,14 +33,10 @@ ParseStep Decoder::InHeader(Side& s, std::string_view bytes, Messages& out) {
     if (!s.header.Take(static_cast<uint8_t>(bytes[used]), s.direction)) {
       refused = "bad_record";
     } else if (s.header.done()) {
-      refused = Refuse(s, s.header.header());
+      refused = Doubt(s, s.header.header());
     }
-    if (!stop_reason_.empty()) return {ParseStatus::kStop, used, stop_reason_};
-    if (!refused.empty()) {
-      if (s.open != nullptr) EndIncomplete(s, Incomplete::kAmbiguous, out);
-      Lose(s, refused);
-      return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kInvalid, used, refused};
-    }
+    if (has_left()) return Left(used);
+    if (!refused.empty()) return Refuse(s, refused, used, out);
     ++used;
     ++s.position;
     if (!s.header.done()) continue;
@@ -159,19 +120,13 @@ void Decoder::CountBody(Side& s, uint64_t size, Messages& out) {
 }
 
 void Decoder::BeginMessage(Side& s, uint16_t request_id, uint64_t start) {
-  s.open = pool_ != nullptr ? pool_->Take() : std::make_unique<Message>();
-  s.open->direction = s.direction;
-  s.open->is_request = s.is_request();
+  Begin(s, start);
   s.open->request_id = request_id;
   s.open->has_start_line = true;
-  s.open->start = start;
   s.head_done = s.head_cut = false;
 }
 
-void Decoder::Append(Side& s, Messages& out) {
-  s.open->end = std::max(s.open->end, s.open->start);
-  out.push_back(std::move(s.open));
-}
+void Decoder::Append(Side& s, Messages& out) { Hand(s, s.open->end, out); }
 
 void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   if (s.open->incomplete != Incomplete::kAmbiguous) s.open->incomplete = why;
@@ -180,72 +135,23 @@ void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   Append(s, out);
 }
 
-void Decoder::Lose(Side& s, std::string_view reason) {
+void Decoder::Forget(Side& s) {
   // A client that waits for each answer sends its next request after the whole response: whatever was lost, that one is answered
   // next.
   if (!s.is_request() && unanswered_count_ <= 1) unanswered_count_ = 0;
   aligned_ = false;
-  s.reason = reason;
-  s.state = State::kLost;
   s.after_request = false;
-}
-
-std::optional<size_t> Decoder::Resync(Direction dir, std::span<const std::byte> bytes) {
-  Side& s = side(dir);
-  if (s.state == State::kPoisoned || !stop_reason_.empty()) return std::nullopt;
-  if (s.state != State::kLost) return 0;
-  const std::optional<size_t> offset = FindStart(Text(bytes), dir);
-  if (!offset) return std::nullopt;
-  s.position += *offset;
-  s.state = State::kCandidate;
-  return offset;
-}
-
-ParseStep Decoder::InCandidate(Side& s, std::string_view bytes) {
-  switch (MatchStart(bytes, s.direction)) {
-    case StartMatch::kMore:
-      return {ParseStatus::kNeedMore, 0, {}};
-    case StartMatch::kNo:
-      s.state = State::kLost;
-      return {ParseStatus::kInvalid, 0, s.reason};
-    case StartMatch::kYes:
-      break;
-  }
-  s.header.Begin();
-  s.state = State::kHeader;
-  return {ParseStatus::kAdvanced, 0, {}};
-}
-
-void Decoder::Skip(Direction dir, size_t size) {
-  Side& s = side(dir);
-  if (s.state == State::kCandidate) s.state = State::kLost;
-  s.position = AddBounded(s.position, size);
-}
-
-void Decoder::OnClose(Direction dir, Messages& out) {
-  Side& s = side(dir);
-  if (!stop_reason_.empty() || s.state == State::kPoisoned) return;
-  if (s.state == State::kAdrift) {
-    // What ends a response is seen wherever the last bytes are.
-    const bool is_cut = !s.is_request() && s.tail_bytes == kTailBytes && !TailIsEnd(s);
-    EndAdrift(s, is_cut ? Incomplete::kClosed : Incomplete::kNo, out);
-  } else if (s.open != nullptr) {
-    EndIncomplete(s, Incomplete::kClosed, out);
-  }
-  // The other direction goes on: its pairing with what was seen here stays.
-  s.reason = "closed";
-  s.state = State::kLost;
 }
 
 const Message* Decoder::OpenMessage(Direction dir) const {
   const Side& s = side(dir);
-  return s.open != nullptr && (s.head_done || s.head_cut || s.state == State::kAdrift) ? s.open.get() : nullptr;
+  return s.open != nullptr && (s.head_done || s.head_cut || s.place == Place::kAdrift) ? s.open.get() : nullptr;
 }
 
 std::optional<uint64_t> Decoder::OpenStart(Direction dir) const {
   const Side& s = side(dir);
   if (s.open != nullptr) return s.open->start;
-  if (s.state != State::kHeader || s.header.size() < 2) return std::nullopt;
+  if (s.place != Place::kInside || s.state != State::kHeader || s.header.size() < 2) return std::nullopt;
   const bool begins = s.is_request() ? s.header.type() == RecordType::kBeginRequest : !IsManagement(s.header.type());
   if (!begins) return std::nullopt;
   return s.position - s.header.size();
@@ -253,13 +159,8 @@ std::optional<uint64_t> Decoder::OpenStart(Direction dir) const {
 
 uint64_t Decoder::BodyLeft(Direction dir) const {
   const Side& s = side(dir);
-  const bool in_body = s.state == State::kContent && (s.use == Use::kBody || s.use == Use::kSkip);
+  const bool in_body = s.place == Place::kInside && s.state == State::kContent && (s.use == Use::kBody || s.use == Use::kSkip);
   return in_body ? uint64_t{s.content_left} + s.padding_left : 0;
-}
-
-bool Decoder::Synced(Direction dir) const {
-  const State state = side(dir).state;
-  return state != State::kLost && state != State::kCandidate && state != State::kPoisoned;
 }
 
 }  // namespace wirespan::decoders::fastcgi

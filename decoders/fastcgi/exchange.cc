@@ -17,25 +17,25 @@ uint32_t Number(const uint8_t* bytes) {
 
 }  // namespace
 
-std::string_view Decoder::Refuse(const Side& s, const RecordHeader& header) {
+std::string_view Decoder::Doubt(const Side& s, const RecordHeader& header) {
   if (IsManagement(header.type)) return {};
-  if (s.is_request()) return RefuseOfRequest(s, header);
+  if (s.is_request()) return DoubtOfRequest(s, header);
   const bool is_other = s.open != nullptr ? s.open->request_id != header.request_id
                                           : aligned_ && unanswered_count_ > 0 && unanswered_[0] != header.request_id;
-  if (is_other) stop_reason_ = kInterleavedResponses;
+  if (is_other) Leave(kInterleavedResponses);
   return {};
 }
 
-std::string_view Decoder::RefuseOfRequest(const Side& s, const RecordHeader& header) {
+std::string_view Decoder::DoubtOfRequest(const Side& s, const RecordHeader& header) {
   const bool is_open = s.open != nullptr && s.open->request_id == header.request_id;
   if (s.open != nullptr && !is_open) {
-    stop_reason_ = kInterleavedRequests;
+    Leave(kInterleavedRequests);
     return {};
   }
   switch (header.type) {
     case RecordType::kBeginRequest:
       if (is_open) return "begin_inside_request";
-      if (unanswered_count_ == kMaxUnanswered) stop_reason_ = kTooManyRequests;
+      if (unanswered_count_ == kMaxUnanswered) Leave(kTooManyRequests);
       return {};
     case RecordType::kParams:
       if (is_open) return s.head_done ? "parameters_after_their_end" : "";
@@ -48,7 +48,7 @@ std::string_view Decoder::RefuseOfRequest(const Side& s, const RecordHeader& hea
   }
 }
 
-Decoder::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, Messages& out) {
+DecoderSide::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, Messages& out) {
   const bool is_end_of_stream = header.content_length == 0;
   if (header.type == RecordType::kBeginRequest) {
     BeginRequest(s, header.request_id, out);
@@ -77,7 +77,7 @@ Decoder::Use Decoder::EnterRequestRecord(Side& s, const RecordHeader& header, Me
   }
 }
 
-Decoder::Use Decoder::EnterResponseRecord(Side& s, const RecordHeader& header, Messages& out) {
+DecoderSide::Use Decoder::EnterResponseRecord(Side& s, const RecordHeader& header, Messages& out) {
   if (IsManagement(header.type)) return Use::kSkip;
   if (s.open == nullptr) BeginAnswer(s, header.request_id, out);
   if (header.type == RecordType::kEndRequest) return Use::kEnd;
@@ -85,8 +85,8 @@ Decoder::Use Decoder::EnterResponseRecord(Side& s, const RecordHeader& header, M
 }
 
 void Decoder::BeginRequest(Side& s, uint16_t request_id, Messages& out) {
-  Side& response = responses();
-  if (response.state == State::kAdrift) EndAdrift(response, Incomplete::kNo, out);
+  Side& response = replies();
+  if (response.place == Place::kAdrift) EndAdrift(response, Incomplete::kNo, out);
   if (!aligned_ && unanswered_count_ == 0 && response.open == nullptr) aligned_ = true;
   unanswered_[unanswered_count_++] = request_id;
   last_request_id_ = request_id;
@@ -104,7 +104,7 @@ void Decoder::BeginAnswer(Side& s, uint16_t request_id, Messages& out) {
     std::copy(unanswered_.begin() + 1, unanswered_.end(), unanswered_.begin());
     --unanswered_count_;
   }
-  if (requests().state == State::kAdrift) EndAdrift(requests(), Incomplete::kNo, out);
+  if (requests().place == Place::kAdrift) EndAdrift(requests(), Incomplete::kNo, out);
   BeginMessage(s, request_id, s.position - kHeaderBytes);
   s.open->exchange = exchange;
   head_.Begin();

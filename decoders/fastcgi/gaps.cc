@@ -1,34 +1,12 @@
 // fastcgi::Decoder, bytes that were not seen: absorbed inside a record of known length; where they took the header of a record of
 // an open message, it goes on until something other than its own framing proves that it ended.
 #include <algorithm>
-#include <cstring>
 
 #include "decoders/fastcgi/decoder.h"
 
 namespace wirespan::decoders::fastcgi {
 
-bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
-  if (size == 0) return true;
-  Side& s = side(dir);
-  const uint64_t end = AddBounded(s.position, size);
-  const bool absorbed = AbsorbGap(s, size, out);
-  s.position = end;
-  if (end < kMaxPosition || !stop_reason_.empty()) return absorbed;
-  // No stream is that long: what claims so is not to be believed further.
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "position_overflow");
-  s.state = State::kPoisoned;
-  return false;
-}
-
-bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
-  if (!stop_reason_.empty()) return true;
-  if (s.state == State::kAdrift) {
-    s.tail_bytes = 0;
-    return true;
-  }
-  if (s.state == State::kCandidate) s.state = State::kLost;
-  if (s.state == State::kLost || s.state == State::kPoisoned) return false;
+uint64_t Decoder::PassGap(Side& s, uint64_t size, Messages& out) {
   if (s.state == State::kContent) {
     const auto content = static_cast<uint32_t>(std::min<uint64_t>(size, s.content_left));
     if (content > 0) LoseContent(s, content, out);
@@ -38,17 +16,11 @@ bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
     if (padding > 0 && s.padding_left == 0) EndContent(s, out);
     size -= uint64_t{content} + padding;
   }
-  if (size == 0) return true;
   // Behind a whole request there is one thing more that its client must send: the empty record that ends STDIN.
-  if (s.open == nullptr && s.after_request && size == kHeaderBytes - s.header.size()) {
-    s.after_request = false;
-    s.header.Begin();
-    return true;
-  }
-  if (Drift(s, out)) return true;
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "gap");
-  return false;
+  if (s.open != nullptr || !s.after_request || size != kHeaderBytes - s.header.size()) return size;
+  s.after_request = false;
+  s.header.Begin();
+  return 0;
 }
 
 // `size` bytes of the content of the record in progress.
@@ -77,28 +49,24 @@ bool Decoder::Drift(Side& s, Messages& out) {
     s.head_cut = true;
   }
   s.open->body_length_unknown = true;
-  s.tail_bytes = 0;
-  s.state = State::kAdrift;
+  s.tail.Clear();
+  s.place = Place::kAdrift;
   if (s.is_request() && unanswered_count_ == 0) EndAdrift(s, Incomplete::kNo, out);  // the answer to it has begun already
   return true;
 }
 
-ParseStep Decoder::InAdrift(Side& s, std::string_view bytes) {
-  s.position += bytes.size();
-  const size_t fresh = std::min(bytes.size(), kTailBytes);
-  std::memmove(s.tail.data(), s.tail.data() + fresh, kTailBytes - fresh);
-  std::memcpy(s.tail.data() + kTailBytes - fresh, bytes.data() + bytes.size() - fresh, fresh);
-  s.tail_bytes = static_cast<uint8_t>(std::min(kTailBytes, s.tail_bytes + fresh));
-  return {ParseStatus::kAdvanced, bytes.size(), {}};
+void Decoder::PassAdrift(Side& s, std::string_view bytes) {
+  if (bytes.empty()) return s.tail.Clear();
+  s.tail.Take(bytes);
 }
 
 // The record that ends such a message stands at the end of the tail, with the message's number.
-bool Decoder::TailIsEnd(const Side& s) const {
-  const size_t size = s.is_request() ? kHeaderBytes : kTailBytes;
-  if (s.tail_bytes < size) return false;
+bool Decoder::TailIsEnd(const Side& s) {
+  const std::string_view tail = s.tail.Last(s.is_request() ? kHeaderBytes : kHeaderBytes + kBodyBytes);
+  if (tail.empty()) return false;
   HeaderScan scan;
-  for (size_t i = kTailBytes - size; !scan.done(); ++i) {
-    if (!scan.Take(s.tail[i], s.direction)) return false;
+  for (const char c : tail.substr(0, kHeaderBytes)) {
+    if (!scan.Take(static_cast<uint8_t>(c), s.direction)) return false;
   }
   const RecordHeader header = scan.header();
   if (header.request_id != s.open->request_id || header.padding != 0) return false;
@@ -108,29 +76,27 @@ bool Decoder::TailIsEnd(const Side& s) const {
 
 bool Decoder::EndsHere(Direction dir, Messages& out) {
   Side& s = side(dir);
-  if (s.state != State::kAdrift || !TailIsEnd(s)) return false;
+  if (s.place != Place::kAdrift || !TailIsEnd(s)) return false;
   if (s.is_request()) {
     EndAdrift(s, Incomplete::kNo, out);
   } else {
-    EndAnswer(s, s.tail.data() + kHeaderBytes, out);
+    EndAnswer(s, reinterpret_cast<const uint8_t*>(s.tail.Last(kBodyBytes).data()), out);
   }
-  s.header.Begin();
-  s.state = State::kHeader;
+  EnterBehindAdrift(s);
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
-  Side& s = side(dir);
-  if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
+// What ends a response is seen wherever the last bytes are.
+Incomplete Decoder::EndAtClose(const Side& s) {
+  const bool is_cut = !s.is_request() && !s.tail.Last(kHeaderBytes + kBodyBytes).empty() && !TailIsEnd(s);
+  return is_cut ? Incomplete::kClosed : Incomplete::kNo;
 }
 
 // Which request the next response answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
+void Decoder::FinishAdrift(Side& s, Incomplete why, Messages& out) {
   s.open->incomplete = s.head_cut ? Incomplete::kGap : why;
   s.open->end = s.position;
   Append(s, out);
-  s.reason = "gap";
-  s.state = State::kLost;
 }
 
 }  // namespace wirespan::decoders::fastcgi

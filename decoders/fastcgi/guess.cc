@@ -1,5 +1,6 @@
 #include "decoders/fastcgi/guess.h"
 
+#include "decoders/fastcgi/record.h"
 #include "decoders/fastcgi/resync.h"
 
 namespace wirespan::decoders::fastcgi {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "decoders/fastcgi/record.h"
 #include "decoders/http_characters.h"
 
 namespace wirespan::decoders::fastcgi {
@@ -35,14 +36,6 @@ StartMatch MatchStart(std::string_view bytes, Direction dir) {
     if (!fits) return StartMatch::kNo;
   }
   return content.size() >= needed ? StartMatch::kYes : StartMatch::kMore;
-}
-
-std::optional<size_t> FindStart(std::string_view bytes, Direction dir) {
-  for (size_t at = bytes.find(static_cast<char>(kVersion)); at != std::string_view::npos;
-       at = bytes.find(static_cast<char>(kVersion), at + 1)) {
-    if (MatchStart(bytes.substr(at), dir) != StartMatch::kNo) return at;
-  }
-  return std::nullopt;
 }
 
 }  // namespace wirespan::decoders::fastcgi

@@ -1,57 +1,27 @@
 #include "decoders/postgresql/decoder.h"
 
 #include <algorithm>
-#include <utility>
-
-#include "decoders/postgresql/resync.h"
 
 namespace wirespan::decoders::postgresql {
 
 static_assert(decoders::Decoder<Decoder>);
 
-namespace {
-
-std::string_view Text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-}  // namespace
-
-ParseStep Decoder::Decode(Direction dir, std::span<const std::byte> bytes, Messages& out) {
-  Side& s = side(dir);
-  if (!stop_reason_.empty()) return {ParseStatus::kStop, 0, stop_reason_};
-  const std::string_view text = Text(bytes);
-  size_t used = 0;
-  while (used < text.size()) {
-    const std::string_view rest = text.substr(used);
-    ParseStep step;
-    switch (s.state) {
-      case State::kUntyped:
-      case State::kHeader:
-        step = InHeader(s, rest, out);
-        break;
-      case State::kSslAnswer:
-        step = InSslAnswer(s, rest, out);
-        break;
-      case State::kContent:
-        step = InContent(s, rest, out);
-        break;
-      case State::kAdrift:
-        step = InAdrift(s, rest);
-        break;
-      case State::kCandidate:
-        step = InCandidate(s, rest);
-        break;
-      case State::kLost:
-      case State::kPoisoned:
-        step = {ParseStatus::kInvalid, 0, s.reason};
-        break;
-    }
-    used += step.consumed;
-    if (!stop_reason_.empty()) return {ParseStatus::kStop, used, stop_reason_};
-    if (step.status == ParseStatus::kAdvanced) continue;
-    if (used > 0) break;  // the next call says it
-    return step;
+ParseStep Decoder::Inside(Side& s, std::string_view bytes, Messages& out) {
+  switch (s.state) {
+    case State::kUntyped:
+    case State::kHeader:
+      return InHeader(s, bytes, out);
+    case State::kSslAnswer:
+      return InSslAnswer(s, bytes, out);
+    case State::kContent:
+      break;
   }
-  return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kNeedMore, used, {}};
+  return InContent(s, bytes, out);
+}
+
+void Decoder::Enter(Side& s) {
+  s.header_bytes = 0;
+  s.state = State::kHeader;
 }
 
 // A frame without a type begins with its length, whose first byte is zero; no type is.
@@ -154,34 +124,22 @@ ParseStep Decoder::InSslAnswer(Side& s, std::string_view bytes, Messages& out) {
   ++s.position;
   s.open->head_end = s.position;
   Append(s, s.position, out);
-  if (answer != 'N') stop_reason_ = answer == 'S' ? "tls" : "gss";
+  if (answer != 'N') Leave(answer == 'S' ? "tls" : "gss");
   return {ParseStatus::kAdvanced, 1, {}};
 }
 
-// What was consumed stays so; what follows is not the protocol.
-ParseStep Decoder::Refuse(Side& s, std::string_view reason, size_t used, Messages& out) {
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kAmbiguous, out);
-  Lose(s, reason);
-  return {used > 0 ? ParseStatus::kAdvanced : ParseStatus::kInvalid, used, reason};
-}
-
 void Decoder::BeginMessage(Side& s, uint64_t start) {
-  s.open = pool_ != nullptr ? pool_->Take() : std::make_unique<Message>();
-  s.open->direction = s.direction;
-  s.open->is_request = s.is_request();
-  s.open->start = start;
+  Begin(s, start);
   s.first_frame = true;
 }
 
 void Decoder::Append(Side& s, uint64_t end, Messages& out) {
-  s.open->end = std::max(end, s.open->start);
-  out.push_back(std::move(s.open));
+  Hand(s, end, out);
   if (s.is_request()) has_parse_ = false;
 }
 
 void Decoder::Discard(Side& s) {
-  if (pool_ != nullptr) pool_->Give(std::move(s.open));
-  s.open.reset();
+  GiveBack(s);
   has_parse_ = false;
 }
 
@@ -195,7 +153,7 @@ void Decoder::EndIncomplete(Side& s, Incomplete why, Messages& out) {
   EndRequest(s, s.type == 'Q' ? RequestKind::kQuery : RequestKind::kExecute, s.position, out);
 }
 
-void Decoder::Lose(Side& s, std::string_view reason) {
+void Decoder::Forget(Side& s) {
   if (s.is_request()) {
     // Prepared where it was not seen, or not prepared at all: names mean nothing that is known any more.
     statements_.Forget();
@@ -210,60 +168,12 @@ void Decoder::Lose(Side& s, std::string_view reason) {
   aligned_ = false;
   ssl_answers_ = 0;
   s.header_bytes = 0;
-  s.reason = reason;
-  s.state = State::kLost;
-}
-
-std::optional<size_t> Decoder::Resync(Direction dir, std::span<const std::byte> bytes) {
-  Side& s = side(dir);
-  if (s.state == State::kPoisoned || !stop_reason_.empty()) return std::nullopt;
-  if (s.state != State::kLost) return 0;
-  const std::optional<size_t> offset = FindStart(Text(bytes), dir);
-  if (!offset) return std::nullopt;
-  s.position += *offset;
-  s.state = State::kCandidate;
-  return offset;
-}
-
-ParseStep Decoder::InCandidate(Side& s, std::string_view bytes) {
-  switch (MatchStart(bytes, s.direction)) {
-    case StartMatch::kMore:
-      return {ParseStatus::kNeedMore, 0, {}};
-    case StartMatch::kNo:
-      s.state = State::kLost;
-      return {ParseStatus::kInvalid, 0, s.reason};
-    case StartMatch::kYes:
-      break;
-  }
-  s.header_bytes = 0;
-  s.state = State::kHeader;
-  return {ParseStatus::kAdvanced, 0, {}};
-}
-
-void Decoder::Skip(Direction dir, size_t size) {
-  Side& s = side(dir);
-  if (s.state == State::kCandidate) s.state = State::kLost;
-  s.position = AddBounded(s.position, size);
-}
-
-void Decoder::OnClose(Direction dir, Messages& out) {
-  Side& s = side(dir);
-  if (!stop_reason_.empty() || s.state == State::kPoisoned) return;
-  if (s.state == State::kAdrift) {
-    const bool is_cut = !s.is_request() && !TailIsEnd(s);
-    EndAdrift(s, is_cut ? Incomplete::kClosed : Incomplete::kNo, out);
-  } else if (s.open != nullptr) {
-    EndIncomplete(s, Incomplete::kClosed, out);
-  }
-  // The other direction goes on: its pairing with what was seen here stays.
-  s.reason = "closed";
-  s.state = State::kLost;
 }
 
 const Message* Decoder::OpenMessage(Direction dir) const {
   const Side& s = side(dir);
   if (s.open == nullptr || s.open->one_way) return nullptr;
-  if (s.state == State::kAdrift) return s.open.get();
+  if (s.place == Place::kAdrift) return s.open.get();
   return !s.is_request() && s.open->head_end != 0 ? s.open.get() : nullptr;
 }
 
@@ -274,12 +184,7 @@ std::optional<uint64_t> Decoder::OpenStart(Direction dir) const {
 
 uint64_t Decoder::BodyLeft(Direction dir) const {
   const Side& s = side(dir);
-  return s.state == State::kContent ? s.left : 0;
-}
-
-bool Decoder::Synced(Direction dir) const {
-  const State state = side(dir).state;
-  return state != State::kLost && state != State::kCandidate && state != State::kPoisoned;
+  return s.place == Place::kInside && s.state == State::kContent ? s.left : 0;
 }
 
 }  // namespace wirespan::decoders::postgresql

@@ -1,44 +1,16 @@
 // postgresql::Decoder, bytes that were not seen: absorbed inside a frame; where they took the header of the next, the message
 // goes on until something other than its own framing proves that it ended.
 #include <algorithm>
-#include <cstring>
 
 #include "decoders/postgresql/decoder.h"
 
 namespace wirespan::decoders::postgresql {
 
-bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
-  if (size == 0) return true;
-  Side& s = side(dir);
-  const uint64_t end = AddBounded(s.position, size);
-  const bool absorbed = AbsorbGap(s, size, out);
-  s.position = end;
-  if (end < kMaxPosition || !stop_reason_.empty()) return absorbed;
-  // No stream is that long: what claims so is not to be believed further.
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "position_overflow");
-  s.state = State::kPoisoned;
-  return false;
-}
-
-bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
-  if (!stop_reason_.empty()) return true;
-  if (s.state == State::kAdrift) {
-    s.tail_bytes = 0;
-    return true;
-  }
-  if (s.state == State::kCandidate) s.state = State::kLost;
-  if (s.state == State::kLost || s.state == State::kPoisoned) return false;
-  if (s.state == State::kContent) {
-    const auto content = static_cast<uint32_t>(std::min<uint64_t>(size, s.left));
-    LoseContent(s, content, out);
-    size -= content;
-  }
-  if (size == 0 || !stop_reason_.empty()) return true;
-  if (Drift(s)) return true;
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "gap");
-  return false;
+uint64_t Decoder::PassGap(Side& s, uint64_t size, Messages& out) {
+  if (s.state != State::kContent) return size;
+  const auto content = static_cast<uint32_t>(std::min<uint64_t>(size, s.left));
+  LoseContent(s, content, out);
+  return size - content;
 }
 
 // `size` bytes of the content of the frame in progress.
@@ -59,10 +31,10 @@ void Decoder::LoseContent(Side& s, uint32_t size, Messages& out) {
 }
 
 // Either the message goes on without its framing, or what a client copies in does, of which nothing is a message.
-bool Decoder::Drift(Side& s) {
+bool Decoder::Drift(Side& s, Messages& /*out*/) {
   if (s.is_request() && s.open == nullptr && copies_in_) {
-    s.tail_bytes = 0;
-    s.state = State::kAdrift;
+    s.tail.Clear();
+    s.place = Place::kAdrift;
     return true;
   }
   if (!s.is_request() && s.open == nullptr && owed_replies_ == 1 && OwesReply()) {  // all of its beginning is missing
@@ -74,25 +46,20 @@ bool Decoder::Drift(Side& s) {
   const size_t own = s.is_request() ? 0 : 1;
   if (owed_replies_ != own || (s.is_request() && (!aligned_ || replies().open != nullptr))) return false;
   s.open->truncated = true;
-  s.tail_bytes = 0;
-  s.state = State::kAdrift;
+  s.tail.Clear();
+  s.place = Place::kAdrift;
   return true;
 }
 
-ParseStep Decoder::InAdrift(Side& s, std::string_view bytes) {
-  s.position += bytes.size();
-  const size_t fresh = std::min(bytes.size(), kTailBytes);
-  std::memmove(s.tail.data(), s.tail.data() + fresh, kTailBytes - fresh);
-  std::memcpy(s.tail.data() + kTailBytes - fresh, bytes.data() + bytes.size() - fresh, fresh);
-  s.tail_bytes = static_cast<uint8_t>(std::min(kTailBytes, s.tail_bytes + fresh));
-  return {ParseStatus::kAdvanced, bytes.size(), {}};
+void Decoder::PassAdrift(Side& s, std::string_view bytes) {
+  if (bytes.empty()) return s.tail.Clear();
+  s.tail.Take(bytes);
 }
 
 // ReadyForQuery; Sync, or the end of what is copied in.
-bool Decoder::TailIsEnd(const Side& s) const {
-  const size_t size = s.is_request() ? kHeaderBytes : kTailBytes;
-  if (s.tail_bytes < size) return false;
-  const std::string_view tail(s.tail.data() + kTailBytes - size, size);
+bool Decoder::TailIsEnd(const Side& s) {
+  const std::string_view tail = s.tail.Last(s.is_request() ? kHeaderBytes : kReadyBytes);
+  if (tail.empty()) return false;
   const uint32_t length = ReadUint32(tail.substr(1));
   if (s.is_request()) return length == 4 && (tail[0] == 'S' || (s.open == nullptr && tail[0] == 'c'));
   return tail[0] == 'Z' && length == 5 && (tail[5] == 'I' || tail[5] == 'T' || tail[5] == 'E');
@@ -100,9 +67,9 @@ bool Decoder::TailIsEnd(const Side& s) const {
 
 bool Decoder::EndsHere(Direction dir, Messages& out) {
   Side& s = side(dir);
-  if (s.state != State::kAdrift || !TailIsEnd(s)) return false;
+  if (s.place != Place::kAdrift || !TailIsEnd(s)) return false;
   if (s.is_request()) {
-    const bool is_sync = s.tail[kTailBytes - kHeaderBytes] == 'S';
+    const bool is_sync = s.tail.Last(kHeaderBytes).front() == 'S';
     if (s.open != nullptr) {
       EndIncomplete(s, Incomplete::kGap, out);
     } else {
@@ -113,18 +80,14 @@ bool Decoder::EndsHere(Direction dir, Messages& out) {
     EndReply(s, s.open->head_end == 0 ? Incomplete::kGap : Incomplete::kNo, out);
     if (owed_first_ < owed_.size() && owed_[owed_first_] == Owed::kSync) PopOwed();
   }
-  s.header_bytes = 0;
-  s.state = State::kHeader;
+  EnterBehindAdrift(s);
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
-  Side& s = side(dir);
-  if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
-}
+Incomplete Decoder::EndAtClose(const Side& s) { return !s.is_request() && !TailIsEnd(s) ? Incomplete::kClosed : Incomplete::kNo; }
 
 // Which request the next reply answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
+void Decoder::FinishAdrift(Side& s, Incomplete why, Messages& out) {
   if (s.is_request()) {
     if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
     copies_in_ = false;
@@ -133,8 +96,6 @@ void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
     if (owed_first_ < owed_.size() && owed_[owed_first_] == Owed::kSync) PopOwed();
   }
   s.header_bytes = 0;
-  s.reason = "gap";
-  s.state = State::kLost;
 }
 
 }  // namespace wirespan::decoders::postgresql

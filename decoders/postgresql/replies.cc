@@ -13,7 +13,7 @@ bool AnswersRequest(char type) { return std::string_view("DCTGHWIsVdc").find(typ
 }  // namespace
 
 void Decoder::EnterReplyFrame(Side& s, Messages& out) {
-  if (requests().state == State::kAdrift && requests().open != nullptr && !IsUnasked(s.type)) {
+  if (requests().place == Place::kAdrift && requests().open != nullptr && !IsUnasked(s.type)) {
     EndAdrift(requests(), Incomplete::kNo, out);
   }
   const bool is_notice = s.type == 'E' || s.type == 'N';
@@ -102,7 +102,7 @@ void Decoder::EndReplyFrame(Side& s, Messages& out) {
 // ReadyForQuery: all that was sent up to a Query or a Sync is answered.
 void Decoder::EndReady(Side& s, Messages& out) {
   copies_in_ = false;
-  if (requests().state == State::kAdrift && requests().open == nullptr) EndAdrift(requests(), Incomplete::kNo, out);
+  if (requests().place == Place::kAdrift && requests().open == nullptr) EndAdrift(requests(), Incomplete::kNo, out);
   if (s.open != nullptr) {
     const bool was_query = !OwesReply() || owed_[owed_first_] == Owed::kQuery;
     EndReply(s, Incomplete::kNo, out);
@@ -119,7 +119,7 @@ void Decoder::EndReady(Side& s, Messages& out) {
 void Decoder::EndReply(Side& s, Incomplete why, Messages& out) {
   Message& message = *s.open;
   if (message.complete()) message.incomplete = why;
-  if (why == Incomplete::kNo && message.head_end == 0 && s.state != State::kAdrift) message.head_end = s.position;
+  if (why == Incomplete::kNo && message.head_end == 0 && s.place != Place::kAdrift) message.head_end = s.position;
   if (OwesReply()) {
     PopOwed();
     ++answered_;

@@ -58,7 +58,7 @@ void Decoder::EnterRequestFrame(Side& s, Messages& out) {
 void Decoder::BeginGroup(Side& s, Messages& out) {
   if (s.open != nullptr) return;
   Side& reply = replies();
-  if (reply.state == State::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
+  if (reply.place == Place::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
   if (!aligned_ && owed_first_ == owed_.size() && reply.open == nullptr) aligned_ = true;
   BeginMessage(s, FrameStart(s));
 }
@@ -153,7 +153,7 @@ void Decoder::EndStartup(Side& s, Messages& out) {
     s.open->database = database_;
   }
   if (kind == RequestKind::kSsl || kind == RequestKind::kGss) ++ssl_answers_;
-  if (ssl_answers_ > 1) stop_reason_ = "too_many_ssl_requests";
+  if (ssl_answers_ > 1) Leave("too_many_ssl_requests");
   s.open->head_end = s.position;
   Append(s, s.position, out);
 }
@@ -210,7 +210,7 @@ void Decoder::EndRequest(Side& s, RequestKind kind, uint64_t end, Messages& out)
 
 void Decoder::Owe(Owed what) {
   if (owed_.size() - owed_first_ >= kMaxUnanswered) {
-    stop_reason_ = "too_many_unanswered";
+    Leave("too_many_unanswered");
     return;
   }
   if (owed_first_ == owed_.size()) {

@@ -47,11 +47,4 @@ StartMatch MatchStart(std::string_view bytes, Direction dir) {
   return MayFollow(bytes.front(), length, bytes[kHeaderBytes], dir) ? StartMatch::kYes : StartMatch::kNo;
 }
 
-std::optional<size_t> FindStart(std::string_view bytes, Direction dir) {
-  for (size_t at = 0; at < bytes.size(); ++at) {
-    if (MatchStart(bytes.substr(at), dir) != StartMatch::kNo) return at;
-  }
-  return std::nullopt;
-}
-
 }  // namespace wirespan::decoders::postgresql

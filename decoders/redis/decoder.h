@@ -4,43 +4,38 @@
 // message of its own (Message::one_way): a RESP3 push, a RESP2 pub/sub message, and all confirmations of a SUBSCRIBE but the
 // last.
 //
-// State of a direction: kValue (in a value or between two), kInline (in an inline command; requests only), kAdrift (in a message
-// without its framing: see Adrift), kLost (unknown: Resync), kCandidate (a start that Resync suspects), kPoisoned (beyond all
-// positions).
+// A message is adrift (InOrderDecoder) where a gap took the framing of its parts; no bytes of its own tell that it ended.
 //
 // The connection is left (kStop) where answers do not come, or do not stop, any more: CLIENT REPLY OFF or SKIP, MONITOR, SYNC,
 // PSYNC; and where more is unanswered than is kept track of.
 #pragma once
 
 #include <array>
-#include <memory>
 
+#include "decoders/in_order_decoder.h"
 #include "decoders/redis/arguments.h"
 #include "decoders/redis/message.h"
 #include "decoders/redis/resp.h"
+#include "decoders/redis/resync.h"
 
 namespace wirespan::decoders::redis {
 
 inline constexpr size_t kMaxAwaited = 64;  // unanswered commands whose answer says something of the connection; beyond: kStop
 
-class Decoder {
+// A direction: in a value or between two, or in an inline command (requests only).
+struct DecoderSide : InOrderSide<Message> {
+  enum class State : uint8_t { kValue, kInline };
+  State state = State::kValue;
+  RespScan scan;
+};
+
+class Decoder : public InOrderDecoder<Decoder, DecoderSide, Message> {
+  using Base = InOrderDecoder<Decoder, DecoderSide, Message>;
+  friend Base;
+
  public:
-  using Message = redis::Message;
-  using Messages = redis::Messages;
-  using MessagePool = redis::MessagePool;
-
   // `pool` may be null: then messages are allocated anew.
-  explicit Decoder(MessagePool* pool = nullptr) : pool_(pool) {
-    sides_[Index(Direction::kServerToClient)].direction = Direction::kServerToClient;
-  }
-
-  // The contract of decoders/decoder.h.
-  ParseStep Decode(Direction dir, std::span<const std::byte> bytes, Messages& out);
-  std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
-  bool OnGap(Direction dir, size_t size, Messages& out);
-  void OnClose(Direction dir, Messages& out);
-  void Skip(Direction dir, size_t size);
-  uint64_t Position(Direction dir) const { return side(dir).position; }
+  explicit Decoder(MessagePool* pool = nullptr) : Base(pool) {}
 
   // The message in progress once it is known what it asks for, or how it answers; null otherwise. Valid until the next call of a
   // non-const function.
@@ -49,31 +44,13 @@ class Decoder {
   std::optional<uint64_t> OpenStart(Direction dir) const;
   // Bytes still to come of a string; 0 in any other place.
   uint64_t BodyLeft(Direction dir) const;
-  bool Synced(Direction dir) const;
-  bool Poisoned(Direction dir) const { return side(dir).state == State::kPoisoned; }
   // It knows what cannot be seen again: the database, a transaction, subscriptions.
   bool HoldsState() const { return has_database_ || in_transaction_ || subscriptions_ > 0; }
-
-  // A message is adrift where a gap took the framing of its parts. It ends where the reply to it begins; where a command follows
-  // it; where its direction closes; or by the second call below. No bytes of its own tell.
-  bool Adrift(Direction dir) const { return side(dir).state == State::kAdrift; }
-  bool AnyAdrift() const { return Adrift(Direction::kClientToServer) || Adrift(Direction::kServerToClient); }
   static bool EndsHere(Direction /*dir*/, Messages& /*out*/) { return false; }
-  void EndAdrift(Direction dir, bool is_whole, Messages& out);
 
  private:
-  enum class State : uint8_t { kValue, kInline, kAdrift, kLost, kCandidate, kPoisoned };
-
-  struct Side {
-    Direction direction = Direction::kClientToServer;
-    State state = State::kValue;
-    uint64_t position = 0;
-    std::unique_ptr<Message> open;
-    std::string_view reason{};  // of kLost and kPoisoned; a constant
-    RespScan scan;
-
-    bool is_request() const { return direction == Direction::kClientToServer; }
-  };
+  using Side = DecoderSide;
+  using State = Side::State;
   // An unanswered command whose answer says something of the connection.
   struct Awaited {
     uint64_t exchange = 0;
@@ -82,22 +59,24 @@ class Decoder {
     uint32_t replies = 0;  // the same: still to come; 0: until nothing of that kind is subscribed
   };
 
-  const Side& side(Direction dir) const { return sides_[Index(dir)]; }
-  Side& side(Direction dir) { return sides_[Index(dir)]; }
-  Side& requests() { return side(Direction::kClientToServer); }
-  Side& replies() { return side(Direction::kServerToClient); }
   bool HasUnanswered() const { return answered_ < last_exchange_; }
 
-  // One state's share of `bytes` (never empty). Each moves `position` by what it consumed.
+  // For InOrderDecoder.
+  static constexpr StartMatcher kMatchStart = &redis::MatchStart;
+  ParseStep Inside(Side& s, std::string_view bytes, Messages& out);
+  static void Enter(Side& s);
+  static void PassAdrift(Side& s, std::string_view bytes);
+  uint64_t PassGap(Side& s, uint64_t size, Messages& out);
+  bool Drift(Side& s, Messages& out);
+  static Incomplete EndAtClose(const Side& s);
+  void FinishAdrift(Side& s, Incomplete why, Messages& out);
+  void EndIncomplete(Side& s, Incomplete why, Messages& out);
+  void Forget(Side& s);
+
   ParseStep InValue(Side& s, std::string_view bytes, Messages& out);
   ParseStep InInline(Side& s, std::string_view bytes, Messages& out);
-  ParseStep InCandidate(Side& s, std::string_view bytes);
-  ParseStep Refuse(Side& s, std::string_view reason, size_t used, Messages& out);
 
-  void BeginMessage(Side& s);
   void Append(Side& s, Messages& out);
-  void EndIncomplete(Side& s, Incomplete why, Messages& out);
-  void Discard(Side& s);
 
   // False: no command looks so.
   bool TakeRequest(Side& s, const RespStep& step, Messages& out);
@@ -116,16 +95,9 @@ class Decoder {
   bool IsFinalConfirmation(Awaited& awaited) const;
   void CountSubscription(char kind, bool unsubscribes);
 
-  bool AbsorbGap(Side& s, uint64_t size, Messages& out);
   void LoseString(Side& s, uint64_t size, Messages& out);
-  bool Drift(Side& s) const;
-  void EndAdrift(Side& s, Incomplete why, Messages& out);
-  void Lose(Side& s, std::string_view reason);
 
-  std::array<Side, 2> sides_;
-  MessagePool* pool_ = nullptr;
-  std::string_view stop_reason_{};  // set once the connection is left
-  Arguments arguments_;             // of the open request
+  Arguments arguments_;  // of the open request
 
   // Of the open reply, where it is an aggregate: its first element, its third as a number.
   std::array<char, 16> first_{};

@@ -34,9 +34,9 @@ char KindOf(std::string_view command) {
 
 void Decoder::BeginRequest(Side& s, Messages& out) {
   Side& reply = replies();
-  if (reply.state == State::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
+  if (reply.place == Place::kAdrift) EndAdrift(reply, Incomplete::kNo, out);
   if (!aligned_ && !HasUnanswered() && reply.open == nullptr) aligned_ = true;
-  BeginMessage(s);
+  Begin(s, s.position);
   ++last_exchange_;
   s.open->exchange = aligned_ ? last_exchange_ : 0;
   arguments_.Begin();
@@ -48,7 +48,7 @@ bool Decoder::TakeRequest(Side& s, const RespStep& step, Messages& out) {
     if (!step.done) return true;
     // An empty command is none: a server takes no notice of it.
     --last_exchange_;
-    Discard(s);
+    GiveBack(s);
     s.scan.Begin();
     return true;
   }
@@ -127,10 +127,10 @@ void Decoder::TakeEffect(Message& message) {
       subscriptions_ = patterns_ = 0;
       return;
     case Effect::kReply:
-      if (arguments_.Are("REPLY", "OFF") || arguments_.Are("REPLY", "SKIP")) stop_reason_ = "client_reply";
+      if (arguments_.Are("REPLY", "OFF") || arguments_.Are("REPLY", "SKIP")) Leave("client_reply");
       return;
     case Effect::kLeave:
-      stop_reason_ = arguments_.name() == "MONITOR" ? "monitor" : "replication";
+      Leave(arguments_.name() == "MONITOR" ? "monitor" : "replication");
       return;
     case Effect::kNone:
     case Effect::kMulti:
@@ -142,7 +142,7 @@ void Decoder::TakeEffect(Message& message) {
 
 void Decoder::Await(const Message& message, Effect effect) {
   if (awaited_count_ == kMaxAwaited) {
-    stop_reason_ = "too_many_unanswered";
+    Leave("too_many_unanswered");
     return;
   }
   Awaited& awaited = awaited_[awaited_count_++];
@@ -153,7 +153,7 @@ void Decoder::Await(const Message& message, Effect effect) {
 }
 
 void Decoder::BeginReply(Side& s, Type type) {
-  BeginMessage(s);
+  Begin(s, s.position);
   if (type != Type::kAttribute) s.open->type = type;
   first_size_ = 0;
   first_whole_ = true;
@@ -169,7 +169,7 @@ void Decoder::TakeReply(Side& s, const RespStep& step, Messages& out) {
     const bool is_line = !IsAggregate(step.type) && step.type != Type::kBulk && step.type != Type::kNull &&
                          step.type != Type::kBulkError && step.type != Type::kVerbatim;
     if (!is_line) message.head_end = s.position;
-    if (requests().state == State::kAdrift && step.type != Type::kPush) EndAdrift(requests(), Incomplete::kNo, out);
+    if (requests().place == Place::kAdrift && step.type != Type::kPush) EndAdrift(requests(), Incomplete::kNo, out);
   }
   if (step.what == What::kText) TakeReplyText(s, step.text);
   if (step.done) EndReply(s, Incomplete::kNo, out);

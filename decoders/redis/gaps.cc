@@ -6,32 +6,10 @@
 
 namespace wirespan::decoders::redis {
 
-bool Decoder::OnGap(Direction dir, size_t size, Messages& out) {
-  if (size == 0) return true;
-  Side& s = side(dir);
-  const uint64_t end = AddBounded(s.position, size);
-  const bool absorbed = AbsorbGap(s, size, out);
-  s.position = end;
-  if (end < kMaxPosition || !stop_reason_.empty()) return absorbed;
-  // No stream is that long: what claims so is not to be believed further.
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "position_overflow");
-  s.state = State::kPoisoned;
-  return false;
-}
-
-bool Decoder::AbsorbGap(Side& s, uint64_t size, Messages& out) {
-  if (!stop_reason_.empty() || s.state == State::kAdrift) return true;
-  if (s.state == State::kCandidate) s.state = State::kLost;
-  if (s.state == State::kLost || s.state == State::kPoisoned) return false;
+uint64_t Decoder::PassGap(Side& s, uint64_t size, Messages& out) {
   const uint64_t in_string = s.state == State::kValue ? std::min(size, s.scan.StringLeft()) : 0;
   if (in_string > 0) LoseString(s, in_string, out);
-  size -= in_string;
-  if (size == 0 || !stop_reason_.empty()) return true;
-  if (Drift(s)) return true;
-  if (s.open != nullptr) EndIncomplete(s, Incomplete::kGap, out);
-  Lose(s, "gap");
-  return false;
+  return size - in_string;
 }
 
 // `size` bytes of the string in progress, or of its line end.
@@ -53,23 +31,21 @@ void Decoder::LoseString(Side& s, uint64_t size, Messages& out) {
   }
 }
 
-bool Decoder::Drift(Side& s) const {
+bool Decoder::Drift(Side& s, Messages& /*out*/) {
   if (s.open == nullptr || s.open->incomplete == Incomplete::kAmbiguous) return false;
   // With more commands under way it is not known which message what comes belongs to.
   if (last_exchange_ - answered_ != 1 || s.open->type == Type::kPush) return false;
-  if (s.is_request() && (!aligned_ || side(Direction::kServerToClient).open != nullptr)) return false;
+  if (s.is_request() && (!aligned_ || replies().open != nullptr)) return false;
   s.open->truncated |= s.is_request() || s.open->head_end == 0;
-  s.state = State::kAdrift;
+  s.place = Place::kAdrift;
   return true;
 }
 
-void Decoder::EndAdrift(Direction dir, bool is_whole, Messages& out) {
-  Side& s = side(dir);
-  if (s.state == State::kAdrift) EndAdrift(s, is_whole ? Incomplete::kNo : Incomplete::kGap, out);
-}
+void Decoder::PassAdrift(Side& /*s*/, std::string_view /*bytes*/) {}
+Incomplete Decoder::EndAtClose(const Side& /*s*/) { return Incomplete::kNo; }
 
 // Which command the next reply answers is known as before.
-void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
+void Decoder::FinishAdrift(Side& s, Incomplete why, Messages& out) {
   const bool is_cut = s.is_request() || s.open->head_end == 0;
   const Incomplete end = is_cut ? Incomplete::kGap : why;
   if (s.is_request()) {
@@ -77,8 +53,6 @@ void Decoder::EndAdrift(Side& s, Incomplete why, Messages& out) {
   } else {
     EndReply(s, end, out);
   }
-  s.reason = "gap";
-  s.state = State::kLost;
 }
 
 }  // namespace wirespan::decoders::redis

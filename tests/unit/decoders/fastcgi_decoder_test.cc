@@ -9,16 +9,16 @@
 namespace wirespan::testing {
 namespace {
 
+using decoders::FindStart;
 using decoders::Incomplete;
 using decoders::Likeness;
 using decoders::ParseStatus;
+using decoders::StartMatch;
 using decoders::fastcgi::Decoder;
-using decoders::fastcgi::FindStart;
 using decoders::fastcgi::LikenessOf;
 using decoders::fastcgi::MatchStart;
 using decoders::fastcgi::Message;
 using decoders::fastcgi::Parameter;
-using decoders::fastcgi::StartMatch;
 
 const Pairs kGet = {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/a"}};
 const std::string kOk = "Content-type: text/plain\r\n\r\nok";
@@ -191,8 +191,8 @@ TEST(FastCgiDecoder, OnlyWholeBeginningsAreFoundAgain) {
   EXPECT_EQ(MatchStart(RecordOf(4, 1, "content"), kC2s), StartMatch::kNo);
   EXPECT_EQ(MatchStart(Stdout(1, kOk), kS2c), StartMatch::kYes);
   EXPECT_EQ(MatchStart(Stdout(1, "\x89PNG"), kS2c), StartMatch::kNo);
-  EXPECT_EQ(FindStart("xx\x01\x01\x01" + begin, kC2s), 5U);
-  EXPECT_EQ(FindStart("xxxx", kC2s), std::nullopt);
+  EXPECT_EQ(FindStart(&MatchStart, "xx\x01\x01\x01" + begin, kC2s), 5U);
+  EXPECT_EQ(FindStart(&MatchStart, "xxxx", kC2s), std::nullopt);
 }
 
 TEST(FastCgiGuess, ABeginningMakesItCertain) {
