@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 // How long the assembler waits for facts; what it holds is let go by the clock, else only facts give it something to do.
 constexpr milliseconds kHoldingPatience{5};
 constexpr milliseconds kIdlePatience{250};
+constexpr uint64_t kRelaxNs = 10'000'000'000;
 constexpr size_t kMailboxFacts = 262'144;
 
 kernel::TracerOptions TracerOptionsOf(const config::Config& config) {
@@ -330,6 +331,7 @@ void Agent::Assemble() {
   std::vector<FactMailbox::Letter> letters;
   exporters::SpanBatch ready;
   bool holds_spans = false;
+  uint64_t relaxed_ns = started_ns_;
   for (;;) {
     const bool stopping = assemble_stopping_.load(std::memory_order_acquire);
     // Read before the letters are taken: what a shard delivered before it came so far is among them.
@@ -348,8 +350,12 @@ void Agent::Assemble() {
       resolved_ = assembler_->link_counters();
       held_spans_ = assembler_->held_spans();
     }
-    assembled_ns_.store(clock_.BootNs(), std::memory_order_relaxed);
+    const uint64_t now_ns = clock_.BootNs();
+    assembled_ns_.store(now_ns, std::memory_order_relaxed);
     if (stopping) return;
+    if (now_ns - relaxed_ns < kRelaxNs) continue;
+    relaxed_ns = now_ns;
+    if (assembler_->Relax()) ::malloc_trim(0);
   }
 }
 

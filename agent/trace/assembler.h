@@ -81,6 +81,12 @@ class TraceAssembler {
   void NoteLosses(uint64_t now_boot_ns) { links_.NoteLosses(now_boot_ns); }
   // No more facts will come, or none is waited for: appends every span held. After an Advance to the end.
   void Flush(exporters::SpanBatch& out);
+  // Gives up memory that was not needed since the last call, of a peak that is over: room for facts, and the buffers of spans.
+  // Now and then, by the caller's clock; nothing that is told depends on it. Whether there was any.
+  bool Relax() {
+    const bool gave_up_room = queue_.Relax();
+    return spans_.Relax() > 0 || gave_up_room;
+  }
 
   const AssemblerCounters& counters() const { return counters_; }
   const ResolverCounters& link_counters() const { return links_.counters(); }

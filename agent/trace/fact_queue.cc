@@ -1,6 +1,7 @@
 #include "agent/trace/fact_queue.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace wirespan::trace {
@@ -9,10 +10,10 @@ namespace {
 constexpr size_t kFirstCapacity = 64;
 }  // namespace
 
-void FactQueue::Lane::Grow() {
-  std::vector<QueuedFact> larger(ring.empty() ? kFirstCapacity : ring.size() * 2);
-  for (size_t i = 0; i < count; ++i) larger[i] = std::move(At(i));
-  ring.swap(larger);
+void FactQueue::Lane::Resize(size_t size) {
+  std::vector<QueuedFact> resized(size);
+  for (size_t i = 0; i < count; ++i) resized[i] = std::move(At(i));
+  ring.swap(resized);
   head = 0;
 }
 
@@ -24,8 +25,9 @@ void FactQueue::KeepAfter(uint32_t shard, uint64_t time_ns) {
 QueuedFact& FactQueue::Push(uint32_t shard, uint64_t time_ns) {
   if (shard >= lanes_.size()) lanes_.resize(shard + 1);
   Lane& lane = lanes_[shard];
-  if (lane.count == lane.ring.size()) lane.Grow();
+  if (lane.count == lane.ring.size()) lane.Resize(std::max(kFirstCapacity, 2 * lane.ring.size()));
   QueuedFact& place = lane.At(lane.count++);
+  lane.most = std::max(lane.most, lane.count);
   ++size_;
   lane.last_order_ns = std::max(lane.last_order_ns, time_ns);
   place.order_ns = lane.last_order_ns;
@@ -45,6 +47,18 @@ void FactQueue::Pop() {
   lane.first_order_ns = lane.count > 0 ? lane.At(0).order_ns : UINT64_MAX;
   first_order_ns_ = lane.first_order_ns;
   if (lanes_.size() > 1) FindFirst();
+}
+
+bool FactQueue::Relax() {
+  bool gave_up = false;
+  for (Lane& lane : lanes_) {
+    const size_t needed = std::bit_ceil(std::max(kFirstCapacity, lane.most + 1));
+    lane.most = lane.count;
+    if (lane.ring.size() <= 2 * needed) continue;
+    lane.Resize(needed);
+    gave_up = true;
+  }
+  return gave_up;
 }
 
 // Few shards: a scan beats a heap.

@@ -50,18 +50,21 @@ class FactQueue {
   // The first fact; valid until the next Push of any shard. Pop it afterwards.
   QueuedFact& First() { return lanes_[first_lane_].At(0); }
   void Pop();
+  // Gives up the room that was not needed since the last call. Whether there was any.
+  bool Relax();
 
  private:
-  // A ring buffer that doubles; places are reused as they are.
+  // A ring buffer that doubles; places are reused as they are. Its size is a power of two.
   struct Lane {
     std::vector<QueuedFact> ring;
     size_t head = 0;
     size_t count = 0;
+    size_t most = 0;  // facts at once, since Relax
     uint64_t last_order_ns = 0;
     uint64_t first_order_ns = UINT64_MAX;  // of the first fact; while there is none, so late
     QueuedFact& At(size_t i) { return ring[(head + i) & (ring.size() - 1)]; }
     const QueuedFact& At(size_t i) const { return ring[(head + i) & (ring.size() - 1)]; }
-    void Grow();
+    void Resize(size_t size);
   };
   void FindFirst();
 

@@ -76,5 +76,38 @@ TEST(Allocation, NoneInTheSteadyState) {
   EXPECT_EQ(counted, 0U);
 }
 
+// A peak's memory goes back when it is over, and the spans that are held meanwhile are none the worse.
+TEST(Allocation, APeaksMemoryIsGivenUp) {
+  World world;
+  const WorldThread front = world.Thread(10, 10, true);
+  TraceAssembler assembler({}, kTestKey);
+  exporters::SpanBatch out;
+  const auto serve = [&](int requests) {
+    world.facts.clear();
+    for (int i = 0; i < requests; ++i) {
+      WorldThread thread = front;
+      WorldEnd& end = world.NewEnd();
+      const int root = world.NewRequest(-1);
+      world.Wait(thread);
+      world.ServerReads(thread, end, root);
+      world.ServerAnswers(thread, end);
+    }
+    assembler.Add(std::move(world.facts));
+  };
+  serve(3'000);
+  EXPECT_EQ(assembler.held_spans(), 3'000U);
+  EXPECT_FALSE(assembler.Relax());
+  world.Pass(1'000 * kMs);
+  assembler.Advance(world.now_ns, out);
+  serve(5);
+  assembler.Relax();
+  EXPECT_TRUE(assembler.Relax());
+  EXPECT_FALSE(assembler.Relax());
+  world.Pass(1'000 * kMs);
+  assembler.Advance(world.now_ns, out);
+  EXPECT_EQ(out.size, 3'005U);
+  EXPECT_EQ(assembler.counters().spans_out, 3'005U);
+}
+
 }  // namespace
 }  // namespace wirespan::trace

@@ -41,12 +41,26 @@ TEST(FactQueue, AShardsOwnOrderIsNeverBroken) {
   EXPECT_EQ(PopMark(queue), 1U);
 }
 
+TEST(FactQueue, GivesUpTheRoomOfAPeakAndNothingElse) {
+  FactQueue queue(1);
+  for (uint32_t mark = 0; mark < 10'000; ++mark) Push(queue, 0, mark, mark);
+  EXPECT_FALSE(queue.Relax());  // it is all in use
+  for (uint32_t mark = 0; mark < 9'900; ++mark) ASSERT_EQ(PopMark(queue), mark);
+  EXPECT_FALSE(queue.Relax());  // it was, since
+  EXPECT_TRUE(queue.Relax());
+  EXPECT_FALSE(queue.Relax());
+  for (uint32_t mark = 10'000; mark < 20'000; ++mark) Push(queue, 0, mark, mark);
+  for (uint32_t mark = 9'900; mark < 20'000; ++mark) ASSERT_EQ(PopMark(queue), mark);
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(FactQueue, AgreesWithASortedModelInRandomUse) {
   Dice random(7);
   FactQueue queue(5);
   std::multimap<std::pair<uint64_t, uint32_t>, uint32_t> model;  // equal keys keep their order
   uint64_t last[5] = {};
   for (uint32_t i = 0; i < 50'000; ++i) {
+    if (random() % 1000 == 0) queue.Relax();
     if (random() % 5 < 3 || queue.empty()) {
       const uint32_t shard = random() % 5;
       const uint64_t time = i + random() % 50;
