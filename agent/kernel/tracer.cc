@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <optional>
 
 #include "agent/kernel/capabilities.h"
@@ -238,6 +239,11 @@ class LoadedTracer final : public Tracer {
       (is_notice ? losses.missed_notices : losses.missed_runs) += ProgramInfo(program).recursion_misses;
     }
     return losses;
+  }
+
+  uint64_t LostEvents() const override {
+    const std::vector<uint64_t> by_reason = SumPerCpu(maps().losses, WS_LOSS_REASON_COUNT);
+    return std::accumulate(by_reason.begin(), by_reason.end(), uint64_t{0});
   }
 
   uint64_t MapBytes() const override {

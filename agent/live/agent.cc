@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 // How long the assembler waits for facts; what it holds is let go by the clock, else only facts give it something to do.
 constexpr milliseconds kHoldingPatience{5};
-constexpr milliseconds kIdlePatience{250};
+constexpr milliseconds kIdlePatience{1000};
 constexpr uint64_t kRelaxNs = 10'000'000'000;
 constexpr size_t kMailboxFacts = 262'144;
 
@@ -318,8 +318,7 @@ bool Agent::LostAny(uint64_t now_ns) {
   if (met_in_mid_life_.exchange(false, std::memory_order_acq_rel)) return true;
   if (now_ns - losses_watched_ns_ < kIntervalNs) return false;
   losses_watched_ns_ = now_ns;
-  uint64_t lost = mailbox_->dropped_facts();
-  for (const uint64_t count : tracer_->Losses().by_reason) lost += count;
+  uint64_t lost = mailbox_->dropped_facts() + tracer_->LostEvents();
   for (const auto& loop : loops_) {
     const Losses losses = loop->losses();
     for (const uint64_t count : losses.counts) lost += count;

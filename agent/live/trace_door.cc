@@ -78,7 +78,7 @@ class Waiting {
     }
     page_.Attend(agent_);
     // Whoever scrapes waits for this thread.
-    const timespec patience{0, page_.url().empty() ? 200'000'000 : 50'000'000};
+    const timespec patience{0, page_.url().empty() ? 500'000'000 : 50'000'000};
     siginfo_t info{};
     if (::sigtimedwait(&signals_, &info, &patience) < 0) return std::nullopt;
     return info;
