@@ -15,7 +15,9 @@ add_library(wirespan_flags INTERFACE)
 target_include_directories(wirespan_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 target_compile_options(wirespan_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
-  $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2;-fstack-protector-strong;-fPIE>)
+  $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2;-fstack-protector-strong>
+  # Modules are -fPIC, by themselves.
+  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>>>:-fPIE>)
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(wirespan_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()

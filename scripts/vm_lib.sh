@@ -103,6 +103,12 @@ copy_with_libraries() {
   done
 }
 
+# copy_agent BUILD FOLDER [TREE]: the program and, beside it, the module that it loads for OTLP/gRPC.
+copy_agent() {
+  copy_with_libraries "$1/agent/wirespan" "$2/wirespan" "${3:-}"
+  copy_with_libraries "$1/agent/wirespan_grpc.so" "$2/wirespan_grpc.so" "${3:-}"
+}
+
 # make_initrd ROOT COMMAND: the guest's system with $work/top over it, as $work/initrd; PID 1 runs COMMAND, a path in the guest.
 make_initrd() {
   local root=$1 command=$2 top=$work/top

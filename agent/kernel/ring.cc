@@ -9,38 +9,61 @@
 
 namespace wirespan::kernel {
 namespace {
-constexpr size_t kOverlapBytes = size_t{128} << 10U;  // longer than any record of ours
-}
 
-Result<std::unique_ptr<Ring>> Ring::Map(int map_fd) {
+// Of each window, and what it shows beyond: longer than any record of ours. To move it costs 50 us or so.
+constexpr size_t kWindowBytes = size_t{1} << 20U;
+constexpr size_t kOverlapBytes = size_t{128} << 10U;
+
+}  // namespace
+
+Result<std::unique_ptr<Ring>> Ring::Open(int map_fd) {
   bpf_map_info info{};
   uint32_t length = sizeof(info);
   if (bpf_map_get_info_by_fd(map_fd, &info, &length) != 0) return Error::FromErrno("read the size of a ring buffer", errno);
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t size = info.max_entries;
-  const size_t producer_bytes = page + size + std::min(size, kOverlapBytes);
   void* consumer = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return Error::FromErrno("map ring buffer", errno);
-  void* producer = ::mmap(nullptr, producer_bytes, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(page));
+  void* producer = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(page));
   if (producer == MAP_FAILED) {
     const int error = errno;
     ::munmap(consumer, page);
     return Error::FromErrno("map ring buffer", error);
   }
-  return std::unique_ptr<Ring>(new Ring(consumer, producer, producer_bytes, page, size));
+  std::unique_ptr<Ring> ring(new Ring(map_fd, consumer, producer, page, info.max_entries));
+  if (ring->Show(0, 1).bytes.empty()) return Error::FromErrno("map ring buffer", errno);
+  return ring;
 }
 
-Ring::Ring(void* consumer, void* producer, size_t producer_bytes, size_t page, size_t size)
-    : consumer_(consumer),
+Ring::Ring(int map_fd, void* consumer, void* producer, size_t page, size_t size)
+    : map_fd_(map_fd),
+      consumer_(consumer),
       producer_(producer),
-      producer_bytes_(producer_bytes),
       page_(page),
-      reader_({static_cast<uint64_t*>(consumer), static_cast<const uint64_t*>(producer),
-               static_cast<const std::byte*>(producer) + page, size, producer_bytes - page}) {}
+      size_(size),
+      reader_({static_cast<uint64_t*>(consumer), static_cast<const uint64_t*>(producer)}, size, *this) {}
 
 Ring::~Ring() {
-  ::munmap(producer_, producer_bytes_);
+  Hide();
+  ::munmap(producer_, page_);
   ::munmap(consumer_, page_);
+}
+
+void Ring::Hide() {
+  if (window_ != nullptr) ::munmap(window_, window_bytes_);
+  window_ = nullptr;
+}
+
+RingData::Window Ring::Show(size_t offset, size_t size) {
+  if (offset >= size_ || size > 2 * size_ - offset) return {};
+  const size_t start = offset & ~(kWindowBytes - 1);
+  const size_t usual = std::min(kWindowBytes, size_) + std::min(kOverlapBytes, size_);
+  const size_t wanted = (offset - start + size + page_ - 1) & ~(page_ - 1);
+  Hide();
+  window_bytes_ = std::max(usual, wanted);
+  void* window = ::mmap(nullptr, window_bytes_, PROT_READ, MAP_SHARED, map_fd_, static_cast<off_t>(2 * page_ + start));
+  if (window == MAP_FAILED) return {};
+  window_ = window;
+  return {start, {static_cast<const std::byte*>(window), window_bytes_}};
 }
 
 }  // namespace wirespan::kernel

@@ -1,60 +1,75 @@
 // Ring: the reading end of one BPF ring buffer (kernel/bpf/ringbuf.c: a consumer page, a producer page, and the data area twice,
-// so that a record which runs over its end lies in one piece). Of the second copy only the beginning is mapped, for every mapped
-// page counts as resident; a longer record over the end is put together apart. One thread.
+// so that a record which runs over its end lies in one piece). Every mapped page counts as resident, once more than the kernel
+// counts it: so a part of the data area is mapped, and moves along as it is read. One thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "agent/base/result.h"
 
 namespace wirespan::kernel {
 
-// The memory of a ring and how it is walked. `mapped` of the data area may be read from `data` on; at least `size`.
-struct RingMemory {
+// The data area of a ring, twice in a row, as far as it is shown.
+class RingData {
+ public:
+  // `bytes` begins `start` bytes behind the area's beginning.
+  struct Window {
+    size_t start = 0;
+    std::span<const std::byte> bytes;
+  };
+  virtual ~RingData() = default;
+  // A window that holds at least `size` bytes from `offset` on; the one before ends. Empty: it cannot be had now, or lies
+  // outside.
+  virtual Window Show(size_t offset, size_t size) = 0;
+};
+
+struct RingPositions {
   uint64_t* consumer = nullptr;        // ours to write
   const uint64_t* producer = nullptr;  // the kernel's
-  const std::byte* data = nullptr;
-  size_t size = 0;  // a power of two
-  size_t mapped = 0;
 };
 
 class RingReader {
  public:
-  explicit RingReader(const RingMemory& memory) : memory_(memory) {}
+  // `size` of the data area, a power of two. `data` outlives the reader.
+  RingReader(const RingPositions& positions, size_t size, RingData& data) : positions_(positions), size_(size), data_(data) {}
 
   // Hands every record to `visit(std::span<const std::byte>)` that was there when the call began, up to one that is still being
-  // written; returns how many. The view is valid during the visit. The kernel gets their room back as it goes on.
+  // written, or that cannot be shown now; returns how many. The view is valid during the visit. The kernel gets their room back
+  // as it goes on.
   template <typename Visit>
   size_t Consume(Visit&& visit) {
-    const uint64_t end = __atomic_load_n(memory_.producer, __ATOMIC_ACQUIRE);
-    uint64_t at = *memory_.consumer;
+    const uint64_t end = __atomic_load_n(positions_.producer, __ATOMIC_ACQUIRE);
+    uint64_t at = *positions_.consumer;
     uint64_t given_back = at;
     size_t count = 0;
     while (at < end) {
-      const size_t offset = at & (memory_.size - 1);
-      const uint32_t header = __atomic_load_n(reinterpret_cast<const uint32_t*>(memory_.data + offset), __ATOMIC_ACQUIRE);
+      const size_t offset = at & (size_ - 1);
+      const std::byte* start = At(offset, kHeaderBytes);
+      if (start == nullptr) break;
+      const uint32_t header = __atomic_load_n(reinterpret_cast<const uint32_t*>(start), __ATOMIC_ACQUIRE);
       if ((header & kBusy) != 0) break;
       const size_t size = header & kSizeMask;
       if ((header & kDiscarded) == 0) {
-        visit(View(offset + kHeaderBytes, size));
+        start = At(offset, kHeaderBytes + size);
+        if (start == nullptr) break;
+        visit(std::span(start + kHeaderBytes, size));
         ++count;
       }
       at += (size + kHeaderBytes + 7) & ~size_t{7};
       if (at - given_back < kGiveBackBytes) continue;
-      __atomic_store_n(memory_.consumer, at, __ATOMIC_RELEASE);
+      __atomic_store_n(positions_.consumer, at, __ATOMIC_RELEASE);
       given_back = at;
     }
-    if (at != given_back) __atomic_store_n(memory_.consumer, at, __ATOMIC_RELEASE);
+    if (at != given_back) __atomic_store_n(positions_.consumer, at, __ATOMIC_RELEASE);
     return count;
   }
   // Bytes that wait, headers too. Any thread.
   uint64_t waiting() const {
-    const uint64_t consumer = __atomic_load_n(memory_.consumer, __ATOMIC_ACQUIRE);
-    return __atomic_load_n(memory_.producer, __ATOMIC_ACQUIRE) - consumer;
+    const uint64_t consumer = __atomic_load_n(positions_.consumer, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(positions_.producer, __ATOMIC_ACQUIRE) - consumer;
   }
 
  private:
@@ -64,24 +79,27 @@ class RingReader {
   static constexpr size_t kHeaderBytes = 8;  // BPF_RINGBUF_HDR_SZ
   static constexpr uint64_t kGiveBackBytes = uint64_t{64} << 10U;
 
-  std::span<const std::byte> View(size_t offset, size_t size) {
-    if (offset + size <= memory_.mapped) return {memory_.data + offset, size};
-    const std::span<const std::byte> first(memory_.data + offset, memory_.size - offset);
-    joined_.assign(first.begin(), first.end());
-    joined_.insert(joined_.end(), memory_.data, memory_.data + (size - first.size()));
-    return joined_;
+  // `size` bytes from `offset` on, in one piece; null: not now.
+  const std::byte* At(size_t offset, size_t size) {
+    if (offset < window_.start || offset - window_.start + size > window_.bytes.size()) {
+      window_ = data_.Show(offset, size);
+      if (window_.bytes.empty()) return nullptr;
+    }
+    return window_.bytes.data() + (offset - window_.start);
   }
 
-  RingMemory memory_;
-  std::vector<std::byte> joined_;
+  RingPositions positions_;
+  size_t size_;
+  RingData& data_;
+  RingData::Window window_;
 };
 
-// A ring of the kernel, mapped.
-class Ring {
+// A ring of the kernel.
+class Ring final : private RingData {
  public:
-  // `map_fd`: of a BPF_MAP_TYPE_RINGBUF, not owned; it may be closed afterwards.
-  static Result<std::unique_ptr<Ring>> Map(int map_fd);
-  ~Ring();
+  // `map_fd`: of a BPF_MAP_TYPE_RINGBUF; not owned, and it stays open as long as the ring.
+  static Result<std::unique_ptr<Ring>> Open(int map_fd);
+  ~Ring() override;
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
@@ -89,12 +107,17 @@ class Ring {
   const RingReader& reader() const { return reader_; }
 
  private:
-  Ring(void* consumer, void* producer, size_t producer_bytes, size_t page, size_t size);
+  Ring(int map_fd, void* consumer, void* producer, size_t page, size_t size);
+  Window Show(size_t offset, size_t size) override;
+  void Hide();
 
-  void* consumer_;
-  void* producer_;
-  size_t producer_bytes_;
-  size_t page_;
+  const int map_fd_;
+  void* const consumer_;
+  void* const producer_;
+  const size_t page_;
+  const size_t size_;
+  void* window_ = nullptr;
+  size_t window_bytes_ = 0;
   RingReader reader_;
 };
 

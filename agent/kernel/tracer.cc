@@ -85,7 +85,7 @@ class LoadedTracer final : public Tracer {
 
   Result<void> OpenRings() {
     for (const UniqueFd& fd : object_->rings()) {
-      Result<std::unique_ptr<Ring>> ring = Ring::Map(fd.get());
+      Result<std::unique_ptr<Ring>> ring = Ring::Open(fd.get());
       if (!ring.ok()) return ring.error();
       rings_.push_back(*std::move(ring));
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "agent/base/log.h"
 #include "exporters/console/console_exporter.h"
 #include "exporters/file/span_files.h"
+#include "exporters/otlp/grpc_module.h"
 #include "exporters/otlp/otlp_exporter.h"
 
 namespace wirespan::live {
@@ -63,11 +65,26 @@ std::optional<std::string> Lookup(const config::OtlpConfig& otlp_config, std::st
   return std::nullopt;
 }
 
+// Beside the program, as in a build tree; or where it is installed.
+std::vector<std::string> GrpcModulePaths() {
+  std::error_code unreadable;
+  const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", unreadable).parent_path();
+  return {folder / otlp::kGrpcModuleFile, folder.parent_path() / "lib" / "wirespan" / otlp::kGrpcModuleFile};
+}
+
+bool Exports(const config::Config& config, otlp::Signal signal) {
+  if (config.sdk_disabled || !config.otlp.wanted()) return false;
+  const auto& exporter = signal == otlp::Signal::kTraces ? config.otlp.traces_exporter : config.otlp.metrics_exporter;
+  return !exporter || *exporter == "otlp";
+}
+
 ValueOr<otlp::OtlpOptions> OptionsOf(const config::Config& config, otlp::Signal signal, std::vector<std::string>& warnings) {
   otlp::OptionSource source;
   source.environment = [&](std::string_view name) { return Lookup(config.otlp, name); };
   source.read_file = ReadFile;
-  return otlp::OtlpOptionsFromEnvironment(signal, source, warnings);
+  ValueOr<otlp::OtlpOptions> options = otlp::OtlpOptionsFromEnvironment(signal, source, warnings);
+  if (options) options->grpc_modules = GrpcModulePaths();
+  return options;
 }
 
 }  // namespace
@@ -78,6 +95,18 @@ Result<void> Outputs::Check(const config::Config& config) {
   for (const otlp::Signal signal : {otlp::Signal::kTraces, otlp::Signal::kMetrics}) {
     if (const ValueOr<otlp::OtlpOptions> options = OptionsOf(config, signal, warnings); !options.ok())
       return Error(options.error());
+  }
+  return {};
+}
+
+Result<void> Outputs::LoadModules(const config::Config& config) {
+  std::vector<std::string> warnings;  // told when the outputs are opened
+  for (const otlp::Signal signal : {otlp::Signal::kTraces, otlp::Signal::kMetrics}) {
+    if (!Exports(config, signal)) continue;
+    const ValueOr<otlp::OtlpOptions> options = OptionsOf(config, signal, warnings);
+    if (!options) return Error(options.error());
+    if (options->protocol != otlp::Protocol::kGrpc) continue;
+    if (const auto module = otlp::LoadGrpcModule(options->grpc_modules); !module) return Error(module.error());
   }
   return {};
 }
@@ -114,9 +143,8 @@ Result<void> Outputs::AddText(const config::Config& config) {
 }
 
 Result<void> Outputs::AddOtlp(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock) {
-  if (config.sdk_disabled || !config.otlp.wanted()) return {};
   std::vector<std::string> warnings;
-  if (!config.otlp.traces_exporter || *config.otlp.traces_exporter == "otlp") {
+  if (Exports(config, otlp::Signal::kTraces)) {
     ValueOr<otlp::OtlpOptions> options = OptionsOf(config, otlp::Signal::kTraces, warnings);
     if (!options.ok()) return Error(options.error());
     options->scope.version = WIRESPAN_VERSION;
@@ -126,7 +154,7 @@ Result<void> Outputs::AddOtlp(const config::Config& config, metrics::MetricTotal
     if (!exporter.ok()) return Error(exporter.error());
     Add("otlp", config, *std::move(exporter));
   }
-  if (!config.otlp.metrics_exporter || *config.otlp.metrics_exporter == "otlp") {
+  if (Exports(config, otlp::Signal::kMetrics)) {
     ValueOr<otlp::OtlpOptions> options = OptionsOf(config, otlp::Signal::kMetrics, warnings);
     if (!options.ok()) return Error(options.error());
     options->scope.version = WIRESPAN_VERSION;

@@ -21,6 +21,8 @@ class Outputs {
  public:
   // Whether the options make sense together: endpoints, headers, certificates. Opens and connects nothing.
   static Result<void> Check(const config::Config& config);
+  // Loads what the ways out need beside the program: the module of OTLP/gRPC. Before anything that takes long.
+  static Result<void> LoadModules(const config::Config& config);
   // Opens files, reads certificates, resolves endpoints. Connects to nothing yet; starts the threads.
   static Result<std::unique_ptr<Outputs>> Open(const config::Config& config, metrics::MetricTotals& totals, const Clock& clock);
 

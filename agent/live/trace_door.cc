@@ -119,6 +119,7 @@ int AwaitCommand(Waiting& waiting, pid_t child) {
 
 int RunCommand(const config::Config& config, const std::vector<std::string>& command) {
   if (Result<void> done = Outputs::Check(config); !done.ok()) return Fail(done.error(), kUsage);
+  if (Result<void> done = Outputs::LoadModules(config); !done.ok()) return Fail(done.error());
   Result<std::unique_ptr<StatusPage>> page = StatusPage::Open(config);
   if (!page.ok()) return Fail(page.error());
   // The child is made before any thread is, and before the signals are blocked for good.
@@ -147,6 +148,7 @@ int RunCommand(const config::Config& config, const std::vector<std::string>& com
 
 int RunAttach(const config::Config& config) {
   if (Result<void> done = Outputs::Check(config); !done.ok()) return Fail(done.error(), kUsage);
+  if (Result<void> done = Outputs::LoadModules(config); !done.ok()) return Fail(done.error());
   const sigset_t signals = BlockSignals();
   const Result<std::vector<uint32_t>> targets =
       process::Resolve(config.targets, process::ProcFs(), static_cast<uint32_t>(::getpid()));

@@ -55,47 +55,60 @@ static __always_inline void fill_event(struct ws_data_event *event, struct threa
 	fill_ancestors(event, operation, connection);
 }
 
-/* Who began, told by the first bytes: only for connections whose role is not known (older than the agent, no listener
- * seen). The token rules that depend on the role are made up for. */
-static __always_inline void classify(struct thread_state *thread, struct ws_target *target,
-				     struct connection *connection, struct sock *sk, const __u8 *bytes)
+/* Who began, told by the first four bytes: only for connections whose role is not known (older than the agent, no
+ * listener seen). The token rules that depend on the role are made up for. A global function: the verifier walks it
+ * once. */
+#define classify NAME_IN_UNIT(classify, WS_UNIT)
+__weak __noinline int classify(__u32 start)
 {
-	int is_send = thread->operation.direction == WS_SEND;
-	int is_response = bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P';
+	struct ws_target *target = current_target();
+	struct thread_state *thread = find_current_thread();
+	const __u8 bytes[4] = {(__u8)start, (__u8)(start >> 8), (__u8)(start >> 16), (__u8)(start >> 24)};
+	int is_response = start == ('H' | 'T' << 8 | 'T' << 16 | 'P' << 24);
 	int is_request = bytes[0] >= 'A' && bytes[0] <= 'Z' && bytes[1] >= 'A' && bytes[1] <= 'Z' && bytes[2] >= 'A' &&
 			 bytes[2] <= 'Z' && (bytes[3] == ' ' || (bytes[3] >= 'A' && bytes[3] <= 'Z'));
+	struct connection *connection;
+	int is_send;
+	__u64 key;
 
+	if (!target || !thread)
+		return 0;
+	key = thread->operation.sock;
+	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection)
+		return 0;
+	is_send = thread->operation.direction == WS_SEND;
 	if (is_response)
 		connection->role = is_send ? WS_ROLE_SERVER : WS_ROLE_CLIENT;
 	else if (is_request)
 		connection->role = is_send ? WS_ROLE_CLIENT : WS_ROLE_SERVER;
 	else
-		return;
+		return 0;
 	if (!is_send)
-		activate_receive(thread, target, connection, sk);
+		activate_receive(thread, target, connection, (struct sock *)key);
 	else if (connection->role == WS_ROLE_CLIENT)
 		connection->current = WS_TOKEN(connection->inode, connection->turn);
+	return 0;
 }
 
 /* The first byte of a request tells whether it is all head: GET, HEAD, DELETE and OPTIONS carry no body to speak of, so
  * that the whole turn may be copied and no field of a long head is missed. Other methods keep the budget; where that
  * cuts a head, user space raises it for the connection. A connection that begins with HTTP/2's preface (RFC 9113 3.4)
  * has heads of many streams in each turn, of both directions. What follows a 101 is new in both, and may be its frames
- * (RFC 7540 3.2). `payload` has twelve bytes at least. */
-static __always_inline void widen_budget(struct connection *connection, __u32 direction, const __u8 *payload,
-					 __u32 captured)
+ * (RFC 7540 3.2). `role` is as it was before this call; `start` and `more` are its first twelve bytes. */
+static __always_inline void widen_budget(struct connection *connection, __u32 direction, __u32 role, __u64 start,
+					 __u32 more, __u32 captured)
 {
-	int is_request = (connection->role == WS_ROLE_SERVER && direction == WS_RECEIVE) ||
-			 (connection->role == WS_ROLE_CLIENT && direction == WS_SEND);
-	__u8 first = payload[0];
+	int is_request =
+		(role == WS_ROLE_SERVER && direction == WS_RECEIVE) || (role == WS_ROLE_CLIENT && direction == WS_SEND);
+	__u8 first = (__u8)start;
 
-	if (captured >= 4 && first == 'P' && payload[1] == 'R' && payload[2] == 'I' && payload[3] == ' ') {
+	if (captured >= 4 && (__u32)start == ('P' | 'R' << 8 | 'I' << 16 | ' ' << 24)) {
 		connection->is_multiplexed = 1;
 		connection->budget = default_budget(connection);
 		return;
 	}
-	if (!is_request && captured >= 12 && first == 'H' && payload[8] == ' ' && payload[9] == '1' &&
-	    payload[10] == '0' && payload[11] == '1') {
+	if (!is_request && captured >= 12 && first == 'H' && more == (' ' | '1' << 8 | '0' << 16 | '1' << 24)) {
 		connection->walks[0].state = WALK_NEW;
 		connection->walks[1].state = WALK_NEW;
 		if (connection->budget < HEAD_BUDGET && config.turn_budget_bytes >= 1024)
@@ -118,55 +131,66 @@ static __always_inline void shorten_piece(struct operation *operation, __u32 cap
 		add_loss(WS_LOSS_IOVEC_LIMIT, 1);
 }
 
-/* One function per record size; the sizes bound what a record wastes on the ring, not what is copied. Segments need
- * twice the room: the verifier cannot relate an offset to what is left behind it. */
-#define DEFINE_EMIT(NAME, SIZE, ROOM, COPY)                                                                            \
-	struct record_##NAME {                                                                                         \
-		struct ws_data_event event;                                                                            \
-		__u8 payload[ROOM];                                                                                    \
-	};                                                                                                             \
-	static __noinline int emit_##NAME(struct thread_state *thread, struct ws_target *target,                       \
-					  struct connection *connection, struct sock *sk, __u32 wanted)                \
-	{                                                                                                              \
-		struct record_##NAME *record;                                                                          \
-		__u32 captured;                                                                                        \
-		void *ring;                                                                                            \
-                                                                                                                       \
-		if (!thread || !target || !connection)                                                                 \
-			return 0;                                                                                      \
-		ring = ring_of(connection->inode);                                                                     \
-		if (!ring)                                                                                             \
-			return 0;                                                                                      \
-		record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);                                                \
-		if (!record) {                                                                                         \
-			add_loss(WS_LOSS_RING_FULL, 1);                                                                \
-			return 0;                                                                                      \
-		}                                                                                                      \
-		captured = COPY(&thread->operation, record->payload, wanted, SIZE);                                    \
-		if (captured < wanted)                                                                                 \
-			shorten_piece(&thread->operation, captured);                                                   \
-		if (captured && !connection->captured)                                                                 \
-			widen_budget(connection, thread->operation.direction, record->payload, captured);              \
-		if (connection->role == WS_ROLE_UNKNOWN && captured >= 4)                                              \
-			classify(thread, target, connection, sk, record->payload);                                     \
-		if (captured < thread->operation.total)                                                                \
-			thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;                                          \
-		fill_event(&record->event, thread, connection, captured);                                              \
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);                                                          \
-		if (thread->operation.skipped == 0)                                                                    \
-			connection->captured += captured;                                                              \
-		add_count(WS_COUNT_DATA_EVENTS, 1);                                                                    \
-		add_count(WS_COUNT_CAPTURED_BYTES, captured);                                                          \
-		return 0;                                                                                              \
-	}
+/* The sizes bound what a record wastes on the ring, not what is copied. Segments need twice the room: the verifier
+ * cannot relate an offset to what is left behind it. */
+#define RESERVE_AND_COPY(SIZE, ROOM, COPY)                                                                             \
+	do {                                                                                                           \
+		event = bpf_ringbuf_reserve(ring, sizeof(*event) + (ROOM), 0);                                         \
+		if (!event)                                                                                            \
+			goto full;                                                                                     \
+		COPY(&thread->operation, (__u8 *)(event + 1), wanted, SIZE);                                           \
+	} while (0)
 
-DEFINE_EMIT(buffer_256, 256, 256, copy_buffer)
-DEFINE_EMIT(buffer_1024, 1024, 1024, copy_buffer)
-DEFINE_EMIT(buffer_4096, 4096, 4096, copy_buffer)
-DEFINE_EMIT(few_1024, 1024, 2048, copy_few)
-DEFINE_EMIT(few_4096, 4096, 8192, copy_few)
-DEFINE_EMIT(segments_1024, 1024, 2048, copy_segments)
-DEFINE_EMIT(segments_4096, 4096, 8192, copy_segments)
+/* One record of the call in flight: operation->total bytes, of which those behind operation->skipped are copied. There
+ * is one such function, whatever the record's size: what loading a program costs grows with the square of its length.
+ * How much is wanted it reads from memory, for up to 6.3 the verifier cannot follow a number that matters into a
+ * function, and then takes no two states for the same. */
+static __noinline int emit_record(struct thread_state *thread, struct connection *connection)
+{
+	struct ws_data_event *event;
+	__u32 captured, role, more;
+	__u64 start, wanted;
+	void *ring;
+
+	if (!thread || !connection)
+		return 0;
+	role = connection->role;
+	wanted = thread->operation.total - thread->operation.skipped;
+	ring = ring_of(connection->inode);
+	if (!ring)
+		return 0;
+	if (thread->operation.memory != MEMORY_BUFFER && wanted <= 1024)
+		RESERVE_AND_COPY(1024, 2048, copy_segments);
+	else if (thread->operation.memory != MEMORY_BUFFER)
+		RESERVE_AND_COPY(4096, 8192, copy_segments);
+	else if (wanted <= 256)
+		RESERVE_AND_COPY(256, 256, copy_buffer);
+	else if (wanted <= 1024)
+		RESERVE_AND_COPY(1024, 1024, copy_buffer);
+	else
+		RESERVE_AND_COPY(4096, 4096, copy_buffer);
+	captured = *(volatile __u32 *)&thread->operation.captured;
+	start = *(const __u64 *)(event + 1);
+	more = *(const __u32 *)((const __u64 *)(event + 1) + 1);
+	if (captured < wanted)
+		shorten_piece(&thread->operation, captured);
+	if (role == WS_ROLE_UNKNOWN && captured >= 4)
+		classify((__u32)start);
+	if (captured < thread->operation.total)
+		thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
+	fill_event(event, thread, connection, captured);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	if (captured && !connection->captured)
+		widen_budget(connection, thread->operation.direction, role, start, more, captured);
+	if (thread->operation.skipped == 0)
+		connection->captured += captured;
+	add_count(WS_COUNT_DATA_EVENTS, 1);
+	add_count(WS_COUNT_CAPTURED_BYTES, captured);
+	return 0;
+full:
+	add_loss(WS_LOSS_RING_FULL, 1);
+	return 0;
+}
 
 /* A call whose bytes are not copied (budget spent, not user memory): a record without payload tells its time and size.
  */
@@ -190,37 +214,6 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	add_count(WS_COUNT_DATA_EVENTS, 1);
 	return 0;
-}
-
-static __always_inline int emit_buffer(struct thread_state *thread, struct ws_target *target,
-				       struct connection *connection, struct sock *sk, __u32 wanted)
-{
-	if (wanted <= 256)
-		return emit_buffer_256(thread, target, connection, sk, wanted);
-	if (wanted <= 1024)
-		return emit_buffer_1024(thread, target, connection, sk, wanted);
-	return emit_buffer_4096(thread, target, connection, sk, wanted);
-}
-
-static __always_inline int emit_piece(struct thread_state *thread, struct ws_target *target,
-				      struct connection *connection, struct sock *sk, __u32 wanted)
-{
-	if (thread->operation.memory == MEMORY_BUFFER)
-		return emit_buffer(thread, target, connection, sk, wanted);
-	if (wanted <= 1024)
-		return emit_segments_1024(thread, target, connection, sk, wanted);
-	return emit_segments_4096(thread, target, connection, sk, wanted);
-}
-
-/* A call that is one record and lies in few segments, as nearly all do. */
-static __always_inline int emit_whole(struct thread_state *thread, struct ws_target *target,
-				      struct connection *connection, struct sock *sk, __u32 wanted)
-{
-	if (thread->operation.memory == MEMORY_BUFFER)
-		return emit_buffer(thread, target, connection, sk, wanted);
-	if (wanted <= 1024)
-		return emit_few_1024(thread, target, connection, sk, wanted);
-	return emit_few_4096(thread, target, connection, sk, wanted);
 }
 
 /* The last bytes of a call are copied even where its budget is spent: there a chunked body ends, or a FastCGI response
@@ -261,12 +254,15 @@ __weak __noinline int emit_next_piece(__u32 number)
 	struct thread_state *thread = find_current_thread();
 	struct connection *connection;
 	struct operation *operation;
+	volatile __u32 *piece; /* in memory, so that the verifier does not tell one number from another */
 	__u32 captured, wanted;
 	__u64 key;
 
 	if (!target || !thread)
 		return 0;
 	operation = &thread->operation;
+	piece = &operation->number;
+	*piece = number;
 	key = operation->sock;
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection || !operation->rest)
@@ -276,14 +272,14 @@ __weak __noinline int emit_next_piece(__u32 number)
 		add_count(WS_COUNT_FURTHER_PIECES, 1);
 	}
 	captured = connection->captured;
-	if (number == WALKED_PIECE) {
+	if (*piece == WALKED_PIECE) {
 		operation->total = operation->skipped + operation->kept;
 		wanted = operation->kept;
 	} else {
-		wanted = measure_piece(operation, connection, number);
+		wanted = measure_piece(operation, connection, *piece);
 	}
 	if (wanted) {
-		emit_piece(thread, target, connection, (struct sock *)key, wanted & (2 * WS_MAX_PAYLOAD - 1));
+		emit_record(thread, connection);
 	} else {
 		operation->skipped = 0;
 		emit_empty(thread, target, connection);
@@ -291,7 +287,7 @@ __weak __noinline int emit_next_piece(__u32 number)
 	operation->rest -= operation->total;
 	operation->offset += operation->total;
 	operation->position += (__u32)operation->total;
-	if (number == WALKED_PIECE) {
+	if (*piece == WALKED_PIECE) {
 		connection->captured = captured;
 		wanted = (__u32)(operation->total - operation->skipped);
 		operation->kept -= wanted < operation->kept ? wanted : operation->kept;
@@ -331,6 +327,22 @@ __weak __noinline int walk_on(__u32 number __attribute__((unused)))
 	return WALK_ON;
 }
 
+/* Some steps, each told. Returns WALK_OVER or WALK_ON. Global, too: a loop costs the verifier its body for each turn.
+ */
+#define walk_and_emit NAME_IN_UNIT(walk_and_emit, WS_UNIT)
+__weak __noinline int walk_and_emit(__u32 number __attribute__((unused)))
+{
+	for (__u32 i = 0; i < STEPS_AT_ONCE; i++) {
+		int step = walk_on(0);
+
+		if (step == WALK_OVER)
+			return WALK_OVER;
+		if (step == WALK_EMIT)
+			emit_next_piece(WALKED_PIECE);
+	}
+	return WALK_ON;
+}
+
 /* Tells the frames of the call in flight. False: they are not known, or not known to the end; the rest of the call is
  * left to the budget. Global, too. */
 #define emit_frames NAME_IN_UNIT(emit_frames, WS_UNIT)
@@ -354,13 +366,9 @@ __weak __noinline int emit_frames(__u32 number __attribute__((unused)))
 	operation->flush = 0;
 	if (!find_frames(operation, connection, walk))
 		return 0;
-	for (__u32 i = 0; i < MAX_WALK_STEPS; i++) {
-		int step = walk_on(0);
-
-		if (step == WALK_OVER)
+	for (__u32 i = 0; i < MAX_WALKS; i++) {
+		if (walk_and_emit(0) == WALK_OVER)
 			break;
-		if (step == WALK_EMIT)
-			emit_next_piece(WALKED_PIECE);
 	}
 	operation->skipped = 0;
 	walk->expected = operation->position;
@@ -410,8 +418,8 @@ static __always_inline int emit_data(struct thread_state *thread, struct ws_targ
 	left = connection->budget > connection->captured ? connection->budget - connection->captured : 0;
 	if (may_be_whole && !operation->pieces && operation->total <= left && operation->total <= WS_MAX_PAYLOAD &&
 	    operation->memory != MEMORY_NONE &&
-	    (operation->memory == MEMORY_BUFFER || operation->segments <= FEW_SEGMENTS))
-		return emit_whole(thread, target, connection, sk, (__u32)operation->total);
+	    (operation->memory == MEMORY_BUFFER || operation->segments <= MAX_SEGMENTS))
+		return emit_record(thread, connection);
 	for (__u32 number = 0; number < MAX_PIECES; number++) {
 		if (!operation->rest)
 			break;

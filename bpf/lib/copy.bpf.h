@@ -3,7 +3,6 @@
 #include "lib/causality.bpf.h"
 
 #define MAX_SEGMENTS 8 /* iovecs that one piece of a call is copied from; the next one goes on behind them */
-#define FEW_SEGMENTS 4 /* iovecs that a call may have to be told at once */
 
 /* A unit whose calls all have their array of iovecs in the kernel says so (WS_KERNEL_SEGMENTS); in all others it is the
  * caller's own. */
@@ -28,14 +27,13 @@ static __always_inline __u64 at_most(__u64 value, const __u64 limit)
 }
 
 /* Copies up to `size` bytes of the segments from operation->copied on, which names the one that `from` lies in, into
- * `payload`, which has room for twice as many: the verifier cannot relate the offset to what is left. Returns the bytes
- * copied; fewer than are wanted where `most` segments are used up.
+ * `payload`, which has room for twice as many: the verifier cannot relate the offset to what is left. The bytes copied
+ * are in operation->captured; fewer than are wanted where MAX_SEGMENTS are used up.
  *
- * What is copied so far is kept in memory, whose value the verifier does not follow: it walks each turn of the loop,
- * and what comes behind, once, and not once for every way that led there. For the same reason a fault is told behind
- * it. */
-static __always_inline __u32 copy_from_segments(struct operation *operation, __u8 *payload, __u32 wanted,
-						const __u32 size, const __u32 most)
+ * What is copied so far is kept in that memory, whose value the verifier does not follow: it walks each turn of the
+ * loop, and what comes behind, once, and not once for every way that led there. For the same reason a fault is told
+ * behind it. */
+static __always_inline void copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
 {
 	const __u64 from = operation->offset + operation->skipped;
 	__u64 skip = from - operation->copied.start;
@@ -44,7 +42,7 @@ static __always_inline __u32 copy_from_segments(struct operation *operation, __u
 	long fault = 0;
 
 	*so_far = 0;
-	for (__u32 i = 0; i < most; i++) {
+	for (__u32 i = 0; i < MAX_SEGMENTS; i++) {
 		const __u32 copied = *so_far;
 		struct iovec segment = {};
 		__u64 length;
@@ -70,28 +68,18 @@ static __always_inline __u32 copy_from_segments(struct operation *operation, __u
 		operation->data_flags |= WS_DATA_COPY_FAULT;
 		add_loss(WS_LOSS_COPY_FAULT, 1);
 	}
-	return *so_far;
 }
 
-static __always_inline __u32 copy_segments(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
-{
-	return copy_from_segments(operation, payload, wanted, size, MAX_SEGMENTS);
-}
-
-static __always_inline __u32 copy_few(struct operation *operation, __u8 *payload, __u32 wanted, const __u32 size)
-{
-	return copy_from_segments(operation, payload, wanted, size, FEW_SEGMENTS);
-}
-
-static __always_inline __u32 copy_buffer(struct operation *operation, __u8 *payload, __u64 wanted, const __u32 size)
+static __always_inline void copy_buffer(struct operation *operation, __u8 *payload, __u64 wanted, const __u32 size)
 {
 	const __u64 address = operation->base + operation->offset + operation->skipped;
 	const __u64 length = at_most(wanted, size);
+	volatile __u32 *captured = &operation->captured;
 
+	*captured = (__u32)length;
 	if (bpf_probe_read_user(payload, length, (const void *)address)) {
+		*captured = 0;
 		operation->data_flags |= WS_DATA_COPY_FAULT;
 		add_loss(WS_LOSS_COPY_FAULT, 1);
-		return 0;
 	}
-	return (__u32)length;
 }

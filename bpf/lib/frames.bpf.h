@@ -15,8 +15,9 @@
 #define LOOK_SEGMENTS  4  /* a header lies in at most so many, or is read in parts */
 #define MAX_PASSED     32 /* segments that one look passes */
 #define MAX_LOOKS      16 /* for one place */
-#define FRAMES_AT_ONCE 8
-#define MAX_WALK_STEPS 96 /* of so many frames; what lies beyond is copied as far as the budget goes */
+#define FRAMES_AT_ONCE 3  /* frames of one step, as many as most calls have */
+#define STEPS_AT_ONCE  16 /* of one walk */
+#define MAX_WALKS      16 /* for one call; what lies beyond is copied as far as the budget goes */
 
 enum frame_type {
 	FRAME_DATA = 0,

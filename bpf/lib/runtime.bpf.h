@@ -7,8 +7,9 @@
 /* Raised by user space whenever it writes to `runtimes`: a thread that found nothing there looks again only then. */
 extern volatile __u32 runtime_generation;
 
-#define MAX_PYTHON_THREADS 64 /* thread states walked to find a thread's own */
-#define WALK_AGAIN_CALLS   16 /* calls of a thread without thread state until the list is walked once more */
+#define THREADS_AT_ONCE	 8  /* thread states that one function call passes */
+#define MAX_THREAD_WALKS 8  /* such calls to find a thread's own */
+#define WALK_AGAIN_CALLS 16 /* calls of a thread without thread state until the list is walked once more */
 
 static __always_inline __u64 user_word(__u64 address)
 {
@@ -69,8 +70,27 @@ static __always_inline void read_goroutine(struct thread_state *thread, struct w
 		thread->operation.runtime_parent = user_word(g + runtime->parent_offset);
 }
 
-/* Walks the main interpreter's thread states for the current thread's own. A global function: the verifier walks it
- * once. Weak, because several units carry it and the linker keeps one. */
+/* Whether the walk is over that began at runtime_anchor, which then names the current thread's own state, or none: the
+ * next few. Global functions, both of these: the verifier walks them once. Weak, because several units carry them and
+ * the linker keeps one. */
+__weak __noinline int pass_python_threads(void)
+{
+	__u32 tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
+	struct thread_state *thread = find_current_thread();
+	struct ws_runtime *runtime = bpf_map_lookup_elem(&runtimes, &tgid);
+	__u64 base = thread_pointer();
+
+	if (!thread || !runtime)
+		return 1;
+	for (__u32 i = 0; i < THREADS_AT_ONCE; i++) {
+		if (!thread->runtime_anchor || user_word(thread->runtime_anchor + runtime->thread_id_offset) == base)
+			return 1;
+		thread->runtime_anchor = user_word(thread->runtime_anchor + runtime->next_offset);
+	}
+	return 0;
+}
+
+/* Walks the main interpreter's thread states for the current thread's own. */
 __weak __noinline int find_python_thread(void)
 {
 	__u32 tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
@@ -81,19 +101,13 @@ __weak __noinline int find_python_thread(void)
 
 	if (!thread || !runtime || !base)
 		return 0;
-	thread->runtime_anchor = 0;
 	state = user_word(runtime->interpreter_address);
-	if (state)
-		state = user_word(state + runtime->threads_offset);
-	for (__u32 i = 0; i < MAX_PYTHON_THREADS; i++) {
-		if (!state)
-			break;
-		if (user_word(state + runtime->thread_id_offset) == base) {
-			thread->runtime_anchor = state;
-			break;
-		}
-		state = user_word(state + runtime->next_offset);
+	thread->runtime_anchor = state ? user_word(state + runtime->threads_offset) : 0;
+	for (__u32 i = 0; i < MAX_THREAD_WALKS; i++) {
+		if (pass_python_threads())
+			return 0;
 	}
+	thread->runtime_anchor = 0;
 	return 0;
 }
 

@@ -42,15 +42,17 @@ struct operation {
 	__u64 cpu_ns;
 	__u64 exec_start_ns;
 	__u64 run_delay_ns;
-	__u64 stored;		      /* the connection's stored token before this call took it */
-	__u64 time_ns;		      /* of the event: start of a send, end of a receive */
-	__u64 total;		      /* bytes of the piece being emitted: all that the call moved, or a part */
-	__u64 rest;		      /* bytes of the call behind that piece */
-	__u64 skipped;		      /* bytes of the piece before the first one that is copied */
-	__u32 kept;		      /* walking frames: bytes behind those, that will be copied */
-	__u32 flush;		      /* and they have to be told before the next frame */
-	__u32 pieces;		      /* records of this call so far */
-	__u32 captured;		      /* bytes of the segments that are being copied, so far */
+	__u64 stored;	/* the connection's stored token before this call took it */
+	__u64 time_ns;	/* of the event: start of a send, end of a receive */
+	__u64 total;	/* bytes of the piece being emitted: all that the call moved, or a part */
+	__u64 rest;	/* bytes of the call behind that piece */
+	__u64 skipped;	/* bytes of the piece before the first one that is copied */
+	__u32 kept;	/* walking frames: bytes behind those, that will be copied */
+	__u32 flush;	/* and they have to be told before the next frame */
+	__u32 pieces;	/* records of this call so far */
+	__u32 captured; /* bytes of the piece that are being copied, so far */
+	__u32 number;	/* which piece of the call is being told */
+	__u32 reserved;
 	struct segment_cursor copied; /* where the last copy ended */
 	struct segment_cursor looked; /* where a frame's header was looked for last */
 	__u64 messages;		      /* sendmmsg, recvmmsg: the array of mmsghdr */

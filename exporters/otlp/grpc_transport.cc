@@ -1,18 +1,8 @@
-// OTLP/gRPC through the generic stub: the request is bytes already, so no generated class takes part.
-#include <grpc/support/log.h>
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/channel_arguments.h>
+// OTLP/gRPC: what is sent, and what an answer means. The calls themselves are the module's (grpc_channel.h).
+#include <iterator>
 
-#include <algorithm>
-#include <condition_variable>
-#include <cstdlib>
-#include <mutex>
-#include <vector>
-
+#include "exporters/joined.h"
+#include "exporters/otlp/grpc_module.h"
 #include "exporters/otlp/response.h"
 #include "exporters/otlp/transport.h"
 
@@ -22,146 +12,76 @@ namespace {
 constexpr char kTraceMethod[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 constexpr char kMetricMethod[] = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const OtlpOptions& options) {
-  if (!options.endpoint.tls) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = options.tls.ca_pem;
-  tls.pem_cert_chain = options.tls.client_certificate_pem;
-  tls.pem_private_key = options.tls.client_key_pem;
-  return grpc::SslCredentials(tls);
-}
-
-// What gRPC would print for every failed handshake is in the outcome of the call. GRPC_VERBOSITY, gRPC's own switch, brings it
-// back.
-void QuietGrpcOnce() {
-  static const bool done = [] {
-    if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args* /*line*/) {});
-    return true;
-  }();
-  (void)done;
-}
-
-grpc::ChannelArguments ArgumentsFor(const OtlpOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetUserAgentPrefix(UserAgent(options));
-  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxResponseBytes));
-  arguments.SetMaxSendMessageSize(static_cast<int>(kMaxRequestBytes));
-  // Retries are decided in one place, by the rules of OTLP; the channel only reconnects, and soon enough for them.
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  // Exporters do not share a connection that one of them may be waiting on.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return arguments;
-}
-
-std::string BytesOf(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  if (!buffer.Valid() || !buffer.Dump(&slices).ok()) return {};
-  std::string out;
-  for (const auto& slice : slices) out.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+GrpcChannelOptions ChannelOptionsOf(const OtlpOptions& options) {
+  GrpcChannelOptions out;
+  out.target = options.endpoint.target;
+  out.method = options.signal == Signal::kTraces ? kTraceMethod : kMetricMethod;
+  out.tls = options.endpoint.tls;
+  out.ca_pem = options.tls.ca_pem;
+  out.client_certificate_pem = options.tls.client_certificate_pem;
+  out.client_key_pem = options.tls.client_key_pem;
+  out.user_agent = UserAgent(options);
+  out.headers = options.headers;
+  out.gzip = options.gzip;
+  out.timeout = options.attempt_timeout;
+  out.max_request_bytes = kMaxRequestBytes;
+  out.max_response_bytes = kMaxResponseBytes;
   return out;
 }
 
 class GrpcTransport final : public Transport {
  public:
-  GrpcTransport(const OtlpOptions& options, std::shared_ptr<grpc::Channel> channel)
-      : options_(options), method_(options.signal == Signal::kTraces ? kTraceMethod : kMetricMethod), stub_(std::move(channel)) {}
+  GrpcTransport(std::string target, std::unique_ptr<GrpcChannel> channel)
+      : where_(Joined({"OTLP/gRPC to ", target, ": "})), channel_(std::move(channel)) {}
 
   Attempt Send(std::string_view body, bool /*is_gzip*/) override {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + options_.attempt_timeout);
-    if (options_.gzip) context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
-    for (const auto& [name, value] : options_.headers) context.AddMetadata(name, value);
-    // Copied: the transport may hold on to the bytes after a call that was cut short. 1 % of a batch's way out.
-    const grpc::Slice slice(body.data(), body.size());
-    const grpc::ByteBuffer request(&slice, 1);
-    grpc::ByteBuffer response;
-    bool done = false;
-    grpc::Status status;
-    stub_.UnaryCall(&context, method_, {}, &request, &response, [&](grpc::Status outcome) {
-      const std::lock_guard lock(mutex_);
-      status = std::move(outcome);
-      done = true;
-      changed_.notify_all();
-    });
-    const bool interrupted = WaitUntil(done, context);
-    return interrupted ? Interrupted() : Judge(status, response);
+    const GrpcAnswer answer = channel_->Call(body);
+    return answer.interrupted ? Interrupted() : Judge(answer);
   }
 
-  void Interrupt(Clock::time_point deadline) override {
-    const std::lock_guard lock(mutex_);
-    stop_.Set(deadline);
-    changed_.notify_all();
-  }
+  void Interrupt(Clock::time_point deadline) override { channel_->Interrupt(deadline); }
 
   bool compresses() const override { return true; }
 
  private:
-  // Returns once the call is over and refers to nothing here any more; true: because Interrupt's deadline came.
-  bool WaitUntil(const bool& done, grpc::ClientContext& context) {
-    std::unique_lock lock(mutex_);
-    bool cancelled = false;
-    while (!done) {
-      if (!stop_.is_set() || cancelled) {
-        changed_.wait(lock);
-      } else if (Clock::now() >= stop_.get()) {
-        cancelled = true;
-        lock.unlock();
-        context.TryCancel();
-        lock.lock();
-      } else {
-        changed_.wait_until(lock, stop_.get());
-      }
-    }
-    return cancelled;
-  }
-
-  std::string Where() const { return "OTLP/gRPC to " + options_.endpoint.target + ": "; }
-
   Attempt Interrupted() const {
     Attempt out;
     out.result = Attempt::Result::kInterrupted;
-    out.message = Where() + "interrupted by the end of the agent";
+    out.message = where_ + "interrupted by the end of the agent";
     return out;
   }
 
-  Attempt Judge(const grpc::Status& status, const grpc::ByteBuffer& response) const {
+  Attempt Judge(const GrpcAnswer& answer) const {
     Attempt out;
-    if (status.ok()) {
-      const ExportResponse parsed = ParseExportResponse(BytesOf(response));
+    if (answer.code == 0) {
+      const ExportResponse parsed = ParseExportResponse(answer.body);
       out.result = Attempt::Result::kDelivered;
       out.rejected = parsed.rejected;
-      out.message = parsed.valid ? parsed.message : Where() + "the answer is not an OTLP response";
+      out.message = parsed.valid ? parsed.message : where_ + "the answer is not an OTLP response";
       return out;
     }
-    const RpcStatus details = ParseRpcStatus(status.error_details());
-    out.message =
-        Where() + CodeName(status.error_code()) + (status.error_message().empty() ? "" : ": " + OneLine(status.error_message()));
-    if (IsRetryableGrpcStatus(status.error_code(), details.retry_delay.has_value())) {
+    const RpcStatus details = ParseRpcStatus(answer.details);
+    out.message = where_ + CodeName(answer.code) + (answer.message.empty() ? "" : ": " + OneLine(answer.message));
+    if (IsRetryableGrpcStatus(answer.code, details.retry_delay.has_value())) {
       out.result = Attempt::Result::kRetry;
       out.server_minimum = details.retry_delay;
     }
     return out;
   }
 
-  static std::string CodeName(grpc::StatusCode code) {
+  // gRPC's statuscodes.md.
+  static std::string CodeName(int code) {
     static constexpr const char* kNames[] = {
         "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
         "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
         "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
         "DATA_LOSS", "UNAUTHENTICATED"};
     const auto index = static_cast<size_t>(code);
-    return index < std::size(kNames) ? kNames[index] : "status " + std::to_string(static_cast<int>(code));
+    return index < std::size(kNames) ? kNames[index] : "status " + std::to_string(code);
   }
 
-  const OtlpOptions options_;
-  const std::string method_;
-  grpc::GenericStub stub_;
-  StopDeadline stop_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  const std::string where_;
+  const std::unique_ptr<GrpcChannel> channel_;
 };
 
 }  // namespace
@@ -173,10 +93,11 @@ ValueOr<std::unique_ptr<Transport>> NewGrpcTransport(const OtlpOptions& options)
     if (!valid || name.starts_with("grpc-")) return Failure{"OTLP/gRPC cannot send a header named '" + OneLine(name) + "'"};
     if (name.ends_with("-bin")) return Failure{"OTLP/gRPC: header '" + name + "' would be binary; give it another name"};
   }
-  QuietGrpcOnce();
-  auto channel = grpc::CreateCustomChannel(options.endpoint.target, CredentialsFor(options), ArgumentsFor(options));
-  if (!channel) return Failure{"OTLP/gRPC: no channel to " + options.endpoint.target};
-  return std::unique_ptr<Transport>(std::make_unique<GrpcTransport>(options, std::move(channel)));
+  const ValueOr<const GrpcModule*> module = LoadGrpcModule(options.grpc_modules);
+  if (!module) return Failure{module.error()};
+  std::unique_ptr<GrpcChannel> channel = (*module)->open(ChannelOptionsOf(options));
+  if (!channel) return Failure{Joined({"OTLP/gRPC: no channel to ", options.endpoint.target})};
+  return std::unique_ptr<Transport>(std::make_unique<GrpcTransport>(options.endpoint.target, std::move(channel)));
 }
 
 }  // namespace wirespan::exporters::otlp

@@ -48,6 +48,8 @@ struct OtlpOptions {
   Scope scope;
   size_t request_bytes = 4U << 20;  // a batch that is larger is split; many servers take no more by gRPC
   std::string user_agent_product = "wirespan";
+  // Where the module that makes gRPC's calls may be: absolute paths, the first that is there is loaded. For protocol kGrpc.
+  std::vector<std::string> grpc_modules;
   // Told once per outage, by the thread of Export, when a request failed and will be sent again: a person should not have to wait
   // for the end of all retries to learn that nobody listens. May be null.
   std::function<void(const std::string& why)> on_retry;

@@ -11,12 +11,12 @@ from support.clients import Load, RawConnection
 from support.compare import check_same, path_of
 from support.servers import REAL_PYTHON
 from support.tracer import Tracer, environment
-from support.workspace import PROGRAMS, WIRESPAN, Failure, accepts, check, check_equal, require_program, wait_until
+from support.workspace import PROGRAMS, WIRESPAN, Failure, accepts, check, check_equal, free_port, require_program, wait_until
 
 
 def command(workspace, *arguments, **options):
     """Runs wirespan to its end: (status, lines of standard output, lines of standard error)."""
-    done = subprocess.run([WIRESPAN, *arguments], capture_output=True, text=True, timeout=60, env=environment(), check=False,
+    done = subprocess.run([options.pop("binary", WIRESPAN), *arguments], capture_output=True, text=True, timeout=60, env=environment(), check=False,
                           stdin=options.pop("stdin", subprocess.DEVNULL), cwd=workspace.directory, **options)
     return done.returncode, done.stdout.splitlines(), [line for line in done.stderr.splitlines() if line.strip()]
 
@@ -65,6 +65,27 @@ def environment_errors(workspace):
             check_refusal(outcome, 1, *words)
         except Failure as failure:
             raise Failure(f"wirespan {' '.join(arguments)}: {failure}") from None
+
+
+@case(bpf=False)
+def module_of_grpc(workspace):
+    """OTLP/gRPC takes the module beside the program, or where it is installed: without it, or with another file in its place, exit
+    code 1 and one line, before anything is observed. Whoever does not export so needs none."""
+    gone = workspace.start("gone", ["/bin/true"])
+    gone.wait()
+    os.makedirs(workspace.path("lib", "wirespan"))
+    os.mkdir(workspace.path("bin"))
+    binary, module = shutil.copy(WIRESPAN, workspace.path("bin", "wirespan")), os.path.join(os.path.dirname(WIRESPAN), "wirespan_grpc.so")
+    attach = ["attach", "--pid", str(gone.pid), "--otlp-endpoint", f"http://127.0.0.1:{free_port()}", "--otlp-protocol"]
+    beside, installed = workspace.path("bin", "wirespan_grpc.so"), workspace.path("lib", "wirespan", "wirespan_grpc.so")
+    for outcome in (command(workspace, *attach, "grpc", binary=binary), command(workspace, "run", *attach[3:], "grpc", "--", "/bin/true", binary=binary)):
+        check_refusal(outcome, 1, "wirespan_grpc.so", os.path.realpath(beside), os.path.realpath(installed))
+    check_refusal(command(workspace, *attach, "http/protobuf", binary=binary), 1, f"--pid {gone.pid}: no such process")
+    shutil.copy(module, installed)
+    check_refusal(command(workspace, *attach, "grpc", binary=binary), 1, f"--pid {gone.pid}: no such process")
+    workspace.write("bin/wirespan_grpc.so", "no module\n")
+    check_refusal(command(workspace, *attach, "grpc", binary=binary), 1, "cannot load", os.path.realpath(beside))
+    check_refusal(command(workspace, *attach, "grpc"), 1, f"--pid {gone.pid}: no such process")
 
 
 @case(bpf=False)
@@ -243,7 +264,6 @@ def doctor_tells(workspace):
 @case()
 def dead_endpoint_is_counted(workspace):
     """An OTLP endpoint where nobody listens: tracing goes on, the end takes less than six seconds, each span not delivered is counted."""
-    from support.workspace import free_port
     server = servers.cpp(workspace)
     tracer = Tracer.attach(workspace, [server.pid], "--otlp-endpoint", f"http://127.0.0.1:{free_port()}", "--otlp-protocol", "http/protobuf")
     sent = Load(workspace, server.port, connections=4, requests=200).finish()

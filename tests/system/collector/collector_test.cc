@@ -66,6 +66,7 @@ class CollectorTest : public testing::Test {
     OtlpOptions options;
     options.signal = signal;
     options.protocol = transport.protocol;
+    options.grpc_modules = {GRPC_MODULE};
     options.gzip = transport.gzip;
     const bool grpc = transport.protocol == Protocol::kGrpc;
     const bool tls = transport.security != Security::kNone;

@@ -106,6 +106,7 @@ std::string RetryInfo(int milliseconds) {
 OtlpOptions OptionsFor(const FakeService& server) {
   OtlpOptions options;
   options.protocol = Protocol::kGrpc;
+  options.grpc_modules = {GRPC_MODULE};
   options.endpoint.target = "127.0.0.1:" + std::to_string(server.port());
   options.retry.initial_backoff = Milliseconds(5);
   options.retry.max_backoff = Milliseconds(20);
