@@ -18,5 +18,6 @@ const volatile struct ws_config config = {};
 
 volatile __u32 sweep_number;
 volatile __u32 runtime_generation;
+volatile __u32 readers_rest;
 
 char LICENSE[] SEC("license") = "GPL";

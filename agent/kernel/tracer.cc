@@ -226,6 +226,10 @@ class LoadedTracer final : public Tracer {
     return rings_[index]->reader().Consume(callback);
   }
   uint32_t ring_count() const override { return static_cast<uint32_t>(rings_.size()); }
+  int RingFd(uint32_t index) const override { return object_->rings()[index].get(); }
+  void WakeReaders(bool wake) override {
+    std::atomic_ref<uint32_t>(const_cast<uint32_t&>(object_->skeleton()->bss->readers_rest)).store(wake ? 1 : 0);
+  }
   uint64_t Waiting(uint32_t index) const override { return rings_[index]->reader().waiting(); }
 
   KernelLosses Losses() const override {

@@ -109,6 +109,10 @@ class Tracer {
   // Hands every record that waits on ring `index` to `callback`; returns how many. One thread per ring.
   virtual size_t Consume(uint32_t index, const std::function<void(std::span<const std::byte>)>& callback) = 0;
   virtual uint32_t ring_count() const = 0;
+  // Readable while there is something on ring `index`. While WakeReaders(true) holds, a record on an empty ring wakes whoever
+  // waits for that; else nobody is woken. Any thread.
+  virtual int RingFd(uint32_t index) const = 0;
+  virtual void WakeReaders(bool wake) = 0;
   // Bytes on the ring that wait to be consumed.
   virtual uint64_t Waiting(uint32_t index) const = 0;
 

@@ -188,9 +188,14 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
 
   agent->mailbox_ = std::make_unique<FactMailbox>(kMailboxFacts);
   agent->assembler_ = std::make_unique<trace::TraceAssembler>(assembler_config, *key);
+  Result<std::unique_ptr<Rests>> rests =
+      Rests::Open(agent->tracer_->ring_count(), [self = agent.get()](bool wake) { self->tracer_->WakeReaders(wake); });
+  if (!rests.ok()) return rests.error();
+  agent->rests_ = *std::move(rests);
   const LoopParts parts{*agent->tracer_,
                         *agent->processes_,
                         *agent->mailbox_,
+                        *agent->rests_,
                         agent->outputs_->metric_loop() != nullptr ? agent->totals_.get() : nullptr,
                         agent->scraped_.get(),
                         agent->clock_,
@@ -395,6 +400,7 @@ Summary Agent::MakeSummary() const {
   for (const auto& loop : loops_) {
     summary.shards.Merge(loop->losses());
     summary.policy_failures += loop->policy_failures();
+    summary.wakes += loop->wakes();
   }
   {
     const std::lock_guard<std::mutex> lock(assembled_mutex_);

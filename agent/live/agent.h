@@ -87,6 +87,7 @@ class Agent {
   std::unique_ptr<Outputs> outputs_;
   std::unique_ptr<recording::RecordingWriter> recorder_;  // null without --record
   std::unique_ptr<FactMailbox> mailbox_;
+  std::unique_ptr<Rests> rests_;
   std::unique_ptr<trace::TraceAssembler> assembler_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::thread assemble_thread_;

@@ -13,7 +13,7 @@ namespace wirespan::live {
 namespace {
 
 // The pause between two looks at the ring: short while much arrives, so that the ring never fills and no look takes a processor
-// for long; longer while a little does; as long as may be (LoopParts::longest_pause_us) while nothing does.
+// for long; longer while a little does; as long as may be (LoopParts::longest_pause_us) while nothing does, and then it rests.
 constexpr uint32_t kShortestPauseUs = 1'000;
 constexpr uint32_t kLongestBusyPauseUs = 10'000;
 constexpr size_t kManyRecords = 512;
@@ -66,6 +66,7 @@ void EventLoop::Stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  parts_.rests.Call(index_);
   thread_.join();
 }
 
@@ -85,8 +86,11 @@ void EventLoop::Run() {
 }
 
 void EventLoop::Hand(std::span<const std::byte> record) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  handed_.emplace_back(record.begin(), record.end());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    handed_.emplace_back(record.begin(), record.end());
+  }
+  parts_.rests.Call(index_);
 }
 
 std::vector<std::vector<std::byte>> EventLoop::TakeHanded() {
@@ -181,6 +185,7 @@ Losses EventLoop::losses() const {
 }
 
 void EventLoop::Rest(size_t records) {
+  if (records > 0) parts_.rests.Work(index_);
   if (records >= kManyRecords) {
     pause_us_ = std::max(kShortestPauseUs, std::min(kLongestBusyPauseUs, pause_us_) / 2);
   } else if (records == 0) {
@@ -188,8 +193,14 @@ void EventLoop::Rest(size_t records) {
   } else {
     pause_us_ = std::min(kLongestBusyPauseUs, pause_us_);
   }
+  const std::chrono::microseconds pause(pause_us_);
+  if (pause_us_ == parts_.longest_pause_us && !shard_.waits()) {
+    const Rests::End end = parts_.rests.Rest(index_, parts_.tracer.RingFd(index_), pause);
+    if (end == Rests::End::kRecord) wakes_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   std::unique_lock<std::mutex> lock(mutex_);
-  wake_.wait_for(lock, std::chrono::microseconds(pause_us_), [this] { return stopping_; });
+  wake_.wait_for(lock, pause, [this] { return stopping_; });
 }
 
 }  // namespace wirespan::live

@@ -1,5 +1,6 @@
-// EventLoop: the thread events-N. Polls one ring on an adaptive timer (nothing in the kernel wakes it), feeds its Shard, and
-// tells how far it is. Start and Stop are called by the main thread; counters may be read by any.
+// EventLoop: the thread events-N. Looks at one ring on an adaptive timer, or sleeps until the kernel wakes it where nothing comes
+// on any (Rests), feeds its Shard, and tells how far it is. Start and Stop are called by the main thread; counters may be read by
+// any.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "agent/base/clock.h"
 #include "agent/kernel/tracer.h"
 #include "agent/live/fact_mailbox.h"
+#include "agent/live/rests.h"
 #include "agent/metrics/http_durations.h"
 #include "agent/metrics/metric_totals.h"
 #include "agent/pipeline/shard.h"
@@ -29,6 +31,7 @@ struct LoopParts {
   kernel::Tracer& tracer;
   process::ProcessTable& processes;
   FactMailbox& mailbox;
+  Rests& rests;
   metrics::MetricTotals* totals;   // null where nothing collects them: nobody would forget what is gone
   metrics::MetricTotals* scraped;  // what /metrics tells; null: nobody asks
   const Clock& clock;
@@ -65,6 +68,8 @@ class EventLoop {
   // As of the same moment. Any thread.
   size_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
   size_t open_exchanges() const { return open_exchanges_.load(std::memory_order_relaxed); }
+  // Rests that a record ended. Any thread.
+  uint64_t wakes() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:
   struct Policy final : stream::ConnectionPolicy {
@@ -116,6 +121,7 @@ class EventLoop {
   std::atomic<uint64_t> progress_ns_{0};
   std::atomic<size_t> open_connections_{0};
   std::atomic<size_t> open_exchanges_{0};
+  std::atomic<uint64_t> wakes_{0};
 };
 
 }  // namespace wirespan::live

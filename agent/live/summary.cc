@@ -77,6 +77,7 @@ std::string Summary::ToJson() const {
   nlohmann::ordered_json counts;
   for (uint32_t i = 0; i < kernel.counts.size(); ++i) counts[std::string(KernelCountName(i))] = kernel.counts[i];
   counts["missed_notices"] = kernel.missed_notices;
+  counts["wakes"] = wakes;
   json["kernel"] = std::move(counts);
   json["spans_assembled"] = assembler.spans_out;
   nlohmann::ordered_json exported = nlohmann::ordered_json::object();

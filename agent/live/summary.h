@@ -35,6 +35,7 @@ struct Summary {
   runtime::RuntimeWatch::Counts runtimes;
   uint64_t probes_refused = 0;
   uint64_t probes_shed = 0;
+  uint64_t wakes = 0;  // rests of the threads that read the rings which a record ended
 
   // Everything that was lost anywhere, by name; only what is not zero.
   std::map<std::string, uint64_t> Dropped() const;

@@ -49,6 +49,7 @@ class Shard {
 
   const Losses& losses() const { return losses_; }
   size_t connections() const { return table_.size(); }
+  bool waits() const { return !waiting_.empty(); }  // chunks wait for time to pass: for a Tick soon
   size_t open_exchanges() const { return sessions_.open_exchanges(); }
   size_t sessions_in_use() const { return sessions_.lent(); }
   size_t stores_in_use() const { return stores_.lent(); }

@@ -179,7 +179,7 @@ static __noinline int emit_record(struct thread_state *thread, struct connection
 	if (captured < thread->operation.total)
 		thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
 	fill_event(event, thread, connection, captured);
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	submit(event);
 	if (captured && !connection->captured)
 		widen_budget(connection, thread->operation.direction, role, start, more, captured);
 	if (thread->operation.skipped == 0)
@@ -211,7 +211,7 @@ static __noinline int emit_empty(struct thread_state *thread, struct ws_target *
 	}
 	thread->operation.data_flags |= WS_DATA_BUDGET_SPENT;
 	fill_event(event, thread, connection, 0);
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	submit(event);
 	add_count(WS_COUNT_DATA_EVENTS, 1);
 	return 0;
 }

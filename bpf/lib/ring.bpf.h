@@ -1,7 +1,16 @@
-/* The rings. A connection's records are always on one ring, so that they stay in order; nothing wakes user space (a
- * wake-up costs a hundred times the capture), which polls. */
+/* The rings. A connection's records are always on one ring, so that they stay in order. User space looks at them by the
+ * clock, for a wake-up costs a hundred times the capture; only while all its readers rest does a record on an empty
+ * ring wake one. */
 #pragma once
 #include "lib/loss.bpf.h"
+
+/* Written by user space: not 0 while all readers rest. */
+extern volatile __u32 readers_rest;
+
+static __always_inline void submit(void *record)
+{
+	bpf_ringbuf_submit(record, readers_rest ? 0 : BPF_RB_NO_WAKEUP);
+}
 
 static __always_inline void *ring_of(__u64 inode)
 {
@@ -36,6 +45,6 @@ static __always_inline void *reserve_control(__u64 inode, const __u64 size)
 
 static __always_inline void submit_control(void *record)
 {
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	submit(record);
 	add_count(WS_COUNT_CONTROL_EVENTS, 1);
 }
