@@ -9,8 +9,8 @@
 // takes no turn for a beginning. What was open meanwhile is in doubt: an end may have gone by unseen. A part in doubt that does
 // not end is said to be not seen, never to be cut.
 //
-// Beside the contract of decoders/decoder.h the decoder must offer StartInMiddle, Synced, Poisoned, OpenStart and the type
-// MessagePool; the message what decoders/http2/message.h has, its kinds above all.
+// Beside the contract of decoders/decoder.h the decoder must offer StartInMiddle, ResyncAtCall, Synced, Poisoned, OpenStart and
+// the type MessagePool; the message what decoders/http2/message.h has, its kinds above all.
 #pragma once
 
 #include <algorithm>
@@ -129,6 +129,7 @@ class MultiplexedSession final : public stream::Session {
 
   void Begin(Direction dir, std::span<const std::byte> head);
   bool FindPlace(Direction dir, stream::ByteStream& stream);
+  void FindPlaceAtCall(Direction dir, stream::ByteStream& stream);
   void LosePlace(Direction dir, Loss reason);
   bool IsGivenUp(Direction dir);
 

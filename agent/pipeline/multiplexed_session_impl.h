@@ -67,6 +67,7 @@ template <typename Protocol>
 stream::FeedResult MultiplexedSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
   using decoders::ParseStatus;
   if (!begun_) Begin(dir, stream.Head());
+  if (!decoder_.Synced(dir)) FindPlaceAtCall(dir, stream);
   while (true) {
     const std::span<const std::byte> head = stream.Head();
     if (head.empty()) return stream::FeedResult::kFlowing;
@@ -104,6 +105,19 @@ bool MultiplexedSession<Protocol>::FindPlace(Direction dir, stream::ByteStream& 
   side(dir).searched += passed;
   stream.Consume(passed);
   return offset.has_value();
+}
+
+// Before any search: what came last, as one call, may be made of whole frames. The kernel takes the same for a proof.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::FindPlaceAtCall(Direction dir, stream::ByteStream& stream) {
+  const std::span<const std::byte> head = stream.Head();
+  const std::optional<stream::Provenance> from = stream.TimeAt(stream.end() - 1);
+  // What lies behind bytes that were not seen need not begin with a header, and the end of a SETTINGS frame looks like one.
+  if (!from || from->end < stream.end() || from->chunk->skipped_size != 0) return;
+  if (from->begin < stream.position() || from->begin >= stream.end()) return;
+  const auto skipped = static_cast<size_t>(from->begin - stream.position());
+  if (skipped >= head.size() || !decoder_.ResyncAtCall(dir, skipped, head.subspan(skipped), from->end - stream.end())) return;
+  stream.Consume(skipped);
 }
 
 template <typename Protocol>
