@@ -94,6 +94,7 @@ class MultiplexedSession final : public stream::Session {
   void Lose(Direction dir) override;
   void FinishOpen(ExchangeEnd end, uint64_t now_ns) override;
   void DropOpen(Loss reason) override;
+  void TellOpen(uint64_t now_ns, uint64_t after_ns) override;
 
   size_t open_count() const override { return table_.size(); }
   bool had_request() const override { return had_request_; }
@@ -177,6 +178,7 @@ class MultiplexedSession final : public stream::Session {
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
   uint32_t highest_request_ = 0;  // id
+  uint32_t next_to_tell_ = 0;     // the lowest id of a stream that TellOpen has still to look at
   // Streams that were reset: what the server sent them before it knew, or sends after all (gRPC's C core repeats trailers), is no
   // loss. The latest; 0: none.
   std::array<uint32_t, kRememberedResets> resets_{};

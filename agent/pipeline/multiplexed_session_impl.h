@@ -15,7 +15,7 @@ void MultiplexedSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
   for (Side& s : sides_) s = Side{};
   last_token_ = 0;
-  next_index_ = highest_request_ = next_reset_ = 0;
+  next_index_ = highest_request_ = next_reset_ = next_to_tell_ = 0;
   resets_ = {};
   processed_ = {UINT32_MAX, UINT32_MAX};
   begun_ = hides_ = missed_server_ = false;
@@ -544,6 +544,21 @@ void MultiplexedSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) 
       losses().Add(Loss::kResponseWithoutRequest);
       GiveBack(id);
     }
+  }
+}
+
+// Streams begin in the order of their numbers: each is looked at once, when it has been open for so long. Pushed ones, which have
+// numbers of their own, are not told.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::TellOpen(uint64_t now_ns, uint64_t after_ns) {
+  for (size_t at = table_.RankOf(next_to_tell_); at < table_.size(); ++at) {
+    const uint32_t id = table_.IdAt(at);
+    if (IsPushed(id)) continue;
+    Open& open = table_.At(at);
+    // Without its request, which may be told any moment, it has no beginning.
+    if (!open.extra.has_request || now_ns < open.exchange.request_facts.first_byte_ns + after_ns) return;
+    next_to_tell_ = id + 1;
+    if (!open.extra.told_open && !open.response_complete) output_.TellOpen(open, now_ns, after_ns);
   }
 }
 
