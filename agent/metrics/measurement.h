@@ -1,5 +1,6 @@
-// Measurement: what one finished exchange adds to the histograms of durations: of RPC calls where it is one, else of HTTP
-// requests. Filled while the span is built, consumed at once by the same shard thread; the views live for that call.
+// Measurement: what one finished exchange adds to the histograms of durations: of RPC calls or of operations of a database where
+// it is one, else of HTTP requests. Filled while the span is built, consumed at once by the same shard thread; the views live for
+// that call.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,11 @@ struct Measurement {
   std::string_view rpc_system;  // as in rpc.system.name; empty: it is none
   std::string_view rpc_method;
   std::string_view rpc_status_code;  // "NOT_FOUND"
+  // A database operation's, in the same way.
+  std::string_view db_system;  // as in db.system.name; empty: it is none
+  std::string_view db_namespace;
+  std::string_view db_operation;
+  std::string_view db_status_code;
 };
 
 }  // namespace wirespan::metrics

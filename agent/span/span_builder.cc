@@ -199,6 +199,12 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   measurement.rpc_system = measured_.Of(Measured::kRpcSystem, wire);
   measurement.rpc_method = measured_.Of(Measured::kRpcMethod, wire);
   measurement.rpc_status_code = measured_.Of(Measured::kRpcStatus, wire);
+  if (measured_.Has(Measured::kDbSystem)) {
+    measurement.db_system = measured_.Of(Measured::kDbSystem, wire);
+    measurement.db_namespace = measured_.Of(Measured::kDbNamespace, wire);
+    measurement.db_operation = measured_.Of(Measured::kDbOperation, wire);
+    measurement.db_status_code = measured_.Of(Measured::kDbStatus, wire);
+  }
   if (!is_server) {
     measurement.server_address = measured_.Of(Measured::kServerAddress, wire);
     measurement.server_port = measured_.server_port;
