@@ -7,8 +7,9 @@ namespace wirespan::pipeline {
 
 // Streams that the client opens are odd, pushed ones even (RFC 9113 5.1.1).
 constexpr bool IsPushed(uint32_t stream_id) { return (stream_id & 1U) == 0; }
-// A pushed exchange shares the token of whatever was asked for in that turn, and is never its only one.
-inline constexpr uint32_t kPushedIndex = 0x80000000U;
+// A pushed exchange shares the token of whatever was asked for in that turn, and is never its only one: its index is this, with
+// its id. Below those of trace::Continued; only an id of 2^30 and more would have the bit too.
+inline constexpr uint32_t kPushedIndex = trace::kContinuedIndex >> 1U;
 
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Restart() {

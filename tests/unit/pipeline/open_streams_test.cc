@@ -134,6 +134,20 @@ TEST(OpenStream, AStreamOfGrpcIsToldAsACall) {
   w.ExpectNothingLost();
 }
 
+// What is told of one, and what a server pushed in the same turn, have names of their own.
+TEST(OpenStream, IsNotConfusedWithAPush) {
+  OpenWorld w;
+  w.Request(H2Get(1, "/a") + H2Get(3, "/b") + H2Get(5, "/c"));
+  w.Response(Frame(FrameType::kPushPromise, kEndHeaders, 1, Uint32(2) + GetFields("/pushed")) + OkHead(2) + Data(2, "x", true));
+  w.Wait(11);
+  ASSERT_EQ(w.spans().size(), 4U);
+  std::set<std::pair<Token, uint32_t>> names;
+  for (const SpanView& span : w.spans()) EXPECT_TRUE(names.emplace(span.token, span.index).second) << span.path;
+  for (const uint32_t stream : {1U, 3U, 5U}) w.Response(H2Ok(stream));
+  ASSERT_EQ(w.spans().size(), 7U);
+  w.ExpectNothingLost();
+}
+
 // Its request may be told any moment, and then it is told as any other.
 TEST(OpenStream, AnAnswerWithoutItsRequestIsNotTold) {
   OpenWorld w(WS_ROLE_CLIENT);
