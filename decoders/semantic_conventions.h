@@ -21,12 +21,10 @@ enum class Measured : uint8_t {
   kServerPort,
   kStatusCode,
   kRpcSystem,
-  kRpcMethod,
-  kRpcStatus,
   kDbSystem,
-  kDbNamespace,
-  kDbOperation,
-  kDbStatus,
+  kOperation,  // of a call or a database
+  kOutcome,    // likewise
+  kNamespace,
   kIncomplete
 };
 
@@ -68,18 +66,18 @@ inline constexpr AttributeName kUrlScheme{"url.scheme", Measured::kScheme};
 inline constexpr AttributeName kUserAgentOriginal{"user_agent.original"};
 // RPC (docs/rpc/rpc-spans.md, docs/rpc/grpc.md, release candidate)
 inline constexpr AttributeName kRpcSystemName{"rpc.system.name", Measured::kRpcSystem};
-inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kRpcMethod};
+inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kOperation};
 inline constexpr AttributeName kRpcMethodOriginal{"rpc.method_original"};
-inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kRpcStatus};
+inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kOutcome};
 // Databases (docs/db/database-spans.md, stable)
 inline constexpr AttributeName kDbSystemName{"db.system.name", Measured::kDbSystem};
-inline constexpr AttributeName kDbNamespace{"db.namespace", Measured::kDbNamespace};
-inline constexpr AttributeName kDbOperationName{"db.operation.name", Measured::kDbOperation};
+inline constexpr AttributeName kDbNamespace{"db.namespace", Measured::kNamespace};
+inline constexpr AttributeName kDbOperationName{"db.operation.name", Measured::kOperation};
 inline constexpr AttributeName kDbOperationBatchSize{"db.operation.batch.size"};
 inline constexpr AttributeName kDbQuerySummary{"db.query.summary"};
 inline constexpr AttributeName kDbQueryText{"db.query.text"};
 inline constexpr AttributeName kDbStoredProcedureName{"db.stored_procedure.name"};
-inline constexpr AttributeName kDbResponseStatusCode{"db.response.status_code", Measured::kDbStatus};
+inline constexpr AttributeName kDbResponseStatusCode{"db.response.status_code", Measured::kOutcome};
 // General
 inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
 inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};

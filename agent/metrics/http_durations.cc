@@ -29,6 +29,14 @@ char* PutString(char* to, std::string_view text) {
   return to + size;
 }
 
+// Of all but a request.
+[[gnu::noinline]] char* PutTexts(char* to, const Measurement& m) {
+  const bool is_call = m.database == nullptr;
+  to = PutString(to, is_call ? m.rpc_method : m.database->operation);
+  to = PutString(to, is_call ? m.rpc_system : m.database->system);
+  return PutString(to, is_call ? m.rpc_status_code : m.database->name_space);
+}
+
 std::string_view TakeString(std::string_view& rest) {
   if (rest.empty()) return {};
   const auto size = std::min<size_t>(static_cast<uint8_t>(rest.front()), rest.size() - 1);
@@ -71,13 +79,14 @@ std::string_view SeriesKey::Of(const Measurement& m) {
   std::memcpy(to, &status, sizeof status);
   std::memcpy(to + sizeof status, &port, sizeof port);
   to += sizeof status + sizeof port;
-  const bool is_call = as == MeasuredAs::kRpcCall;
-  to = PutString(to, is_request ? m.request_method : is_call ? m.rpc_method : m.db_operation);
-  to = PutString(to, is_request ? m.url_scheme : is_call ? m.rpc_system : m.db_system);
-  to = PutString(to, is_request ? m.protocol_version : is_call ? m.rpc_status_code : m.db_namespace);
+  if (is_request) [[likely]] {
+    to = PutString(PutString(PutString(to, m.request_method), m.url_scheme), m.protocol_version);
+  } else {
+    to = PutTexts(to, m);
+  }
   to = PutString(to, m.error_type);
   to = PutString(to, m.server_address);
-  if (as == MeasuredAs::kDatabaseOperation) to = PutString(to, m.db_status_code);
+  if (as == MeasuredAs::kDatabaseOperation) to = PutString(to, m.database->status_code);
   return {buffer_, static_cast<size_t>(to - buffer_)};
 }
 
@@ -186,7 +195,8 @@ HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)
 void HttpDurations::Record(const Measurement& m) {
   if (m.request_method.empty() && m.status_code == 0) {  // of no HTTP
     const bool is_call = !m.rpc_system.empty();
-    const bool is_operation = !m.db_system.empty() && m.kind == exporters::SpanKind::kClient;  // the conventions have no server's
+    const bool is_operation =
+        m.database != nullptr && m.kind == exporters::SpanKind::kClient;  // the conventions have no server's
     if (!is_call && !is_operation) return;
   }
   const uint32_t resource = ResourceIndex(m.resource);

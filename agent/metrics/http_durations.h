@@ -35,8 +35,8 @@ struct DurationSeries {
 // What an exchange is measured as.
 enum class MeasuredAs : uint8_t { kHttpRequest = 0, kRpcCall = 1, kDatabaseOperation = 2 };
 inline MeasuredAs KindOf(const Measurement& m) {
-  if (!m.rpc_system.empty()) return MeasuredAs::kRpcCall;
-  return m.db_system.empty() ? MeasuredAs::kHttpRequest : MeasuredAs::kDatabaseOperation;
+  if (m.database != nullptr) return MeasuredAs::kDatabaseOperation;
+  return m.rpc_system.empty() ? MeasuredAs::kHttpRequest : MeasuredAs::kRpcCall;
 }
 
 // Writes and reads the canonical bytes of a series: what is equal has equal bytes.

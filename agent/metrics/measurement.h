@@ -10,6 +10,14 @@
 
 namespace wirespan::metrics {
 
+// What a database operation has in place of method, scheme, version and status code.
+struct DatabaseMeasurement {
+  std::string_view system;  // as in db.system.name
+  std::string_view name_space;
+  std::string_view operation;
+  std::string_view status_code;  // "WRONGTYPE"
+};
+
 struct Measurement {
   const exporters::Resource* resource = nullptr;
   exporters::SpanKind kind = exporters::SpanKind::kServer;
@@ -24,12 +32,8 @@ struct Measurement {
   // An RPC call's, in place of method, scheme, version and status code.
   std::string_view rpc_system;  // as in rpc.system.name; empty: it is none
   std::string_view rpc_method;
-  std::string_view rpc_status_code;  // "NOT_FOUND"
-  // A database operation's, in the same way.
-  std::string_view db_system;  // as in db.system.name; empty: it is none
-  std::string_view db_namespace;
-  std::string_view db_operation;
-  std::string_view db_status_code;
+  std::string_view rpc_status_code;               // "NOT_FOUND"
+  const DatabaseMeasurement* database = nullptr;  // null: it is no operation of one
 };
 
 }  // namespace wirespan::metrics

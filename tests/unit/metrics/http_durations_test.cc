@@ -94,16 +94,15 @@ TEST(SeriesKey, EveryFieldOfADatabaseOperationTellsSeriesApart) {
   Measurement base;
   base.resource = &resource;
   base.kind = SpanKind::kClient;
-  base.db_system = "redis";
-  base.db_namespace = "0";
-  base.db_operation = "GET";
   base.server_address = "cache";
   base.server_port = 6379;
+  std::vector<DatabaseMeasurement> databases(8, {.system = "redis", .name_space = "0", .operation = "GET", .status_code = {}});
+  databases[1].system = "postgresql";
+  databases[2].name_space = "1";
+  databases[3].operation = "SET";
+  databases[4].status_code = "WRONGTYPE";
   std::vector<Measurement> all(8, base);
-  all[1].db_system = "postgresql";
-  all[2].db_namespace = "1";
-  all[3].db_operation = "SET";
-  all[4].db_status_code = "WRONGTYPE";
+  for (size_t i = 0; i < all.size(); ++i) all[i].database = &databases[i];
   all[5].error_type = "WRONGTYPE";
   all[6].server_address = "other";
   all[7].server_port = 6380;
@@ -113,10 +112,10 @@ TEST(SeriesKey, EveryFieldOfADatabaseOperationTellsSeriesApart) {
     EXPECT_TRUE(keys.emplace(std::string(key.Of(all[i])), i).second) << i;
     const auto parts = SeriesKey::Parse(key.Of(all[i]));
     EXPECT_EQ(parts.as, MeasuredAs::kDatabaseOperation);
-    EXPECT_EQ(parts.db_system, all[i].db_system);
-    EXPECT_EQ(parts.db_namespace, all[i].db_namespace);
-    EXPECT_EQ(parts.db_operation, all[i].db_operation);
-    EXPECT_EQ(parts.db_status_code, all[i].db_status_code);
+    EXPECT_EQ(parts.db_system, databases[i].system);
+    EXPECT_EQ(parts.db_namespace, databases[i].name_space);
+    EXPECT_EQ(parts.db_operation, databases[i].operation);
+    EXPECT_EQ(parts.db_status_code, databases[i].status_code);
     EXPECT_EQ(parts.error_type, all[i].error_type);
     EXPECT_EQ(parts.server_address, all[i].server_address);
     EXPECT_EQ(parts.server_port, all[i].server_port);
@@ -154,7 +153,8 @@ TEST(SeriesKey, HostileLengthsAndNumbersAreBounded) {
   EXPECT_EQ(SeriesKey::Parse(key.Of(m)).rpc_method, huge.substr(0, 96));
   for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
   m.rpc_system = {};
-  m.db_system = m.db_namespace = m.db_operation = m.db_status_code = huge;
+  const DatabaseMeasurement database{.system = huge, .name_space = huge, .operation = huge, .status_code = huge};
+  m.database = &database;
   EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
   EXPECT_EQ(SeriesKey::Parse(key.Of(m)).db_status_code, huge.substr(0, 96));
   for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
@@ -208,14 +208,15 @@ TEST(HttpDurations, WhatHasNoMetricIsNotCounted) {
   other.request_method = {};
   other.status_code = 0;
   durations.Record(other);
-  other.db_system = "redis";
+  const DatabaseMeasurement redis{.system = "redis", .name_space = {}, .operation = "GET", .status_code = {}};
+  other.database = &redis;
   other.kind = SpanKind::kServer;
   durations.Record(other);
   EXPECT_EQ(durations.table().series().size(), 0U) << "of a database only its clients are measured";
   other.kind = SpanKind::kClient;
   durations.Record(other);
   EXPECT_EQ(durations.table().series().size(), 1U);
-  other.db_system = {};
+  other.database = nullptr;
   other.rpc_system = "grpc";
   other.kind = SpanKind::kServer;
   durations.Record(other);
@@ -237,8 +238,9 @@ TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
       Measurement operation = m;
       operation.request_method = {};
       operation.status_code = 0;
-      operation.db_system = "postgresql";
-      operation.db_operation = "an operation of a rather long name";
+      const DatabaseMeasurement database{
+          .system = "postgresql", .name_space = {}, .operation = "an operation of a rather long name", .status_code = {}};
+      operation.database = &database;
       durations.Record(operation);
     }
   };

@@ -100,10 +100,9 @@ TEST(MetricTotals, OperationsOfDatabasesAreInTheirOwnMetric) {
   Measurement operation;
   operation.resource = resource.get();
   operation.kind = SpanKind::kClient;
-  operation.db_system = "redis";
-  operation.db_namespace = "3";
-  operation.db_operation = "HGET";
-  operation.db_status_code = operation.error_type = "WRONGTYPE";
+  const DatabaseMeasurement database{.system = "redis", .name_space = "3", .operation = "HGET", .status_code = "WRONGTYPE"};
+  operation.database = &database;
+  operation.error_type = "WRONGTYPE";
   operation.server_address = "cache";
   operation.server_port = 6379;
   for (const uint64_t us : {500U, 1'000U, 1'001U, 30'000U, 60'000U, 300'000U, 11'000'000U}) {

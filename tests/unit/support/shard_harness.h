@@ -58,10 +58,10 @@ class CountedMeasurements final : public pipeline::MeasurementSink {
     total_ns += measurement.duration_ns;
     if (!measurement.rpc_system.empty()) ++rpc_count;
     if (!measurement.request_method.empty()) ++http_count;
-    if (measurement.db_system.empty()) return;
+    if (measurement.database == nullptr) return;
+    const metrics::DatabaseMeasurement& database = *measurement.database;
     operation.clear();
-    for (const std::string_view part :
-         {measurement.db_system, measurement.db_namespace, measurement.db_operation, measurement.db_status_code}) {
+    for (const std::string_view part : {database.system, database.name_space, database.operation, database.status_code}) {
       operation.append(part).append("|");
     }
   }
