@@ -1,5 +1,6 @@
-// The one list of OpenTelemetry attribute names the project emits (semantic-conventions 1.44.0; `wirespan.*` are our own and
-// listed in docs/attributes.md). A name is a type of its own so that no string literal can take its place.
+// The one list of OpenTelemetry names the project emits, of attributes and of the metrics of traced programs
+// (semantic-conventions 1.44.0; `wirespan.*` are our own and listed in docs/attributes.md). An attribute's name is a type of its
+// own so that no string literal can take its place.
 #pragma once
 
 #include <array>
@@ -20,8 +21,10 @@ enum class Measured : uint8_t {
   kServerPort,
   kStatusCode,
   kRpcSystem,
-  kRpcMethod,
-  kRpcStatus,
+  kDbSystem,
+  kOperation,  // of a call or a database
+  kOutcome,    // likewise
+  kNamespace,
   kIncomplete
 };
 
@@ -63,18 +66,18 @@ inline constexpr AttributeName kUrlScheme{"url.scheme", Measured::kScheme};
 inline constexpr AttributeName kUserAgentOriginal{"user_agent.original"};
 // RPC (docs/rpc/rpc-spans.md, docs/rpc/grpc.md, release candidate)
 inline constexpr AttributeName kRpcSystemName{"rpc.system.name", Measured::kRpcSystem};
-inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kRpcMethod};
+inline constexpr AttributeName kRpcMethod{"rpc.method", Measured::kOperation};
 inline constexpr AttributeName kRpcMethodOriginal{"rpc.method_original"};
-inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kRpcStatus};
+inline constexpr AttributeName kRpcStatusCode{"rpc.status_code", Measured::kOutcome};
 // Databases (docs/db/database-spans.md, stable)
-inline constexpr AttributeName kDbSystemName{"db.system.name"};
-inline constexpr AttributeName kDbNamespace{"db.namespace"};
-inline constexpr AttributeName kDbOperationName{"db.operation.name"};
+inline constexpr AttributeName kDbSystemName{"db.system.name", Measured::kDbSystem};
+inline constexpr AttributeName kDbNamespace{"db.namespace", Measured::kNamespace};
+inline constexpr AttributeName kDbOperationName{"db.operation.name", Measured::kOperation};
 inline constexpr AttributeName kDbOperationBatchSize{"db.operation.batch.size"};
 inline constexpr AttributeName kDbQuerySummary{"db.query.summary"};
 inline constexpr AttributeName kDbQueryText{"db.query.text"};
 inline constexpr AttributeName kDbStoredProcedureName{"db.stored_procedure.name"};
-inline constexpr AttributeName kDbResponseStatusCode{"db.response.status_code"};
+inline constexpr AttributeName kDbResponseStatusCode{"db.response.status_code", Measured::kOutcome};
 // General
 inline constexpr AttributeName kErrorType{"error.type", Measured::kErrorType};
 inline constexpr AttributeName kServerAddress{"server.address", Measured::kServerAddress};
@@ -130,6 +133,14 @@ inline constexpr AttributeName kWirespanLinkEvidence{"wirespan.link.evidence"};
 inline constexpr AttributeName kWirespanLinkConfidence{"wirespan.link.confidence"};
 inline constexpr AttributeName kWirespanLinkCarrier{"wirespan.link.carrier"};
 inline constexpr AttributeName kWirespanUnlinkedReason{"wirespan.unlinked.reason"};
+
+// Metrics, all histograms in seconds (docs/http/http-metrics.md, docs/rpc/rpc-metrics.md, docs/db/database-metrics.md)
+inline constexpr std::string_view kHttpServerRequestDuration = "http.server.request.duration";
+inline constexpr std::string_view kHttpClientRequestDuration = "http.client.request.duration";
+inline constexpr std::string_view kRpcServerCallDuration = "rpc.server.call.duration";
+inline constexpr std::string_view kRpcClientCallDuration = "rpc.client.call.duration";
+inline constexpr std::string_view kDbClientOperationDuration = "db.client.operation.duration";
+inline constexpr AttributeName kOtelMetricOverflow{"otel.metric.overflow"};
 
 }  // namespace semconv
 }  // namespace wirespan

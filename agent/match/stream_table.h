@@ -25,6 +25,8 @@ class StreamTable {
   // By rank, the lowest id first; at < size().
   uint32_t IdAt(size_t at) const { return entries_[at].id; }
   Open& At(size_t at) { return *entries_[at].open; }
+  // The rank of the first that is not below `id`; size() where all are.
+  size_t RankOf(uint32_t id) { return static_cast<size_t>(Place(id) - entries_.begin()); }
 
   // The id must not be there.
   Open& Add(uint32_t id, std::unique_ptr<Open> open) {

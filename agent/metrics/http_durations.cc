@@ -9,11 +9,11 @@
 namespace wirespan::metrics {
 namespace {
 
-constexpr size_t kMaxKeyStringBytes = 96;  // five strings with their lengths fit kMaxSeriesKeyBytes
+constexpr size_t kMaxKeyStringBytes = 96;  // six strings with their lengths fit kMaxSeriesKeyBytes
 constexpr size_t kFixedKeyBytes = 1 + 1 + 2 + 2;
-static_assert(kFixedKeyBytes + 5 * (1 + kMaxKeyStringBytes) <= kMaxSeriesKeyBytes);
-constexpr char kOverflow = 1;  // of the first byte of a key
-constexpr char kRpc = 2;
+static_assert(kFixedKeyBytes + 6 * (1 + kMaxKeyStringBytes) <= kMaxSeriesKeyBytes);
+constexpr char kOverflow = 1;     // of the first byte of a key
+constexpr unsigned kAsShift = 1;  // MeasuredAs is above it
 constexpr size_t kFirstSlots = 64;
 constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15U;
 
@@ -27,6 +27,14 @@ char* PutString(char* to, std::string_view text) {
   *to++ = static_cast<char>(size);
   if (size > 0) std::memcpy(to, text.data(), size);
   return to + size;
+}
+
+// Of all but a request.
+[[gnu::noinline]] char* PutTexts(char* to, const Measurement& m) {
+  const bool is_call = m.database == nullptr;
+  to = PutString(to, is_call ? m.rpc_method : m.database->operation);
+  to = PutString(to, is_call ? m.rpc_system : m.database->system);
+  return PutString(to, is_call ? m.rpc_status_code : m.database->name_space);
 }
 
 std::string_view TakeString(std::string_view& rest) {
@@ -57,30 +65,34 @@ std::shared_ptr<const exporters::Resource> MakeOverflowResource() {
 
 }  // namespace
 
-// Layout: what it is (1), kind (1), status (2), port (2), then method, scheme, version, error type, address, each after its
-// length. Of a call of an RPC system: status 0; the call's method, the system and the call's status in place of method, scheme
-// and version.
+// Layout: what it is (1), kind (1), status (2), port (2), then three texts, error type and address, each after its length. The
+// texts are, of a request, method, scheme and version; of a call its method, the system and its status; of an operation its name,
+// the system and the namespace, with its status behind the address. The status in front is a request's.
 std::string_view SeriesKey::Of(const Measurement& m) {
-  const bool is_rpc = !m.rpc_system.empty();
-  const auto status = is_rpc ? uint16_t{0} : static_cast<uint16_t>(std::clamp<int64_t>(m.status_code, 0, UINT16_MAX));
+  const MeasuredAs as = KindOf(m);
+  const bool is_request = as == MeasuredAs::kHttpRequest;
+  const auto status = is_request ? static_cast<uint16_t>(std::clamp<int64_t>(m.status_code, 0, UINT16_MAX)) : uint16_t{0};
   const auto port = static_cast<uint16_t>(std::clamp<int64_t>(m.server_port, 0, UINT16_MAX));
   char* to = buffer_;
-  *to++ = is_rpc ? kRpc : '\0';
+  *to++ = static_cast<char>(static_cast<unsigned>(as) << kAsShift);
   *to++ = static_cast<char>(m.kind);
   std::memcpy(to, &status, sizeof status);
   std::memcpy(to + sizeof status, &port, sizeof port);
   to += sizeof status + sizeof port;
-  to = PutString(to, is_rpc ? m.rpc_method : m.request_method);
-  to = PutString(to, is_rpc ? m.rpc_system : m.url_scheme);
-  to = PutString(to, is_rpc ? m.rpc_status_code : m.protocol_version);
+  if (is_request) [[likely]] {
+    to = PutString(PutString(PutString(to, m.request_method), m.url_scheme), m.protocol_version);
+  } else {
+    to = PutTexts(to, m);
+  }
   to = PutString(to, m.error_type);
   to = PutString(to, m.server_address);
+  if (as == MeasuredAs::kDatabaseOperation) to = PutString(to, m.database->status_code);
   return {buffer_, static_cast<size_t>(to - buffer_)};
 }
 
-std::string SeriesKey::Overflow(exporters::SpanKind kind, bool is_rpc) {
+std::string SeriesKey::Overflow(exporters::SpanKind kind, MeasuredAs as) {
   std::string key(kFixedKeyBytes, '\0');
-  key[0] = static_cast<char>(kOverflow | (is_rpc ? kRpc : 0));
+  key[0] = static_cast<char>(kOverflow | static_cast<unsigned>(as) << kAsShift);
   key[1] = static_cast<char>(kind);
   return key;
 }
@@ -93,16 +105,19 @@ SeriesKey::Parts SeriesKey::Parse(std::string_view key) {
   std::memcpy(&status, key.data() + 2, sizeof status);
   std::memcpy(&port, key.data() + 4, sizeof port);
   out.overflow = (key[0] & kOverflow) != 0;
-  out.is_rpc = (key[0] & kRpc) != 0;
+  out.as = static_cast<MeasuredAs>(static_cast<uint8_t>(key[0]) >> kAsShift);
   out.kind = static_cast<exporters::SpanKind>(key[1]);
   out.status_code = status;
   out.server_port = port;
   key.remove_prefix(kFixedKeyBytes);
-  (out.is_rpc ? out.rpc_method : out.request_method) = TakeString(key);
-  (out.is_rpc ? out.rpc_system : out.url_scheme) = TakeString(key);
-  (out.is_rpc ? out.rpc_status_code : out.protocol_version) = TakeString(key);
+  const bool is_request = out.as == MeasuredAs::kHttpRequest;
+  const bool is_call = out.as == MeasuredAs::kRpcCall;
+  (is_request ? out.request_method : is_call ? out.rpc_method : out.db_operation) = TakeString(key);
+  (is_request ? out.url_scheme : is_call ? out.rpc_system : out.db_system) = TakeString(key);
+  (is_request ? out.protocol_version : is_call ? out.rpc_status_code : out.db_namespace) = TakeString(key);
   out.error_type = TakeString(key);
   out.server_address = TakeString(key);
+  out.db_status_code = TakeString(key);
   return out;
 }
 
@@ -178,7 +193,12 @@ HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)
 }
 
 void HttpDurations::Record(const Measurement& m) {
-  if (m.request_method.empty() && m.status_code == 0) return;  // of no HTTP
+  if (m.request_method.empty() && m.status_code == 0) {  // of no HTTP
+    const bool is_call = !m.rpc_system.empty();
+    const bool is_operation =
+        m.database != nullptr && m.kind == exporters::SpanKind::kClient;  // the conventions have no server's
+    if (!is_call && !is_operation) return;
+  }
   const uint32_t resource = ResourceIndex(m.resource);
   const std::string_view key = key_.Of(m);
   DurationSeries* series = table_.Find(resource, key);
@@ -186,7 +206,7 @@ void HttpDurations::Record(const Measurement& m) {
     series = &table_.Insert(resource, key);
   } else if (series == nullptr) {
     ++overflowed_;
-    const std::string overflow = SeriesKey::Overflow(m.kind, !m.rpc_system.empty());  // short enough to need no memory of its own
+    const std::string overflow = SeriesKey::Overflow(m.kind, KindOf(m));  // short enough to need no memory of its own
     series = table_.Find(resource, overflow);
     if (series == nullptr) series = &table_.Insert(resource, overflow);
   }

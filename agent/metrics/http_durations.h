@@ -1,7 +1,7 @@
 // HttpDurations: `http.server.request.duration`, `http.client.request.duration` and, of exchanges that are RPC calls, in their
-// place `rpc.server.call.duration`, `rpc.client.call.duration` of one shard, as what was added since the last hand-over. Owned
-// and used by one shard thread; Record allocates nothing once a series exists. MetricTotals (metric_totals.h) takes the sums
-// over.
+// place `rpc.server.call.duration`, `rpc.client.call.duration`, of a database's clients `db.client.operation.duration`, of one
+// shard, as what was added since the last hand-over. Owned and used by one shard thread; Record allocates nothing once a series
+// exists. MetricTotals (metric_totals.h) takes the sums over.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct CardinalityLimits {
 };
 
 // The attributes of a series in their canonical form: the key that series are compared by. Never longer than kMaxSeriesKeyBytes.
-inline constexpr size_t kMaxSeriesKeyBytes = 512;
+inline constexpr size_t kMaxSeriesKeyBytes = 592;
 
 struct DurationSeries {
   std::string key;  // canonical bytes; see SeriesKey
@@ -32,22 +32,31 @@ struct DurationSeries {
   DurationHistogram histogram;
 };
 
+// What an exchange is measured as.
+enum class MeasuredAs : uint8_t { kHttpRequest = 0, kRpcCall = 1, kDatabaseOperation = 2 };
+inline MeasuredAs KindOf(const Measurement& m) {
+  if (m.database != nullptr) return MeasuredAs::kDatabaseOperation;
+  return m.rpc_system.empty() ? MeasuredAs::kHttpRequest : MeasuredAs::kRpcCall;
+}
+
 // Writes and reads the canonical bytes of a series: what is equal has equal bytes.
 class SeriesKey {
  public:
   // The key of `m`, in a buffer that the next call reuses. Long strings are cut (at 96 bytes).
   std::string_view Of(const Measurement& m);
   // The key of the series that takes what no series has room for.
-  static std::string Overflow(exporters::SpanKind kind, bool is_rpc);
+  static std::string Overflow(exporters::SpanKind kind, MeasuredAs as);
 
   struct Parts {
     bool overflow = false;
-    bool is_rpc = false;
+    MeasuredAs as = MeasuredAs::kHttpRequest;
     exporters::SpanKind kind = exporters::SpanKind::kServer;
     int64_t status_code = 0;
     int64_t server_port = 0;
-    std::string_view request_method, url_scheme, protocol_version, error_type, server_address;
-    std::string_view rpc_system, rpc_method, rpc_status_code;  // with is_rpc, and the first three without
+    std::string_view error_type, server_address;
+    std::string_view request_method, url_scheme, protocol_version;           // kHttpRequest
+    std::string_view rpc_system, rpc_method, rpc_status_code;                // kRpcCall
+    std::string_view db_system, db_namespace, db_operation, db_status_code;  // kDatabaseOperation
   };
   static Parts Parse(std::string_view key);
 

@@ -1,5 +1,6 @@
-// Measurement: what one finished exchange adds to the histograms of durations: of RPC calls where it is one, else of HTTP
-// requests. Filled while the span is built, consumed at once by the same shard thread; the views live for that call.
+// Measurement: what one finished exchange adds to the histograms of durations: of RPC calls or of operations of a database where
+// it is one, else of HTTP requests. Filled while the span is built, consumed at once by the same shard thread; the views live for
+// that call.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,14 @@
 #include "exporters/span.h"
 
 namespace wirespan::metrics {
+
+// What a database operation has in place of method, scheme, version and status code.
+struct DatabaseMeasurement {
+  std::string_view system;  // as in db.system.name
+  std::string_view name_space;
+  std::string_view operation;
+  std::string_view status_code;  // "WRONGTYPE"
+};
 
 struct Measurement {
   const exporters::Resource* resource = nullptr;
@@ -23,7 +32,8 @@ struct Measurement {
   // An RPC call's, in place of method, scheme, version and status code.
   std::string_view rpc_system;  // as in rpc.system.name; empty: it is none
   std::string_view rpc_method;
-  std::string_view rpc_status_code;  // "NOT_FOUND"
+  std::string_view rpc_status_code;               // "NOT_FOUND"
+  const DatabaseMeasurement* database = nullptr;  // null: it is no operation of one
 };
 
 }  // namespace wirespan::metrics

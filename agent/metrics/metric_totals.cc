@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <utility>
+
+#include "decoders/semantic_conventions.h"
 
 namespace wirespan::metrics {
 namespace {
@@ -15,39 +18,54 @@ std::string Lower(std::string_view text) {
   return out;
 }
 
-// docs/http/http-metrics.md, docs/rpc/rpc-metrics.md, in the order of the semantic conventions' tables.
+// docs/http/http-metrics.md, docs/rpc/rpc-metrics.md, docs/db/database-metrics.md, in the order of the conventions' tables.
 void AppendAttributes(const SeriesKey::Parts& parts, exporters::AttributeList& out) {
   if (parts.overflow) {
-    out.Bool("otel.metric.overflow", true);
+    out.Bool(semconv::kOtelMetricOverflow.text, true);
     return;
   }
-  const auto text = [&](std::string_view key, std::string_view value) {
-    if (!value.empty()) out.String(key, value);
+  const auto text = [&](const AttributeName& name, std::string_view value) {
+    if (!value.empty()) out.String(name.text, value);
   };
-  text("rpc.system.name", parts.rpc_system);
-  text("rpc.method", parts.rpc_method);
-  text("rpc.status_code", parts.rpc_status_code);
-  text("http.request.method", parts.request_method);
-  text("url.scheme", parts.url_scheme);
-  if (parts.status_code != 0) out.Int("http.response.status_code", parts.status_code);
-  text("network.protocol.version", parts.protocol_version);
-  text("error.type", parts.error_type);
+  text(semconv::kRpcSystemName, parts.rpc_system);
+  text(semconv::kRpcMethod, parts.rpc_method);
+  text(semconv::kRpcStatusCode, parts.rpc_status_code);
+  text(semconv::kDbSystemName, parts.db_system);
+  text(semconv::kDbNamespace, parts.db_namespace);
+  text(semconv::kDbOperationName, parts.db_operation);
+  text(semconv::kDbResponseStatusCode, parts.db_status_code);
+  text(semconv::kHttpRequestMethod, parts.request_method);
+  text(semconv::kUrlScheme, parts.url_scheme);
+  if (parts.status_code != 0) out.Int(semconv::kHttpResponseStatusCode.text, parts.status_code);
+  text(semconv::kNetworkProtocolVersion, parts.protocol_version);
+  text(semconv::kErrorType, parts.error_type);
   if (parts.kind != exporters::SpanKind::kClient) return;
-  text("server.address", parts.server_address);
-  if (parts.server_port != 0) out.Int("server.port", parts.server_port);
+  text(semconv::kServerAddress, parts.server_address);
+  if (parts.server_port != 0) out.Int(semconv::kServerPort.text, parts.server_port);
 }
 
 struct Instrument {
   std::string_view name, description;
+  std::span<const uint64_t> bounds_ns;
 };
-constexpr std::array<Instrument, 4> kInstruments = {{
-    {"http.server.request.duration", "Duration of HTTP server requests."},
-    {"http.client.request.duration", "Duration of HTTP client requests."},
-    {"rpc.server.call.duration", "Measures the duration of an incoming Remote Procedure Call (RPC)."},
-    {"rpc.client.call.duration", "Measures the duration of an outgoing Remote Procedure Call (RPC)."},
+constexpr std::array<Instrument, 5> kInstruments = {{
+    {semconv::kHttpServerRequestDuration, "Duration of HTTP server requests.", kRequestBoundsNs},
+    {semconv::kHttpClientRequestDuration, "Duration of HTTP client requests.", kRequestBoundsNs},
+    {semconv::kRpcServerCallDuration, "Measures the duration of an incoming Remote Procedure Call (RPC).", kRequestBoundsNs},
+    {semconv::kRpcClientCallDuration, "Measures the duration of an outgoing Remote Procedure Call (RPC).", kRequestBoundsNs},
+    {semconv::kDbClientOperationDuration, "Duration of database client operations.", kDatabaseBoundsNs},
 }};
 size_t InstrumentOf(const SeriesKey::Parts& parts) {
-  return (parts.is_rpc ? size_t{2} : size_t{0}) + (parts.kind == exporters::SpanKind::kClient ? 1 : 0);
+  const size_t is_client = parts.kind == exporters::SpanKind::kClient ? 1 : 0;
+  switch (parts.as) {
+    case MeasuredAs::kHttpRequest:
+      return is_client;
+    case MeasuredAs::kRpcCall:
+      return 2 + is_client;
+    case MeasuredAs::kDatabaseOperation:
+      return 4;
+  }
+  return 0;
 }
 
 exporters::Metric NewDurationMetric(const Instrument& instrument, exporters::Temporality temporality) {
@@ -57,11 +75,11 @@ exporters::Metric NewDurationMetric(const Instrument& instrument, exporters::Tem
   metric.unit = "s";
   metric.type = exporters::Metric::Type::kHistogram;
   metric.temporality = temporality;
-  for (const uint64_t bound : kDurationBoundsNs) metric.bounds.push_back(static_cast<double>(bound) / 1e9);
+  for (const uint64_t bound : instrument.bounds_ns) metric.bounds.push_back(static_cast<double>(bound) / 1e9);
   return metric;
 }
 
-exporters::HistogramPoint PointOf(const DurationSeries& series, uint64_t start, uint64_t time) {
+exporters::HistogramPoint PointOf(const DurationSeries& series, const Instrument& instrument, uint64_t start, uint64_t time) {
   exporters::HistogramPoint point;
   AppendAttributes(SeriesKey::Parse(series.key), point.attributes);
   point.start_unix_ns = start;
@@ -70,7 +88,7 @@ exporters::HistogramPoint PointOf(const DurationSeries& series, uint64_t start, 
   point.sum = series.histogram.SumSeconds();
   point.min = static_cast<double>(series.histogram.min_ns) / 1e9;
   point.max = static_cast<double>(series.histogram.max_ns) / 1e9;
-  point.bucket_counts.assign(series.histogram.buckets.begin(), series.histogram.buckets.end());
+  series.histogram.BucketsOf(instrument.bounds_ns, point.bucket_counts);
   return point;
 }
 
@@ -111,7 +129,7 @@ void MetricTotals::Add(HttpDurations& shard) {
     } else if (mine == nullptr) {
       const auto parts = SeriesKey::Parse(series.key);
       if (!parts.overflow) overflowed_here_ += series.histogram.count;
-      const std::string overflow = SeriesKey::Overflow(parts.kind, parts.is_rpc);
+      const std::string overflow = SeriesKey::Overflow(parts.kind, parts.as);
       mine = table_.Find(resource, overflow);
       if (mine == nullptr) mine = &table_.Insert(resource, overflow);
     }
@@ -169,10 +187,10 @@ void MetricTotals::AppendDurations(uint64_t now, exporters::MetricBatch& out) {
   for (const DurationSeries& series : table_.series()) {
     if (series.histogram.count == 0) continue;
     const uint64_t start = delta ? last_collection_unix_ns_ : resources_[series.resource].start_unix_ns;
-    const size_t instrument = InstrumentOf(SeriesKey::Parse(series.key));
-    exporters::Metric& metric = metrics[series.resource][instrument];
-    if (metric.histograms.empty()) metric = NewDurationMetric(kInstruments[instrument], options_.temporality);
-    metric.histograms.push_back(PointOf(series, start, now));
+    const size_t at = InstrumentOf(SeriesKey::Parse(series.key));
+    exporters::Metric& metric = metrics[series.resource][at];
+    if (metric.histograms.empty()) metric = NewDurationMetric(kInstruments[at], options_.temporality);
+    metric.histograms.push_back(PointOf(series, kInstruments[at], start, now));
   }
   for (size_t i = 0; i < resources_.size(); ++i) {
     exporters::ResourceMetrics resource{resources_[i].resource, {}};

@@ -9,8 +9,8 @@
 // takes no turn for a beginning. What was open meanwhile is in doubt: an end may have gone by unseen. A part in doubt that does
 // not end is said to be not seen, never to be cut.
 //
-// Beside the contract of decoders/decoder.h the decoder must offer StartInMiddle, Synced, Poisoned, OpenStart and the type
-// MessagePool; the message what decoders/http2/message.h has, its kinds above all.
+// Beside the contract of decoders/decoder.h the decoder must offer StartInMiddle, ResyncAtCall, Synced, Poisoned, OpenStart and
+// the type MessagePool; the message what decoders/http2/message.h has, its kinds above all.
 #pragma once
 
 #include <algorithm>
@@ -94,6 +94,7 @@ class MultiplexedSession final : public stream::Session {
   void Lose(Direction dir) override;
   void FinishOpen(ExchangeEnd end, uint64_t now_ns) override;
   void DropOpen(Loss reason) override;
+  void TellOpen(uint64_t now_ns, uint64_t after_ns) override;
 
   size_t open_count() const override { return table_.size(); }
   bool had_request() const override { return had_request_; }
@@ -129,6 +130,7 @@ class MultiplexedSession final : public stream::Session {
 
   void Begin(Direction dir, std::span<const std::byte> head);
   bool FindPlace(Direction dir, stream::ByteStream& stream);
+  void FindPlaceAtCall(Direction dir, stream::ByteStream& stream);
   void LosePlace(Direction dir, Loss reason);
   bool IsGivenUp(Direction dir);
 
@@ -176,6 +178,7 @@ class MultiplexedSession final : public stream::Session {
   Token last_token_ = 0;
   uint32_t next_index_ = 0;
   uint32_t highest_request_ = 0;  // id
+  uint32_t next_to_tell_ = 0;     // the lowest id of a stream that TellOpen has still to look at
   // Streams that were reset: what the server sent them before it knew, or sends after all (gRPC's C core repeats trailers), is no
   // loss. The latest; 0: none.
   std::array<uint32_t, kRememberedResets> resets_{};

@@ -7,15 +7,16 @@ namespace wirespan::pipeline {
 
 // Streams that the client opens are odd, pushed ones even (RFC 9113 5.1.1).
 constexpr bool IsPushed(uint32_t stream_id) { return (stream_id & 1U) == 0; }
-// A pushed exchange shares the token of whatever was asked for in that turn, and is never its only one.
-inline constexpr uint32_t kPushedIndex = 0x80000000U;
+// A pushed exchange shares the token of whatever was asked for in that turn, and is never its only one: its index is this, with
+// its id. Below those of trace::Continued; only an id of 2^30 and more would have the bit too.
+inline constexpr uint32_t kPushedIndex = trace::kContinuedIndex >> 1U;
 
 template <typename Protocol>
 void MultiplexedSession<Protocol>::Restart() {
   decoder_ = Decoder(&memory_->messages);
   for (Side& s : sides_) s = Side{};
   last_token_ = 0;
-  next_index_ = highest_request_ = next_reset_ = 0;
+  next_index_ = highest_request_ = next_reset_ = next_to_tell_ = 0;
   resets_ = {};
   processed_ = {UINT32_MAX, UINT32_MAX};
   begun_ = hides_ = missed_server_ = false;
@@ -67,6 +68,7 @@ template <typename Protocol>
 stream::FeedResult MultiplexedSession<Protocol>::Feed(Direction dir, stream::ByteStream& stream) {
   using decoders::ParseStatus;
   if (!begun_) Begin(dir, stream.Head());
+  if (!decoder_.Synced(dir)) FindPlaceAtCall(dir, stream);
   while (true) {
     const std::span<const std::byte> head = stream.Head();
     if (head.empty()) return stream::FeedResult::kFlowing;
@@ -104,6 +106,19 @@ bool MultiplexedSession<Protocol>::FindPlace(Direction dir, stream::ByteStream& 
   side(dir).searched += passed;
   stream.Consume(passed);
   return offset.has_value();
+}
+
+// Before any search: what came last, as one call, may be made of whole frames. The kernel takes the same for a proof.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::FindPlaceAtCall(Direction dir, stream::ByteStream& stream) {
+  const std::span<const std::byte> head = stream.Head();
+  const std::optional<stream::Provenance> from = stream.TimeAt(stream.end() - 1);
+  // What lies behind bytes that were not seen need not begin with a header, and the end of a SETTINGS frame looks like one.
+  if (!from || from->end < stream.end() || from->chunk->skipped_size != 0) return;
+  if (from->begin < stream.position() || from->begin >= stream.end()) return;
+  const auto skipped = static_cast<size_t>(from->begin - stream.position());
+  if (skipped >= head.size() || !decoder_.ResyncAtCall(dir, skipped, head.subspan(skipped), from->end - stream.end())) return;
+  stream.Consume(skipped);
 }
 
 template <typename Protocol>
@@ -530,6 +545,21 @@ void MultiplexedSession<Protocol>::FinishOpen(ExchangeEnd end, uint64_t now_ns) 
       losses().Add(Loss::kResponseWithoutRequest);
       GiveBack(id);
     }
+  }
+}
+
+// Streams begin in the order of their numbers: each is looked at once, when it has been open for so long. Pushed ones, which have
+// numbers of their own, are not told.
+template <typename Protocol>
+void MultiplexedSession<Protocol>::TellOpen(uint64_t now_ns, uint64_t after_ns) {
+  for (size_t at = table_.RankOf(next_to_tell_); at < table_.size(); ++at) {
+    const uint32_t id = table_.IdAt(at);
+    if (IsPushed(id)) continue;
+    Open& open = table_.At(at);
+    // Without its request, which may be told any moment, it has no beginning.
+    if (!open.extra.has_request || now_ns < open.exchange.request_facts.first_byte_ns + after_ns) return;
+    next_to_tell_ = id + 1;
+    if (!open.extra.told_open && !open.response_complete) output_.TellOpen(open, now_ns, after_ns);
   }
 }
 

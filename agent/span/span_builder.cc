@@ -186,7 +186,7 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   AddTimings(facts, input, span.attributes);
   AddSocketFacts(facts, connection, span.attributes);
 
-  measurement = {};
+  // Every member, so that nothing of the exchange before is left and nothing is cleared first.
   measurement.resource = input.resource.get();
   measurement.kind = span.kind;
   measurement.duration_ns = times.end_ns - times.start_ns;
@@ -197,12 +197,18 @@ void SpanBuilder::Finish(const Facts& facts, SpanInput& input, exporters::Span& 
   measurement.error_type = measured_.Of(Measured::kErrorType, wire);
   measurement.status_code = measured_.status_code;
   measurement.rpc_system = measured_.Of(Measured::kRpcSystem, wire);
-  measurement.rpc_method = measured_.Of(Measured::kRpcMethod, wire);
-  measurement.rpc_status_code = measured_.Of(Measured::kRpcStatus, wire);
-  if (!is_server) {
-    measurement.server_address = measured_.Of(Measured::kServerAddress, wire);
-    measurement.server_port = measured_.server_port;
+  measurement.rpc_method = measured_.Of(Measured::kOperation, wire);
+  measurement.rpc_status_code = measured_.Of(Measured::kOutcome, wire);
+  measurement.database = nullptr;
+  if (measured_.Has(Measured::kDbSystem)) {
+    database_ = {.system = measured_.Of(Measured::kDbSystem, wire),
+                 .name_space = measured_.Of(Measured::kNamespace, wire),
+                 .operation = measured_.Of(Measured::kOperation, wire),
+                 .status_code = measured_.Of(Measured::kOutcome, wire)};
+    measurement.database = &database_;
   }
+  measurement.server_address = is_server ? std::string_view{} : measured_.Of(Measured::kServerAddress, wire);
+  measurement.server_port = is_server ? 0 : measured_.server_port;
   span.resource = std::move(input.resource);
 }
 

@@ -131,6 +131,7 @@ class SpanBuilder {
   SpanBuilderOptions options_;
   CpuClock cpu_clock_;
   MeasuredValues measured_;
+  metrics::DatabaseMeasurement database_;  // of the exchange just built, where it is an operation of one
   decoders::Description description_;
   struct Judged {
     uint64_t resource = 0;

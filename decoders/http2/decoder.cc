@@ -251,6 +251,16 @@ std::optional<size_t> Decoder::Resync(Direction dir, Bytes bytes) {
   return search.offset;
 }
 
+bool Decoder::ResyncAtCall(Direction dir, size_t skipped, Bytes call, uint64_t unseen) {
+  Side& s = side(dir);
+  if (s.state != State::kLost && s.state != State::kCandidate) return false;
+  if (!AreWholeFrames(call, unseen, dir, MaxFrameSize(s))) return false;
+  s.position += skipped;
+  s.state = State::kHeader;
+  s.gathered_count = 0;
+  return true;
+}
+
 bool Decoder::Synced(Direction dir) const {
   const State state = side(dir).state;
   return state != State::kLost && state != State::kCandidate && state != State::kPoisoned;

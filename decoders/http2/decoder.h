@@ -8,8 +8,8 @@
 // | kFirstHeader         | the header of a SETTINGS frame (3.4)       | as kHeader                                           |
 // | kHeader              | the rest of a frame's header               | its ninth byte; kInvalid where it cannot be one      |
 // | kPayload             | `left` bytes of the frame                  | left == 0                                            |
-// | kLost                | unknown: after a gap or kInvalid           | Resync                                               |
-// | kCandidate           | perhaps a frame that Resync found          | enough plausible frames behind it; kInvalid          |
+// | kLost                | unknown: after a gap or kInvalid           | Resync, ResyncAtCall                                 |
+// | kCandidate           | perhaps a frame that Resync found          | plausible frames behind it; ResyncAtCall; kInvalid   |
 // | kPoisoned            | unknown: the position overflowed           | never                                                |
 //
 // What a loss costs. A gap inside a frame's payload costs only what it swallowed: the frame's end is known. Of DATA that is
@@ -61,6 +61,10 @@ class Decoder {
   // The contract of decoders/decoder.h. ParseStep::frees_other is never set; kStop is never said.
   ParseStep Decode(Direction dir, std::span<const std::byte> bytes, std::vector<Message>& out);
   std::optional<size_t> Resync(Direction dir, std::span<const std::byte> bytes);
+  // Beside Resync: one call of the program begins `skipped` bytes behind the direction's position, with the first byte of `call`,
+  // and ends `unseen` bytes behind that. True: the place was not known, the call is made of whole frames (AreWholeFrames), and
+  // they are decoded next; the caller drops the `skipped` bytes, which are counted as skipped.
+  bool ResyncAtCall(Direction dir, size_t skipped, std::span<const std::byte> call, uint64_t unseen);
   // True also where only the payload of the frame in progress was hit, whatever the frame.
   bool OnGap(Direction dir, size_t size, std::vector<Message>& out);
   // Every open stream of that direction ends as kEnd with Incomplete::kClosed, in order of their ids.

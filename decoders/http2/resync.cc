@@ -52,22 +52,31 @@ Bytes BlockOf(const FrameHeader& header, Bytes payload) {
   return payload.subspan(before, payload.size() - before - padding);
 }
 
-// What two frames say behind each other, beyond being plausible.
-enum class Pair : uint8_t { kPossible, kImpossible, kCertain };
-Pair Follows(const FrameHeader& first, Bytes payload, const FrameHeader& second, Direction dir) {
+// What frames say beyond being plausible.
+enum class Proof : uint8_t { kPossible, kImpossible, kCertain };
+Proof ByHead(const FrameHeader& frame, Bytes payload, Direction dir) {
+  if (frame.type != FrameType::kHeaders) return Proof::kPossible;
+  const bool is_request = dir == Direction::kClientToServer;
+  const Bytes block = BlockOf(frame, payload);
+  if (LooksLikeHead(block, is_request)) return Proof::kCertain;
+  // A request's pseudo-header fields are in no response, and the other way round (RFC 9113 8.3).
+  return LooksLikeHead(block, !is_request) ? Proof::kImpossible : Proof::kPossible;
+}
+
+// The same of two behind each other.
+Proof ByPair(const FrameHeader& first, Bytes payload, const FrameHeader& second, Direction dir) {
   const bool opens_block =
       first.type == FrameType::kHeaders || first.type == FrameType::kPushPromise || first.type == FrameType::kContinuation;
   const bool continues = second.type == FrameType::kContinuation;
   if (opens_block && !first.Has(kEndHeaders)) {
-    return continues && second.stream_id == first.stream_id ? Pair::kCertain : Pair::kImpossible;
+    return continues && second.stream_id == first.stream_id ? Proof::kCertain : Proof::kImpossible;
   }
-  if (continues) return Pair::kImpossible;
-  if (first.type != FrameType::kHeaders) return Pair::kPossible;
-  const bool is_request = dir == Direction::kClientToServer;
-  const Bytes block = BlockOf(first, payload);
-  if (LooksLikeHead(block, is_request)) return Pair::kCertain;
-  // A request's pseudo-header fields are in no response, and the other way round (RFC 9113 8.3).
-  return LooksLikeHead(block, !is_request) ? Pair::kImpossible : Pair::kPossible;
+  return continues ? Proof::kImpossible : ByHead(first, payload, dir);
+}
+
+Bytes PayloadOf(const FrameHeader& header, Bytes frame) {
+  const Bytes payload = frame.subspan(kFrameHeaderBytes);
+  return payload.first(std::min<size_t>(payload.size(), header.length));
 }
 
 }  // namespace
@@ -105,15 +114,34 @@ Chain ChainAt(Bytes bytes, Direction dir, uint32_t max_frame_size) {
     if (!IsPlausible(header, dir, max_frame_size)) return Chain::kBroken;
     if (count == 1 && header.type == FrameType::kContinuation) return Chain::kBroken;
     if (count > 1) {
-      const Pair pair = Follows(before, payload, header, dir);
-      if (pair == Pair::kImpossible) return Chain::kBroken;
-      if (pair == Pair::kCertain || count == kChainFrames) return Chain::kBelieved;
+      const Proof proof = ByPair(before, payload, header, dir);
+      if (proof == Proof::kImpossible) return Chain::kBroken;
+      if (proof == Proof::kCertain || count == kChainFrames) return Chain::kBelieved;
     }
     before = header;
-    payload = rest.subspan(kFrameHeaderBytes);
-    payload = payload.first(std::min<size_t>(payload.size(), header.length));
+    payload = PayloadOf(header, rest);
     at += kFrameHeaderBytes + header.length;
   }
+}
+
+bool AreWholeFrames(Bytes bytes, uint64_t unseen, Direction dir, uint32_t max_frame_size) {
+  FrameHeader before;
+  Bytes payload;
+  for (bool is_first = true; bytes.size() >= kFrameHeaderBytes; is_first = false) {
+    const FrameHeader header = ReadFrameHeader(bytes);
+    if (!IsPlausible(header, dir, max_frame_size)) return false;
+    const bool fits =
+        is_first ? header.type != FrameType::kContinuation : ByPair(before, payload, header, dir) != Proof::kImpossible;
+    if (!fits) return false;
+    before = header;
+    payload = PayloadOf(header, bytes);
+    bytes = bytes.subspan(kFrameHeaderBytes + payload.size());
+    if (!bytes.empty()) continue;
+    // A head of which part is not there may be any.
+    const bool is_whole = payload.size() == header.length;
+    return header.length - payload.size() == unseen && (!is_whole || ByHead(header, payload, dir) != Proof::kImpossible);
+  }
+  return false;
 }
 
 FrameSearch FindFrames(Bytes bytes, Direction dir, uint32_t max_frame_size) {

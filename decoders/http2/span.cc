@@ -114,6 +114,9 @@ std::optional<uint32_t> GrpcStatus(const Message* request, const Message* respon
   if (response != nullptr) {
     const std::optional<uint32_t> sent = ParseGrpcStatus(response->Trailer("grpc-status"));
     if (sent) return sent;
+    if (response->grpc.web_status) return *response->grpc.web_status;
+    // A client that gets such a head does not wait for the rest, and may reset the stream.
+    if (response->status != 0 && response->status != 200) return GrpcStatusOfHttp(response->status);
   }
   if (const std::optional<Reset> reset = ResetOf(request, response); reset) {
     const uint32_t status = GrpcStatusOfReset(reset->error_code);
@@ -122,7 +125,6 @@ std::optional<uint32_t> GrpcStatus(const Message* request, const Message* respon
     if (may_have_deadline) return std::nullopt;
     return IsDeadlineOver(*request, context) ? kGrpcDeadlineExceeded : status;
   }
-  if (response != nullptr && response->status != 0 && response->status != 200) return GrpcStatusOfHttp(response->status);
   return std::nullopt;
 }
 

@@ -133,6 +133,12 @@ class Run {
 
  private:
   void FeedPieces(Direction dir, std::string_view bytes) {
+    std::string& rest = rest_[Index(dir)];
+    const std::vector<char> exact(bytes.begin(), bytes.end());  // as below
+    if (decoder_.ResyncAtCall(dir, rest.size(), AsBytes(std::string_view(exact.data(), exact.size())), 0)) {
+      Require(decoder_.Synced(dir) && !bytes.empty(), "a call that is believed is decoded");
+      rest.clear();
+    }
     for (size_t at = 0; at < bytes.size(); at += piece_) {
       rest_[Index(dir)].append(bytes.substr(at, piece_));
       Advance(dir);

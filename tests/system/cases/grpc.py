@@ -9,8 +9,11 @@ from support.servers import Server
 from support.tracer import Tracer
 from support.workspace import PROGRAMS, ROOT, Skip, check, check_equal, require_program
 
+from .status import await_counts
+
 HOME = os.environ.get("WIRESPAN_GRPC_HOME", os.path.join(ROOT, "build", "grpc"))
-BEHAVIOURS = 10  # of the programs
+BEHAVIOURS = 10      # of the programs
+WEB_BEHAVIOURS = 7
 
 
 def argv_of(workspace, language):
@@ -18,6 +21,7 @@ def argv_of(workspace, language):
         return [workspace.built("ws_test_grpc_peer")]
     parts = {"python": [os.path.join(HOME, "python", "bin", "python"), os.path.join(PROGRAMS, "grpc", "peer.py")],
              "go": [os.path.join(HOME, "go", "peer")],
+             "web": [os.path.join(HOME, "go", "web_peer")],
              "node": ["node", os.path.join(HOME, "node", "peer.js")],
              "java": ["java", "-cp", os.path.join(HOME, "java", "classes") + ":" + os.path.join(HOME, "java", "libs", "*"), "Peer"]}
     made = {"node": os.path.join(HOME, "node", "node_modules"), "java": os.path.join(HOME, "java", "classes")}
@@ -64,13 +68,15 @@ def is_right(method, status, span):
     return said == status
 
 
-def check_calls(workspace, server_language, client_language, rounds, concurrency):
+def check_calls(workspace, server_language, client_language, rounds, concurrency, behaviours=BEHAVIOURS):
     server = start_server(workspace, server_language)
     client = Client(workspace, client_language, server.port, rounds, concurrency)
-    tracer = Tracer.attach(workspace, [server.pid, client.pid])
+    tracer = Tracer.attach(workspace, [server.pid, client.pid], "--status-listen", "127.0.0.1:0")
     calls = client.run()
+    check_equal(len(calls), rounds * behaviours, "calls of the client")
+    for end in ("server", "client"):
+        await_counts(tracer.facts["status"], f"rpc_{end}_call_duration_seconds", ("rpc_system_name",), Counter({("grpc",): len(calls)}))
     capture = tracer.finish(server)
-    check_equal(len(calls), rounds * BEHAVIOURS, "calls of the client")
     capture.check_nothing_lost()
     for kind in ("SERVER", "CLIENT"):
         spans = capture.of_kind(kind)
@@ -188,6 +194,18 @@ def grpc_go_client_python_server(workspace):
 def grpc_python_client_go_server(workspace):
     """And the other way round."""
     check_calls(workspace, "go", "python", 20, 20)
+
+
+@case()
+def grpc_web(workspace):
+    """gRPC-Web, whose trailers are in the body: Connect for Go on both sides, one call after the other."""
+    check_calls(workspace, "web", "web", 10, 1, WEB_BEHAVIOURS)
+
+
+@case()
+def grpc_web_100_at_once(workspace):
+    """The same, 100 calls at a time on one connection."""
+    check_calls(workspace, "web", "web", 100, 100, WEB_BEHAVIOURS)
 
 
 @case()

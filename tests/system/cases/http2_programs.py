@@ -91,3 +91,36 @@ def http2_node_client_go_server(workspace):
 def http2_go_client_node_server(workspace):
     """And the other way round."""
     check_requests(workspace, "node", "go", 20, 20)
+
+
+@case()
+def http2_what_is_rare(workspace):
+    """Early hints, trailers, a push, a tunnel and an extended CONNECT between Node's two ends: each is one exchange, with its final status."""
+    argv = [require_program("node"), os.path.join(PROGRAMS, "http2", "odd.mjs")]
+    process = workspace.start("server", [*argv, "server"], stdin=subprocess.PIPE)
+    server = Server(process, int(process.await_line("stdout", "listening")), None)
+    client = workspace.start("client", [*argv, "client", str(server.port)], stdin=subprocess.PIPE)
+    client.await_line("stdout", "ready")
+    tracer = Tracer.attach(workspace, [server.pid, client.pid])
+    client.popen.stdin.write(b"go\n")
+    client.popen.stdin.flush()
+    check_equal(client.wait(60.0), 0, f"exit status of the client ({client.text('stderr')[-500:]})")
+    capture = tracer.finish(server)
+    capture.check_nothing_lost()
+    wanted = {("GET", "/hints", 200, None), ("GET", "/trailers", 200, None), ("GET", "/pushing", 200, None), ("GET", "/pushed", 203, None),
+              ("CONNECT", "127.0.0.1:9", 200, None), ("CONNECT", "/chat", 200, None)}
+
+    def asked(span):
+        attributes = span["attributes"]
+        path, *rest = told(span)
+        is_tunnel = "url.path" not in attributes and "url.full" not in attributes
+        return attributes["http.request.method"], f"{attributes['server.address']}:{attributes['server.port']}" if is_tunnel else path, *rest
+    for kind in ("SERVER", "CLIENT"):
+        spans = capture.of_kind(kind)
+        check_equal((len(spans), set(map(asked, spans))), (len(wanted), wanted), f"{kind} spans")
+    clients = {span["span_id"]: asked(span) for span in capture.of_kind("CLIENT")}
+    for span in capture.of_kind("SERVER"):
+        if told(span)[0] == "/pushed":  # begins at the server
+            check_equal(span["parent_span_id"], "", "what is above a push")
+        else:
+            check_equal(clients.pop(span["parent_span_id"], None), asked(span), "a request's other end")

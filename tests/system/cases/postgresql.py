@@ -14,6 +14,7 @@ from support.tracer import Tracer, environment
 from support.workspace import PROGRAMS, Skip, check, check_equal, free_port, require_program
 
 from .redis import require_module
+from .status import await_counts
 
 
 def server_program(name):
@@ -85,11 +86,16 @@ def check_client(workspace, program):
     log = workspace.path("client.log")
     argv = [servers.DEBIAN_PYTHON, os.path.join(PROGRAMS, program), str(server.port), log]
     client = GatedProcess(workspace, "client", argv)
-    tracer = Tracer.attach(workspace, [server.pid, client.pid])
+    tracer = Tracer.attach(workspace, [server.pid, client.pid], "--status-listen", "127.0.0.1:0")
     client.open().finish()
-    capture = tracer.finish(server)
     with open(log, encoding="utf-8") as lines:
         expected = Counter((fact["summary"], fact["error"]) for fact in map(json.loads, lines))
+    outcomes = Counter()
+    for (_, error), count in expected.items():
+        outcomes["postgresql", "postgres", error or "", error or ""] += count
+    await_counts(tracer.facts["status"], "db_client_operation_duration_seconds",
+                 ("db_system_name", "db_namespace", "db_response_status_code", "error_type"), outcomes)
+    capture = tracer.finish(server)
     for kind in ("SERVER", "CLIENT"):
         spans = capture.of_kind(kind)
         check_equal(Counter(map(facts, spans)), expected, f"statements of {kind} spans")

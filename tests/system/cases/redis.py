@@ -10,6 +10,8 @@ from support.clients import GatedProcess, RawConnection
 from support.tracer import Tracer
 from support.workspace import PROGRAMS, Failure, Skip, check, check_equal, free_port, require_program
 
+from .status import await_counts
+
 
 def redis_server(workspace):
     port = free_port()
@@ -116,18 +118,21 @@ def command_counts(port):
 
 @case()
 def redis_tools(workspace):
-    """redis-cli, and redis-benchmark with 16 commands at a time over 10 connections: as many spans as the server counted commands."""
+    """redis-cli, and redis-benchmark with 16 commands at a time over 10 connections: as many spans as the server counted commands, and
+    as many measurements of the clients'."""
     server = redis_server(workspace)
     port = str(server.port)
     cli = GatedProcess(workspace, "redis-cli", [require_program("redis-cli"), "-p", port, "-r", "7", "incr", "counter"])
     load = GatedProcess(workspace, "redis-benchmark", [require_program("redis-benchmark"), "-p", port, "-n", "4000", "-c", "10", "-P", "16",
                                                        "-t", "set,get,lpush", "-q"])
-    tracer = Tracer.attach(workspace, [server.pid, cli.pid, load.pid])
+    tracer = Tracer.attach(workspace, [server.pid, cli.pid, load.pid], "--status-listen", "127.0.0.1:0")
     cli.open().finish()
     load.open().finish()
     counted = command_counts(server.port)
-    capture = tracer.finish(server)
     del counted["info"]
+    await_counts(tracer.facts["status"], "db_client_operation_duration_seconds", ("db_system_name", "db_operation_name", "server_port"),
+                 Counter({("redis", name, port): count for name, count in counted.items()}), folded=True)
+    capture = tracer.finish(server)
     check_equal((counted["set"], counted["get"], counted["incr"]), (4000, 4000, 7), "commands that the server counted")
     for kind in ("SERVER", "CLIENT"):
         operations = Counter(facts(span)[0].lower() for span in capture.of_kind(kind))

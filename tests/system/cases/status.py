@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import urllib.parse
+from collections import Counter
 
 from registry import case
 from support import servers
@@ -43,6 +44,31 @@ def samples(text):
 
 def total(values, name, *labels):
     return sum(value for (found, text), value in values.items() if found == name and all(label in text for label in labels))
+
+
+def counts_of(values, name, *labels):
+    """How many were measured, by the values of those labels ('' where there is none)."""
+    counts = Counter()
+    for (found, text), value in values.items():
+        if found == name + "_count":
+            given = dict(re.findall(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"', text))
+            counts[tuple(given.get(label, "") for label in labels)] += int(value)
+    return counts
+
+
+def await_counts(url, name, labels, expected, folded=False):
+    """Until the histogram has what is expected, by those labels; `folded`: their values in small letters."""
+    seen = Counter()
+
+    def same():
+        seen.clear()
+        for values, count in counts_of(metrics(url), name, *labels).items():
+            seen[tuple(value.lower() for value in values) if folded else values] += count
+        return seen == expected
+    try:
+        wait_until(same, name)
+    except Failure:
+        check_equal(seen, expected, f"{name} by {labels}")
 
 
 def metrics(url):

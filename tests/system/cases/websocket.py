@@ -116,6 +116,39 @@ def websocket_connections_compressed(workspace):
 
 
 @case(timeout=180)
+def websocket_through_nginx(workspace):
+    """nginx as the proxy of both clients: its two connections and the server's tell the same of each conversation, each below its own upgrade,
+    and the three upgrades are one below the other."""
+    require_modules()
+    server, _ = websocket_server(workspace, False)
+    proxy = servers.nginx(workspace, extra=f"""location /chat {{ proxy_pass http://127.0.0.1:{server.port}; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; }}""")
+    tracer = Tracer.attach(workspace, [server.pid, proxy.pid])
+    for language in ("python", "node"):
+        client = Client(workspace, language, proxy.port, False)
+        client.round()
+        client.round()
+        client.finish()
+    capture = tracer.finish(proxy, server)
+    capture.check_nothing_lost()
+    upgrades = {span["span_id"]: span for span in capture.spans if span["name"] != "websocket"}
+    check_equal({span["attributes"]["http.response.status_code"] for span in upgrades.values()}, {101}, "statuses of upgrades")
+    check_equal((len(connections(capture, "SERVER")), len(connections(capture, "CLIENT"))), (4, 2), "spans of connections")
+    for span in connections(capture, "SERVER") + connections(capture, "CLIENT"):
+        check_connection(span, 2, False)
+        upgrade = upgrades.get(span["parent_span_id"])
+        check(upgrade and (upgrade["kind"], upgrade["trace_id"]) == (span["kind"], span["trace_id"]), "a connection is below its own upgrade")
+    depths = []
+    for span in upgrades.values():
+        depth = 0
+        while span := upgrades.get(span["parent_span_id"]):
+            depth += 1
+        depths.append(depth)
+    check_equal(sorted(depths), [0, 0, 1, 1, 2, 2], "how deep the upgrades are")
+    check_equal(len({span["trace_id"] for span in capture.spans}), 2, "traces")
+
+
+@case(timeout=180)
 def websocket_in_mid_connection(workspace):
     """The agent comes after the upgrade, to both ends of both clients' connections: what is sent from then on is counted."""
     require_modules()

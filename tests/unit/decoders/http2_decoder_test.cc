@@ -438,29 +438,102 @@ TEST(Http2Middle, AnUnknownStatusIsNoStatus) {
   EXPECT_TRUE(wire.messages()[0].complete());
 }
 
-// Uniformly random bytes: how many headers of all 2^72 are plausible. The header of resync.h promises less than 2^-22.
-TEST(Http2Middle, FewHeadersArePlausible) {
-  for (const Direction dir : {kC2s, kS2c}) {
-    double share = 0;
-    for (unsigned type = 0; type < 256; ++type) {
-      for (unsigned flags = 0; flags < 256; ++flags) {
-        for (const uint32_t stream : {0U, 1U, 2U}) {
-          const double streams = stream == 0 ? 0x1p-31 : 0.5;
-          size_t lengths = 0;
-          for (uint32_t length = 0; length <= 300; ++length) {
-            const decoders::http2::FrameHeader header{length, static_cast<FrameType>(type), static_cast<uint8_t>(flags), stream};
-            lengths += decoders::http2::IsPlausible(header, dir, 16384) ? 1U : 0U;
-          }
-          // Types without a fixed length allow the rest too.
-          const decoders::http2::FrameHeader longest{16380, static_cast<FrameType>(type), static_cast<uint8_t>(flags), stream};
-          const double all = static_cast<double>(lengths) + (decoders::http2::IsPlausible(longest, dir, 16384) ? 16084.0 : 0.0);
-          share += all / 0x1p24 * streams / 2 / 65536;  // half have the reserved bit
-        }
+// Of all 2^72 headers, which share is plausible and says that length.
+double ShareOf(Direction dir, uint32_t length) {
+  double share = 0;
+  for (unsigned type = 0; type < 256; ++type) {
+    for (unsigned flags = 0; flags < 256; ++flags) {
+      for (const uint32_t stream : {0U, 1U, 2U}) {
+        const decoders::http2::FrameHeader header{length, static_cast<FrameType>(type), static_cast<uint8_t>(flags), stream};
+        const double streams = stream == 0 ? 0x1p-31 : 0.5;
+        if (decoders::http2::IsPlausible(header, dir, 16384))
+          share += 0x1p-24 * streams / 2 / 65536;  // half have the reserved bit
       }
     }
-    EXPECT_LT(share, 0x1p-22) << (dir == kC2s);
-    std::cout << "plausible: 2^" << std::log2(share) << "\n";
   }
+  return share;
+}
+
+// Uniformly random bytes: the header of resync.h promises less than 2^-22, and less than 2^-35 of one length.
+TEST(Http2Middle, FewHeadersArePlausible) {
+  for (const Direction dir : {kC2s, kS2c}) {
+    constexpr uint32_t kAllLengths = 300;  // of which some are fixed; types without such a one allow the rest too
+    double largest = ShareOf(dir, 16380);
+    double share = largest * (16384 - kAllLengths);
+    for (uint32_t length = 0; length <= kAllLengths; ++length) {
+      const double one = ShareOf(dir, length);
+      share += one;
+      largest = std::max(largest, one);
+    }
+    EXPECT_LT(share, 0x1p-22) << (dir == kC2s);
+    EXPECT_LT(largest, 0x1p-35) << (dir == kC2s);
+    std::cout << "plausible: 2^" << std::log2(share) << ", of one length 2^" << std::log2(largest) << "\n";
+  }
+}
+
+// A call in the middle of a connection, with `unseen` bytes of it that are not there.
+bool IsBelieved(Direction dir, const std::string& call, uint64_t unseen = 0) {
+  decoders::http2::Decoder decoder;
+  decoder.StartInMiddle();
+  const bool is_believed = decoder.ResyncAtCall(dir, 0, AsBytes(call), unseen);
+  EXPECT_EQ(decoder.Synced(dir), is_believed);
+  return is_believed;
+}
+
+TEST(Http2Middle, ACallOfWholeFramesIsBelieved) {
+  EXPECT_TRUE(IsBelieved(kS2c, Data(3, "abc")));
+  EXPECT_TRUE(IsBelieved(kS2c, Data(3, "", kEndStream)));
+  EXPECT_TRUE(IsBelieved(kS2c, Data(3, "abc") + Headers(3, Indexed(70), kWhole)));
+  EXPECT_TRUE(IsBelieved(kC2s, Headers(3, GetBlock(), 0))) << "CONTINUATION comes with the next call";
+  EXPECT_TRUE(IsBelieved(kC2s, Frame(FrameType::kWindowUpdate, 0, 0, Uint32(1))));
+  const std::string large = FrameHead(FrameType::kData, 0, 3, 9000) + "12345";
+  EXPECT_TRUE(IsBelieved(kS2c, Data(1, "x") + large, 8995));
+}
+
+TEST(Http2Middle, OtherCallsAreNotBelieved) {
+  const std::string whole = Data(3, "abc") + Data(5, "d");
+  EXPECT_TRUE(IsBelieved(kS2c, whole));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const bool is_frame = size == Data(3, "abc").size();
+    EXPECT_EQ(IsBelieved(kS2c, whole.substr(0, size)), is_frame) << size;
+    EXPECT_EQ(IsBelieved(kS2c, whole.substr(0, size), whole.size() - size), size >= whole.size() - 1) << "a header is not there";
+  }
+  EXPECT_FALSE(IsBelieved(kS2c, whole + '\0'));
+  EXPECT_FALSE(IsBelieved(kS2c, whole, 1));
+  EXPECT_FALSE(IsBelieved(kS2c, Data(0, "abc")));
+  EXPECT_FALSE(IsBelieved(kS2c, Data(0x80000003, "abc"))) << "the reserved bit";
+  EXPECT_FALSE(IsBelieved(kC2s, Data(4, "abc"))) << "of a stream that no client opened";
+  EXPECT_FALSE(IsBelieved(kS2c, Headers(3, GetBlock(), kWhole))) << "a request, by the server";
+  EXPECT_FALSE(IsBelieved(kS2c, Frame(FrameType::kContinuation, kEndHeaders, 3, "abc")));
+  EXPECT_FALSE(IsBelieved(kC2s, Headers(3, GetBlock(), 0) + Data(3, "abc"))) << "CONTINUATION must follow";
+  EXPECT_FALSE(IsBelieved(kC2s, Frame(FrameType::kPing, 0, 0, "1234567")));
+  EXPECT_FALSE(IsBelieved(kC2s, Frame(static_cast<FrameType>(99), 0, 0, "1234567"))) << "unknown types prove nothing";
+  EXPECT_FALSE(IsBelieved(kC2s, FrameHead(FrameType::kData, 0, 3, 16385) + "abc", 16382)) << "longer than frames may be";
+  EXPECT_FALSE(IsBelieved(kC2s, std::string(18, '\0')));
+}
+
+TEST(Http2Middle, ACallIsBelievedBehindWhatOnlyLooksLikeAFrame) {
+  Wire wire(Start::kMiddle);
+  const std::string before = FrameHead(FrameType::kData, 0, 7, 300) + "of a body";
+  const std::string call = Data(3, "abc", kEndStream);
+  wire.Feed(kS2c, before);
+  EXPECT_FALSE(wire.decoder().Synced(kS2c));
+  ASSERT_TRUE(wire.decoder().ResyncAtCall(kS2c, before.size(), AsBytes(call), 0));
+  std::vector<Message> out;
+  EXPECT_EQ(wire.decoder().Decode(kS2c, AsBytes(call), out).consumed, call.size());
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(out[0].start, before.size());
+  EXPECT_EQ(wire.decoder().Position(kS2c), before.size() + call.size());
+}
+
+TEST(Http2Middle, APlaceThatIsKnownIsNotLookedForAtACall) {
+  Wire wire;
+  const std::string call = Data(3, "abc");
+  EXPECT_FALSE(wire.decoder().ResyncAtCall(kC2s, 0, AsBytes(call), 0));
+  wire.Feed(kC2s, ClientStart() + FrameHead(FrameType::kData, 0, 1, 100));
+  EXPECT_FALSE(wire.decoder().ResyncAtCall(kC2s, 0, AsBytes(call), 0));
+  wire.Feed(kC2s, call);
+  EXPECT_EQ(wire.decoder().DataLeft(kC2s), 88U);
 }
 
 TEST(Http2Middle, RandomBytesAreNotBelieved) {
@@ -472,6 +545,7 @@ TEST(Http2Middle, RandomBytesAreNotBelieved) {
       state = state * 6364136223846793005U + 1442695040888963407U;
       c = static_cast<char>(state >> 56U);
     }
+    EXPECT_FALSE(IsBelieved(kC2s, bytes) || IsBelieved(kS2c, bytes));
     wire.Feed(kC2s, bytes);
     wire.Feed(kS2c, bytes);
   }

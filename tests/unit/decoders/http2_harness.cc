@@ -124,6 +124,17 @@ void Wire::Feed(Direction dir, std::string_view bytes) {
   }
 }
 
+void Wire::FeedCall(Direction dir, std::string_view call) {
+  std::string& rest = rest_[Index(dir)];
+  const bool was_synced = decoder_.Synced(dir);
+  const uint64_t before = decoder_.Position(dir);
+  const bool is_believed = decoder_.ResyncAtCall(dir, rest.size(), AsBytes(call), 0);
+  EXPECT_FALSE(is_believed && was_synced);
+  EXPECT_EQ(decoder_.Position(dir), before + (is_believed ? rest.size() : 0));
+  if (is_believed) rest.clear();
+  Feed(dir, call);
+}
+
 bool Wire::Once(Direction dir) {
   std::string& rest = rest_[Index(dir)];
   bool& synced = synced_[Index(dir)];

@@ -52,6 +52,8 @@ class Wire {
                 decoders::http2::MessagePool* pool = nullptr);
 
   void Feed(Direction dir, std::string_view bytes);
+  // The same of all bytes of one call.
+  void FeedCall(Direction dir, std::string_view call);
   void Gap(Direction dir, size_t size);
   void Close(Direction dir);
 

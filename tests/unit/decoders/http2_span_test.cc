@@ -305,6 +305,8 @@ TEST(Http2GrpcSpan, ResetsAndHttpErrorsAreStatuses) {
   const Told proxy = Tell(Headers(Grpc(), true), Headers(Status("503"), true), kClient);
   EXPECT_EQ(proxy.At("rpc.status_code"), "UNAVAILABLE");
   EXPECT_EQ(proxy.At("http.response.status_code"), "503");
+  EXPECT_EQ(Tell(Headers(Grpc(), true), Headers(Status("404")) + Reset(8), kClient).At("rpc.status_code"), "UNIMPLEMENTED")
+      << "decided by the head, whatever became of the stream";
   // No status and nothing in its place: none is invented.
   EXPECT_EQ(Tell(Headers(Grpc(), true), kGrpcHead, kClient).At("rpc.status_code"), "");
 }
@@ -327,11 +329,49 @@ TEST(Http2GrpcSpan, ACallThatItsClientCancelsAtItsDeadlineExceededIt) {
 TEST(Http2GrpcSpan, TheWebVariantIsACallToo) {
   const Told told = Tell(Headers(Grpc({}, "application/grpc-web+proto")) + Data(Prefix(1) + "a", true),
                          Headers(Status("200") + LiteralOf(31, "application/grpc-web+proto")) +
-                             Data(Prefix(2) + "bc" + Prefix(15, '\x80') + "grpc-status: 0\n", true),
-                         kServer);
+                             Data(Prefix(2) + "bc" + Prefix(15, '\x80') + "grpc-status: 5\n", true),
+                         kClient);
   EXPECT_EQ(told.At("rpc.system.name"), "grpc");
   EXPECT_EQ(told.At("wirespan.rpc.response.messages"), "1");
   EXPECT_EQ(told.At("wirespan.rpc.response.bytes"), "2");
+  EXPECT_EQ(told.At("rpc.status_code"), "NOT_FOUND");
+  EXPECT_EQ(told.At("error.type"), "NOT_FOUND");
+}
+
+std::optional<uint16_t> WebStatus(const std::string& trailers, char flags = '\x80', size_t at = 0,
+                                  GrpcKind kind = GrpcKind::kGrpcWeb) {
+  const std::string body = Prefix(2) + "bc" + Prefix(static_cast<uint32_t>(trailers.size()), flags) + trailers;
+  GrpcWalker walker(kind);
+  walker.Feed(AsBytes(std::string_view(body).substr(0, at)));
+  walker.Feed(AsBytes(std::string_view(body).substr(at)));
+  return walker.Counts(true).web_status;
+}
+
+TEST(Http2Grpc, TheStatusInWebTrailersIsReadAtEverySplit) {
+  const std::string trailers = "x-before: grpc-status: 3\r\ngrpc-status:13\r\ngrpc-message: no\r\ngrpc-status: 1\r\n";
+  for (size_t at = 0; at <= trailers.size() + 12; ++at) EXPECT_EQ(WebStatus(trailers, '\x80', at), 13U) << at;
+  EXPECT_EQ(WebStatus("grpc-status: 0"), 0U) << "the last line may have no end";
+  EXPECT_EQ(WebStatus("Grpc-Status:\t7 \r\n"), 7U);
+  for (const char* none :
+       {"", "grpc-status\r\n", "grpc-status:\r\n", "grpc-status: 1234\r\n", "grpc-status: 1 2\r\n", "grpc-status: -1\r\n",
+        " grpc-status: 1\r\n", "grpc-status-details-bin: 1\r\n", "grpc-statu", "a: b"}) {
+    EXPECT_EQ(WebStatus(none), std::nullopt) << none;
+  }
+  EXPECT_EQ(WebStatus(trailers, '\x81'), std::nullopt) << "compressed";
+  EXPECT_EQ(WebStatus(trailers, '\0'), std::nullopt) << "a message that only looks like them";
+  EXPECT_EQ(WebStatus(trailers, '\x80', 0, GrpcKind::kGrpc), std::nullopt) << "gRPC's own trailers are the stream's";
+}
+
+TEST(Http2Grpc, WebTrailersThatWereNotAllSeenSayNoWrongStatus) {
+  const std::string body = Prefix(16, '\x80') + "grpc-status: 13\n";
+  for (size_t from = 5; from < body.size(); ++from) {
+    GrpcWalker walker(GrpcKind::kGrpcWeb);
+    walker.Feed(AsBytes(std::string_view(body).substr(0, from)));
+    walker.Gap(1);
+    walker.Feed(AsBytes(std::string_view(body).substr(from + 1)));
+    const std::optional<uint16_t> status = walker.Counts(true).web_status;
+    EXPECT_TRUE(!status || (from + 1 == body.size() && *status == 13)) << from;
+  }
 }
 
 TEST(Http2Grpc, ContentTypes) {
@@ -373,7 +413,7 @@ TEST(Http2Grpc, MessagesAreCountedAtEverySplit) {
     GrpcWalker walker(GrpcKind::kGrpc);
     walker.Feed(AsBytes(std::string_view(body).substr(0, at)));
     walker.Feed(AsBytes(std::string_view(body).substr(at)));
-    EXPECT_EQ(walker.Counts(true), (GrpcCounts{3, 303, true})) << at;
+    EXPECT_EQ(walker.Counts(true), (GrpcCounts{3, 303, true, {}})) << at;
   }
 }
 
@@ -393,11 +433,11 @@ TEST(Http2Grpc, AGapInAMessageIsNothingAndOneInAPrefixIsSaid) {
 TEST(Http2Grpc, WhatIsNoPrefixOrEndsInsideIsNotExact) {
   GrpcWalker other(GrpcKind::kGrpc);
   other.Feed(AsBytes("{\"a\": 1}"));
-  EXPECT_EQ(other.Counts(true), (GrpcCounts{0, 0, false}));
+  EXPECT_EQ(other.Counts(true), (GrpcCounts{0, 0, false, {}}));
   GrpcWalker cut(GrpcKind::kGrpc);
   cut.Feed(AsBytes(Prefix(3) + "ab"));
-  EXPECT_EQ(cut.Counts(false), (GrpcCounts{1, 3, true}));
-  EXPECT_EQ(cut.Counts(true), (GrpcCounts{1, 3, false}));
+  EXPECT_EQ(cut.Counts(false), (GrpcCounts{1, 3, true, {}}));
+  EXPECT_EQ(cut.Counts(true), (GrpcCounts{1, 3, false, {}}));
 }
 
 TEST(Http2Grpc, APayloadThatWasNotCopiedIsCountedByItsPrefix) {
@@ -405,7 +445,7 @@ TEST(Http2Grpc, APayloadThatWasNotCopiedIsCountedByItsPrefix) {
   wire.Feed(kC2s, ClientStart() + Headers(Grpc()) + FrameHead(FrameType::kData, kEndStream, 1, 1005) + Prefix(1000));
   wire.Gap(kC2s, 1000);
   const Message& end = wire.messages().back();
-  EXPECT_EQ(end.grpc, (GrpcCounts{1, 1000, true}));
+  EXPECT_EQ(end.grpc, (GrpcCounts{1, 1000, true, {}}));
   EXPECT_EQ(end.body_length, 1005U);
 }
 

@@ -51,6 +51,23 @@ TEST(DurationHistogram, MergeIsTheSameAsAddingAll) {
   EXPECT_EQ(merged.buckets, all.buckets);
 }
 
+TEST(DurationHistogram, BucketsOfFewerBoundsAreSums) {
+  std::mt19937_64 random(5);
+  DurationHistogram histogram;
+  std::vector<uint64_t> values(5'000);
+  for (uint64_t& value : values) histogram.Add(value = random() >> (random() % 64));
+  for (const std::span<const uint64_t> bounds :
+       {std::span<const uint64_t>(kRequestBoundsNs), std::span<const uint64_t>(kDatabaseBoundsNs),
+        std::span<const uint64_t>(kDurationBoundsNs), std::span<const uint64_t>()}) {
+    std::vector<uint64_t> expected(bounds.size() + 1);
+    for (const uint64_t value : values)
+      ++expected[static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin())];
+    std::vector<uint64_t> found;
+    histogram.BucketsOf(bounds, found);
+    EXPECT_EQ(found, expected) << bounds.size();
+  }
+}
+
 TEST(DurationHistogram, TheSumDoesNotOverflow) {
   DurationHistogram histogram;
   for (int i = 0; i < 8; ++i) histogram.Add(UINT64_MAX);

@@ -70,7 +70,7 @@ TEST(SeriesKey, RpcCallsAreSeriesOfTheirOwn) {
   SeriesKey key;
   const std::string bytes(key.Of(call));
   const auto parts = SeriesKey::Parse(bytes);
-  EXPECT_TRUE(parts.is_rpc);
+  EXPECT_EQ(parts.as, MeasuredAs::kRpcCall);
   EXPECT_FALSE(parts.overflow);
   EXPECT_EQ(parts.rpc_system, "grpc");
   EXPECT_EQ(parts.rpc_method, "shop.Cart/Add");
@@ -87,6 +87,40 @@ TEST(SeriesKey, RpcCallsAreSeriesOfTheirOwn) {
   http.server_address = call.server_address;
   http.status_code = 0;
   EXPECT_NE(key.Of(http), bytes);
+}
+
+TEST(SeriesKey, EveryFieldOfADatabaseOperationTellsSeriesApart) {
+  const auto resource = MakeResource(1);
+  Measurement base;
+  base.resource = &resource;
+  base.kind = SpanKind::kClient;
+  base.server_address = "cache";
+  base.server_port = 6379;
+  std::vector<DatabaseMeasurement> databases(8, {.system = "redis", .name_space = "0", .operation = "GET", .status_code = {}});
+  databases[1].system = "postgresql";
+  databases[2].name_space = "1";
+  databases[3].operation = "SET";
+  databases[4].status_code = "WRONGTYPE";
+  std::vector<Measurement> all(8, base);
+  for (size_t i = 0; i < all.size(); ++i) all[i].database = &databases[i];
+  all[5].error_type = "WRONGTYPE";
+  all[6].server_address = "other";
+  all[7].server_port = 6380;
+  std::map<std::string, size_t> keys;
+  SeriesKey key;
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(keys.emplace(std::string(key.Of(all[i])), i).second) << i;
+    const auto parts = SeriesKey::Parse(key.Of(all[i]));
+    EXPECT_EQ(parts.as, MeasuredAs::kDatabaseOperation);
+    EXPECT_EQ(parts.db_system, databases[i].system);
+    EXPECT_EQ(parts.db_namespace, databases[i].name_space);
+    EXPECT_EQ(parts.db_operation, databases[i].operation);
+    EXPECT_EQ(parts.db_status_code, databases[i].status_code);
+    EXPECT_EQ(parts.error_type, all[i].error_type);
+    EXPECT_EQ(parts.server_address, all[i].server_address);
+    EXPECT_EQ(parts.server_port, all[i].server_port);
+    EXPECT_EQ(parts.request_method, "");
+  }
 }
 
 TEST(SeriesKey, BordersBetweenStringsCount) {
@@ -113,12 +147,22 @@ TEST(SeriesKey, HostileLengthsAndNumbersAreBounded) {
   EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
   EXPECT_EQ(SeriesKey::Parse(key.Of(m)).server_address, huge.substr(0, 96));
   for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
-  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, false)).overflow);
+  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, MeasuredAs::kHttpRequest)).overflow);
   m.rpc_system = m.rpc_method = m.rpc_status_code = huge;
   EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
   EXPECT_EQ(SeriesKey::Parse(key.Of(m)).rpc_method, huge.substr(0, 96));
   for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
-  EXPECT_TRUE(SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, true)).is_rpc);
+  m.rpc_system = {};
+  const DatabaseMeasurement database{.system = huge, .name_space = huge, .operation = huge, .status_code = huge};
+  m.database = &database;
+  EXPECT_LE(key.Of(m).size(), kMaxSeriesKeyBytes);
+  EXPECT_EQ(SeriesKey::Parse(key.Of(m)).db_status_code, huge.substr(0, 96));
+  for (size_t size = 0; size < 20; ++size) SeriesKey::Parse(key.Of(m).substr(0, size));
+  for (const MeasuredAs as : {MeasuredAs::kHttpRequest, MeasuredAs::kRpcCall, MeasuredAs::kDatabaseOperation}) {
+    const auto overflow = SeriesKey::Parse(SeriesKey::Overflow(SpanKind::kClient, as));
+    EXPECT_EQ(overflow.as, as);
+    EXPECT_TRUE(overflow.overflow);
+  }
 }
 
 TEST(SeriesTable, IsAMap) {
@@ -157,14 +201,26 @@ TEST(HttpDurations, RecordsBySeries) {
   EXPECT_EQ(durations.overflowed(), 0U);
 }
 
-TEST(HttpDurations, ExchangesOfOtherProtocolsAreNotCounted) {
+TEST(HttpDurations, WhatHasNoMetricIsNotCounted) {
   HttpDurations durations;
   const auto resource = MakeResource(1);
-  Measurement query = MakeMeasurement(resource);
-  query.request_method = {};
-  query.status_code = 0;
-  durations.Record(query);
-  EXPECT_EQ(durations.table().series().size(), 0U);
+  Measurement other = MakeMeasurement(resource);
+  other.request_method = {};
+  other.status_code = 0;
+  durations.Record(other);
+  const DatabaseMeasurement redis{.system = "redis", .name_space = {}, .operation = "GET", .status_code = {}};
+  other.database = &redis;
+  other.kind = SpanKind::kServer;
+  durations.Record(other);
+  EXPECT_EQ(durations.table().series().size(), 0U) << "of a database only its clients are measured";
+  other.kind = SpanKind::kClient;
+  durations.Record(other);
+  EXPECT_EQ(durations.table().series().size(), 1U);
+  other.database = nullptr;
+  other.rpc_system = "grpc";
+  other.kind = SpanKind::kServer;
+  durations.Record(other);
+  EXPECT_EQ(durations.table().series().size(), 2U) << "a call has neither a method nor a status of HTTP";
 }
 
 TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
@@ -179,6 +235,13 @@ TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
       m.kind = SpanKind::kClient;
       m.server_address = "a-rather-long-host-name.of.some.domain.example.com";
       durations.Record(m);
+      Measurement operation = m;
+      operation.request_method = {};
+      operation.status_code = 0;
+      const DatabaseMeasurement database{
+          .system = "postgresql", .name_space = {}, .operation = "an operation of a rather long name", .status_code = {}};
+      operation.database = &database;
+      durations.Record(operation);
     }
   };
   record_all();

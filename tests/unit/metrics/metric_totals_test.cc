@@ -55,7 +55,8 @@ TEST(MetricTotals, RpcCallsAreInTheirOwnMetrics) {
   HttpDurations shard;
   const auto resource = MakeResource(1);
   Measurement call = MakeMeasurement(*resource);
-  call.request_method = call.url_scheme = {};
+  call.request_method = call.url_scheme = call.protocol_version = {};
+  call.status_code = 0;
   call.rpc_system = "grpc";
   call.rpc_method = "shop.Cart/Add";
   call.rpc_status_code = "UNAVAILABLE";
@@ -90,6 +91,44 @@ TEST(MetricTotals, RpcCallsAreInTheirOwnMetrics) {
     EXPECT_EQ(point.attributes.Find("server.address").has_value(), is_client);
     EXPECT_EQ(point.attributes.count(), is_client ? 6U : 4U) << "no http.* and no protocol";
   }
+}
+
+TEST(MetricTotals, OperationsOfDatabasesAreInTheirOwnMetric) {
+  MetricTotals totals(Options(Temporality::kCumulative));
+  HttpDurations shard;
+  const auto resource = MakeResource(1);
+  Measurement operation;
+  operation.resource = resource.get();
+  operation.kind = SpanKind::kClient;
+  const DatabaseMeasurement database{.system = "redis", .name_space = "3", .operation = "HGET", .status_code = "WRONGTYPE"};
+  operation.database = &database;
+  operation.error_type = "WRONGTYPE";
+  operation.server_address = "cache";
+  operation.server_port = 6379;
+  for (const uint64_t us : {500U, 1'000U, 1'001U, 30'000U, 60'000U, 300'000U, 11'000'000U}) {
+    operation.duration_ns = us * 1'000;
+    shard.Record(operation);
+  }
+  totals.Take(shard);
+  MetricBatch batch;
+  totals.Collect(2'000, batch);
+  ASSERT_EQ(batch.resources.size(), 1U);
+  ASSERT_EQ(batch.resources[0].metrics.size(), 1U);
+  const Metric& metric = batch.resources[0].metrics[0];
+  EXPECT_EQ(metric.name, "db.client.operation.duration");
+  EXPECT_EQ(metric.unit, "s");
+  EXPECT_EQ(metric.bounds, (std::vector<double>{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}));
+  const auto& point = metric.histograms.at(0);
+  EXPECT_EQ(point.bucket_counts, (std::vector<uint64_t>{2, 1, 0, 1, 1, 1, 0, 0, 0, 1}));
+  EXPECT_EQ(point.count, 7U);
+  EXPECT_EQ(point.attributes.Find("db.system.name")->string_value, "redis");
+  EXPECT_EQ(point.attributes.Find("db.namespace")->string_value, "3");
+  EXPECT_EQ(point.attributes.Find("db.operation.name")->string_value, "HGET");
+  EXPECT_EQ(point.attributes.Find("db.response.status_code")->string_value, "WRONGTYPE");
+  EXPECT_EQ(point.attributes.Find("error.type")->string_value, "WRONGTYPE");
+  EXPECT_EQ(point.attributes.Find("server.address")->string_value, "cache");
+  EXPECT_EQ(point.attributes.Find("server.port")->int_value, 6379);
+  EXPECT_EQ(point.attributes.count(), 7U);
 }
 
 TEST(MetricTotals, ServerPointHasTheConventionsAttributes) {

@@ -48,7 +48,6 @@ constexpr Explained kDiffers[] = {
     {"/http2-compression-bug", "two of the seven are of stream 0, its SETTINGS: no exchanges; there are five streams"},
     {"/261/te-cl-desync", "two readers see two messages: no span is made of either"},
     {"/http/http-connect", "a target with a blank in it is no request line (RFC 9112 3.2)"},
-    {"/http/grpc-server-stream", "whole frames are missing, and two headers in a row are too few to find one's place again"},
 };
 
 const Explained* ExplanationOf(const std::string& id) {

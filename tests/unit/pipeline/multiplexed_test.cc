@@ -7,86 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/decoders/http2_harness.h"
+#include "tests/unit/pipeline/multiplexed_world.h"
 #include "tests/unit/support/seeded.h"
-#include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
 namespace {
-
-using decoders::http2::FrameType;
-using decoders::http2::kEndHeaders;
-using decoders::http2::kEndStream;
-using h2::Frame;
-using h2::Indexed;
-using h2::Literal;
-using h2::LiteralOf;
-using h2::Uint32;
-
-constexpr uint64_t kInode = 77;
-constexpr uint8_t kWhole = kEndHeaders | kEndStream;
-
-std::string GetFields(std::string_view path) { return Indexed(2) + Indexed(6) + LiteralOf(4, path) + LiteralOf(1, "shop"); }
-std::string StatusFields(int status) { return LiteralOf(8, std::to_string(status)); }
-std::string H2Get(uint32_t stream, std::string_view path) { return Frame(FrameType::kHeaders, kWhole, stream, GetFields(path)); }
-std::string PostHead(uint32_t stream, std::string_view path) {
-  return Frame(FrameType::kHeaders, kEndHeaders, stream, Indexed(3) + Indexed(6) + LiteralOf(4, path) + LiteralOf(1, "shop"));
-}
-std::string Data(uint32_t stream, std::string_view body, bool ends) {
-  return Frame(FrameType::kData, ends ? kEndStream : uint8_t{0}, stream, body);
-}
-std::string OkHead(uint32_t stream, int status = 200) {
-  return Frame(FrameType::kHeaders, kEndHeaders, stream, StatusFields(status));
-}
-std::string H2Ok(uint32_t stream, std::string_view body = "ok", int status = 200) {
-  return OkHead(stream, status) + Data(stream, body, true);
-}
-std::string ResetOf(uint32_t stream, uint32_t error) { return Frame(FrameType::kRstStream, 0, stream, Uint32(error)); }
-std::string GoAway(uint32_t last) { return Frame(FrameType::kGoAway, 0, 0, Uint32(last) + Uint32(0)); }
-std::string ServerSettings() { return Frame(FrameType::kSettings, 0, 0, h2::Setting(3, 100)); }
-std::string Ping() { return Frame(FrameType::kPing, 0, 0, std::string(8, 'p')); }
-
-struct World {
-  explicit World(ws_role role = WS_ROLE_SERVER, bool preexisting = false) : end(kInode, role) {
-    h.Feed(end.Opened(preexisting));
-    if (preexisting) return;
-    Request(h2::ClientStart());
-    Response(ServerSettings());
-  }
-  void Request(std::string_view call) { Feed(end.RequestSide(), call); }
-  void Response(std::string_view call) { Feed(end.ResponseSide(), call); }
-  void Feed(ws_direction direction, std::string_view call) {
-    while (!call.empty()) {
-      const std::string_view piece = call.substr(0, WS_MAX_PAYLOAD);
-      h.Feed(direction == WS_SEND ? end.Sent(piece) : end.Received(piece));
-      call.remove_prefix(piece.size());
-    }
-  }
-  void Close() { h.Feed({end.Ended(end.RequestSide()), end.Ended(end.ResponseSide()), end.Closed()}); }
-  const std::vector<SpanView>& spans() {
-    h.Tick(end.now);
-    return h.facts.spans;
-  }
-  const SpanView& Of(std::string_view path) {
-    for (const SpanView& span : spans()) {
-      if (span.path == path) return span;
-    }
-    static const SpanView kNone;
-    ADD_FAILURE() << "no span of " << path;
-    return kNone;
-  }
-  void ExpectNothingLost() {
-    for (size_t i = 0; i < kLossCount; ++i) EXPECT_EQ(h.Lost(static_cast<Loss>(i)), 0U) << LossName(static_cast<Loss>(i));
-    ExpectBalance();
-  }
-  void ExpectBalance() {
-    EXPECT_TRUE(h.Balances()) << h.losses().requests_seen << " requests, " << h.losses().spans_emitted << " spans, "
-                              << h.shard.open_exchanges() << " open, " << h.losses().ExchangesLost() << " lost";
-  }
-
-  ShardHarness h;
-  EventMaker end;
-};
 
 TEST(Multiplexed, StreamsInterleave) {
   for (const ws_role role : {WS_ROLE_SERVER, WS_ROLE_CLIENT}) {
@@ -250,6 +175,56 @@ TEST(Multiplexed, AGapThatTakesTheFramingIsFollowedByTheNextFrames) {
   w.Close();
   ASSERT_EQ(w.spans().size(), 2U);
   EXPECT_EQ(w.Of("/before").incomplete, "response_not_seen") << "its end may have gone by unseen: that it was cut is not known";
+  w.ExpectBalance();
+}
+
+// As what a server streams: each frame in a call of its own, and frames between them that were not seen.
+TEST(Multiplexed, ACallOfWholeFramesIsFollowedAtOnce) {
+  World w;
+  w.Request(H2Get(1, "/watch"));
+  w.Response(OkHead(1) + Data(1, "one", false));
+  w.end.Unseen(w.end.ResponseSide(), 17);
+  const std::string large = Data(1, std::string(9000, 'b'), false);
+  w.h.Feed(w.end.Response(large.substr(0, 14)));  // what the kernel copies of it
+  w.h.Settle();
+  w.h.Feed(w.end.Uncaptured(w.end.ResponseSide(), static_cast<uint32_t>(large.size() - 14)));
+  w.Response(Data(1, "three", false));
+  w.end.Unseen(w.end.ResponseSide(), 17);
+  w.Response(Data(1, "four", true));
+  w.h.Settle();
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_EQ(w.Of("/watch").incomplete, "");
+  EXPECT_EQ(w.Of("/watch").status, 200);
+  EXPECT_FALSE(w.h.facts.finished[0].span->attributes.Find("http.response.body.size").has_value()) << "part of it was not seen";
+  EXPECT_EQ(w.h.Lost(Loss::kStreamGap), 2U);
+  w.ExpectBalance();
+}
+
+// The end of HEADER_TABLE_SIZE 1 looks like an empty DATA that ends stream 1.
+TEST(Multiplexed, TheEndOfACallIsNoFrame) {
+  World w;
+  w.Request(H2Get(1, "/watch"));
+  w.Response(OkHead(1));
+  w.end.Unseen(w.end.ResponseSide(), 17);
+  const std::string settings = Frame(FrameType::kSettings, 0, 0, h2::Setting(1, 1));
+  w.h.Feed(w.end.Response(settings, {.skipped = static_cast<uint32_t>(settings.size() - 9)}));
+  w.h.Settle();
+  EXPECT_TRUE(w.spans().empty());
+  w.Response(Data(1, "last", true));
+  EXPECT_EQ(w.spans().size(), 1U);
+}
+
+// The rest of the call is known by its size alone.
+TEST(Multiplexed, ACallOfAFrameWhoseRestWasNotCopied) {
+  World w;
+  w.Request(H2Get(1, "/big"));
+  w.Response(OkHead(1));
+  w.end.Unseen(w.end.ResponseSide(), 17);
+  const std::string frame = Data(1, std::string(9000, 'b'), true);
+  w.h.Feed(w.end.Response(frame, {.captured = 300}));
+  w.h.Settle();
+  ASSERT_EQ(w.spans().size(), 1U);
+  EXPECT_TRUE(w.Of("/big").complete()) << w.Of("/big").incomplete;
   w.ExpectBalance();
 }
 

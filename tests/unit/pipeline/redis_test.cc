@@ -46,6 +46,12 @@ TEST(RedisShard, CommandsOneAfterTheOther) {
     w.Reply("-WRONGTYPE no\r\n");
     EXPECT_EQ(w.Texts(), (Texts{"SET a ?", "LPUSH a ?"}));
     EXPECT_EQ(TextOf(w.h.facts.finished[1].span->attributes, "error.type"), "WRONGTYPE");
+    EXPECT_EQ(w.h.measurements.operation, "redis||LPUSH|WRONGTYPE|");
+    w.Request(RedisCommand({"SELECT", "3"}));
+    w.Reply("+OK\r\n");
+    w.Request(RedisCommand({"GET", "a"}));
+    w.Reply("$1\r\n1\r\n");
+    EXPECT_EQ(w.h.measurements.operation, "redis|3|GET||");
     w.ExpectNothingLost();
   }
 }

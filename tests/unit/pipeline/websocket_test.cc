@@ -2,8 +2,8 @@
 // exchanges that stay open for long.
 #include <gtest/gtest.h>
 
-#include "agent/trace/assembler.h"
 #include "tests/unit/decoders/websocket_wire.h"
+#include "tests/unit/support/assembled.h"
 #include "tests/unit/support/shard_harness.h"
 
 namespace wirespan::testing {
@@ -247,32 +247,6 @@ TEST(WebSocketShard, MessagesAreSpansIfAskedFor) {
   EXPECT_EQ(w.SpanAt(3).kind, exporters::SpanKind::kProducer);
   EXPECT_EQ(w.SpanAt(4).name, "websocket");
   w.ExpectNothingLost();
-}
-
-// The facts of a shard, put together.
-std::vector<exporters::Span> Assemble(const std::vector<Record>& records, const pipeline::ShardConfig& config,
-                                      uint64_t ticks_ns) {
-  class ToAssembler final : public pipeline::FactSink {
-   public:
-    void Deliver(trace::FactBatch& batch) override { assembler.Add(std::move(batch), 0, 0); }
-    trace::TraceAssembler assembler{trace::AssemblerConfig{}, span::IdKey{}};
-  };
-  FixedResources resources;
-  RecordedPolicy policy;
-  CountedMeasurements measurements;
-  ToAssembler facts;
-  exporters::SpanBatch batch;
-  pipeline::Shard shard(config, {.resources = resources, .policy = policy, .facts = facts, .measurements = measurements});
-  uint64_t now = kSecond;
-  for (const Record& record : records) {
-    shard.Accept(std::span<const std::byte>(record));
-    shard.Tick(now += ticks_ns);
-    facts.assembler.Advance(now, batch);
-  }
-  facts.assembler.Flush(batch);
-  std::vector<exporters::Span> spans;
-  for (size_t i = 0; i < batch.size; ++i) spans.push_back(std::move(batch.spans[i]));
-  return spans;
 }
 
 const exporters::Span& Named(const std::vector<exporters::Span>& spans, std::string_view name, exporters::SpanKind kind) {

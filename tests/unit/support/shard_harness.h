@@ -58,11 +58,18 @@ class CountedMeasurements final : public pipeline::MeasurementSink {
     total_ns += measurement.duration_ns;
     if (!measurement.rpc_system.empty()) ++rpc_count;
     if (!measurement.request_method.empty()) ++http_count;
+    if (measurement.database == nullptr) return;
+    const metrics::DatabaseMeasurement& database = *measurement.database;
+    operation.clear();
+    for (const std::string_view part : {database.system, database.name_space, database.operation, database.status_code}) {
+      operation.append(part).append("|");
+    }
   }
   uint64_t count = 0;
   uint64_t total_ns = 0;
   uint64_t rpc_count = 0;
   uint64_t http_count = 0;
+  std::string operation;  // "redis|3|HGET|WRONGTYPE|" of the last one with a database
 };
 
 // What a test compares of a span.
