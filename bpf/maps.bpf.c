@@ -11,8 +11,7 @@ struct goroutines_map goroutines SEC(".maps");
 struct lineages_map lineages SEC(".maps");
 struct contexts_map contexts SEC(".maps");
 struct rings_map rings SEC(".maps");
-struct losses_map losses SEC(".maps");
-struct counts_map counts SEC(".maps");
+struct counters_map counters SEC(".maps");
 
 const volatile struct ws_config config = {};
 

@@ -11,10 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <numeric>
 #include <optional>
 
 #include "agent/kernel/capabilities.h"
+#include "agent/kernel/counters.h"
 #include "agent/kernel/loaded_object.h"
 #include "agent/kernel/ring.h"
 #include "agent/kernel/runtime_probes.h"
@@ -23,17 +23,6 @@
 
 namespace wirespan::kernel {
 namespace {
-
-std::vector<uint64_t> SumPerCpu(const bpf_map* map, uint32_t entries) {
-  const int cpus = libbpf_num_possible_cpus();
-  std::vector<uint64_t> values(cpus > 0 ? static_cast<size_t>(cpus) : 1);
-  std::vector<uint64_t> sums(entries);
-  for (uint32_t i = 0; i < entries; ++i) {
-    if (bpf_map_lookup_elem(bpf_map__fd(map), &i, values.data()) != 0) continue;
-    for (const uint64_t value : values) sums[i] += value;
-  }
-  return sums;
-}
 
 // "memlock:" of the map's fdinfo: what the kernel says the map takes.
 uint64_t MemoryOf(int map_fd) {
@@ -83,7 +72,11 @@ class LoadedTracer final : public Tracer {
         existing_(std::move(existing)),
         probes_(*object_->skeleton()) {}
 
-  Result<void> OpenRings() {
+  // Maps what is read without asking.
+  Result<void> Map() {
+    Result<std::unique_ptr<Counters>> counters = Counters::Map(Fd(maps().counters));
+    if (!counters.ok()) return counters.error();
+    counters_ = *std::move(counters);
     for (const UniqueFd& fd : object_->rings()) {
       Result<std::unique_ptr<Ring>> ring = Ring::Open(fd.get());
       if (!ring.ok()) return ring.error();
@@ -234,8 +227,8 @@ class LoadedTracer final : public Tracer {
 
   KernelLosses Losses() const override {
     KernelLosses losses;
-    losses.by_reason = SumPerCpu(maps().losses, WS_LOSS_REASON_COUNT);
-    losses.counts = SumPerCpu(maps().counts, WS_COUNT_COUNT);
+    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) losses.by_reason.push_back(counters_->Sum(i));
+    for (uint32_t i = 0; i < WS_COUNT_COUNT; ++i) losses.counts.push_back(counters_->Sum(WS_LOSS_REASON_COUNT + i));
     const auto& programs = object_->skeleton()->progs;
     for (const bpf_program* program : object_->programs()) {
       const bool is_notice =
@@ -246,8 +239,9 @@ class LoadedTracer final : public Tracer {
   }
 
   uint64_t LostEvents() const override {
-    const std::vector<uint64_t> by_reason = SumPerCpu(maps().losses, WS_LOSS_REASON_COUNT);
-    return std::accumulate(by_reason.begin(), by_reason.end(), uint64_t{0});
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) sum += counters_->Sum(i);
+    return sum;
   }
 
   uint64_t MapBytes() const override {
@@ -331,6 +325,7 @@ class LoadedTracer final : public Tracer {
   const Existing existing_;
   RuntimeProbes probes_;
   std::atomic<uint32_t> epochs_{0};
+  std::unique_ptr<Counters> counters_;
   std::vector<std::unique_ptr<Ring>> rings_;
 };
 
@@ -410,7 +405,7 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& wanted) {
       continue;
     }
     auto loaded = std::make_unique<LoadedTracer>(*std::move(object), plan, std::move(failed), *existing);
-    if (Result<void> done = loaded->OpenRings(); !done.ok()) return done.error();
+    if (Result<void> done = loaded->Map(); !done.ok()) return done.error();
     return std::unique_ptr<Tracer>(std::move(loaded));
   }
   std::string message = "attach capture source '" + std::string(Name(options.source)) + "'";

@@ -117,7 +117,7 @@ class Tracer {
   virtual uint64_t Waiting(uint32_t index) const = 0;
 
   virtual KernelLosses Losses() const = 0;  // any thread
-  // The sum of Losses().by_reason, for a small part of what all of them cost to read. Any thread.
+  // The sum of Losses().by_reason, without a system call. Any thread.
   virtual uint64_t LostEvents() const = 0;
   virtual uint64_t MapBytes() const = 0;  // memory of all maps, as the kernel accounts it where it does
   // Instructions the verifier walked, per loaded program: "name count" pairs.

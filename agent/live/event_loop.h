@@ -18,7 +18,7 @@
 #include "agent/kernel/tracer.h"
 #include "agent/live/fact_mailbox.h"
 #include "agent/live/rests.h"
-#include "agent/metrics/http_durations.h"
+#include "agent/metrics/durations.h"
 #include "agent/metrics/metric_totals.h"
 #include "agent/pipeline/shard.h"
 #include "agent/process/process_table.h"
@@ -88,7 +88,7 @@ class EventLoop {
   struct Measurements final : pipeline::MeasurementSink {
     explicit Measurements(const metrics::CardinalityLimits& limits) : durations(limits) {}
     void Record(const metrics::Measurement& measurement) override { durations.Record(measurement); }
-    metrics::HttpDurations durations;
+    metrics::Durations durations;
   };
 
   void Run();

@@ -104,20 +104,20 @@ std::optional<exporters::Temporality> ParseTemporalityPreference(std::string_vie
 MetricTotals::MetricTotals(MetricTotalsOptions options)
     : options_(std::move(options)), table_(0), last_collection_unix_ns_(options_.start_unix_ns) {}
 
-void MetricTotals::Take(HttpDurations& shard) {
+void MetricTotals::Take(Durations& shard) {
   const std::lock_guard lock(mutex_);
   Add(shard);
   shard.Reset();
 }
 
-bool MetricTotals::TryAdd(HttpDurations& shard) {
+bool MetricTotals::TryAdd(Durations& shard) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
   Add(shard);
   return true;
 }
 
-void MetricTotals::Add(HttpDurations& shard) {
+void MetricTotals::Add(Durations& shard) {
   for (DurationSeries& series : shard.table().series()) {
     if (series.histogram.count == 0) continue;
     const auto& shard_resource = shard.resources()[series.resource];

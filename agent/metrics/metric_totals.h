@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/metrics/http_durations.h"
+#include "agent/metrics/durations.h"
 #include "exporters/metric.h"
 
 namespace wirespan::metrics {
@@ -33,10 +33,10 @@ class MetricTotals {
   explicit MetricTotals(MetricTotalsOptions options);
 
   // Takes what `shard` holds and resets it. Called by the shard's thread, about once a second and when it ends.
-  void Take(HttpDurations& shard);
+  void Take(Durations& shard);
   // As Take, and leaves the shard as it was: for all but the last of several totals. False: a collection is under way, nothing
   // was taken; a later hand-over has it.
-  bool TryAdd(HttpDurations& shard);
+  bool TryAdd(Durations& shard);
 
   // Reads a counter of the agent at every export: monotonic, unit in UCUM braces, e.g. ("wirespan.losses", "{event}", ...,
   // attributes {reason=ring_full}). Several with one name make one metric with several series. `read` is called by the exporting
@@ -63,7 +63,7 @@ class MetricTotals {
     uint64_t last = 0;
   };
 
-  void Add(HttpDurations& shard);  // mutex_ held
+  void Add(Durations& shard);  // mutex_ held
   uint32_t ResourceIndex(const std::shared_ptr<const exporters::Resource>& resource);
   void ForgetIdleResources();
   void AppendDurations(uint64_t now, exporters::MetricBatch& out);

@@ -98,17 +98,12 @@ struct rings_map {
 	__array(values, struct ring_map);
 };
 
-/* enum ws_loss_reason -> count, and enum ws_count -> count. Written here, summed over CPUs and read by user space. */
-struct losses_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, WS_LOSS_REASON_COUNT);
-	__type(key, __u32);
-	__type(value, __u64);
-};
-
-struct counts_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, WS_COUNT_COUNT);
+/* A row of WS_COUNTERS for each CPU: enum ws_loss_reason -> count, then enum ws_count -> count. Written here; summed by
+ * user space, which has it mapped. Its size is set by user space before loading. */
+struct counters_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64 * WS_COUNTERS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, __u64);
 };
@@ -123,7 +118,6 @@ extern struct goroutines_map goroutines SEC(".maps");
 extern struct lineages_map lineages SEC(".maps");
 extern struct contexts_map contexts SEC(".maps");
 extern struct rings_map rings SEC(".maps");
-extern struct losses_map losses SEC(".maps");
-extern struct counts_map counts SEC(".maps");
+extern struct counters_map counters SEC(".maps");
 
 extern const volatile struct ws_config config;

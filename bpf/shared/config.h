@@ -10,6 +10,10 @@ enum ws_feature {
 	WS_FEATURE_TYPED_READS = 1 << 3,     /* the kernel has bpf_rdonly_cast */
 };
 
+/* A row of map `counters`, of one CPU: enum ws_loss_reason, then enum ws_count; whole cache lines. */
+#define WS_COUNTERS 24
+WS_STATIC_ASSERT(WS_LOSS_REASON_COUNT + WS_COUNT_COUNT <= WS_COUNTERS, "WS_COUNTERS");
+
 struct ws_config {
 	__u32 features;		 /* enum ws_feature */
 	__u32 ring_count;	 /* number of rings in use, >= 1 */

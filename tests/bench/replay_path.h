@@ -1,5 +1,5 @@
 // The agent's user-space path from ring records to OTLP bytes, put together as agent/live does it, without threads of its own:
-// records -> Shard (events, streams, decoder, matcher, spans, HttpDurations) -> TraceAssembler -> SpanQueue -> OTLP encoder. The
+// records -> Shard (events, streams, decoder, matcher, spans, Durations) -> TraceAssembler -> SpanQueue -> OTLP encoder. The
 // bodies are counted and dropped. ShardLane is one shard's thread's part, SpanEnd what the assemble and export threads do.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/export/span_queue.h"
-#include "agent/metrics/http_durations.h"
+#include "agent/metrics/durations.h"
 #include "agent/metrics/metric_totals.h"
 #include "agent/pipeline/shard.h"
 #include "agent/trace/assembler.h"
@@ -90,7 +90,7 @@ class ShardLane {
   class Durations final : public pipeline::MeasurementSink {
    public:
     void Record(const metrics::Measurement& measurement) override { durations.Record(measurement); }
-    metrics::HttpDurations durations{{}, 1};
+    metrics::Durations durations{{}, 1};
   };
   class Facts final : public pipeline::FactSink {
    public:

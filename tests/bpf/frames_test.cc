@@ -118,9 +118,14 @@ class BpfFrames : public BpfRules {
     ring_buffer__consume(ring_.get());
   }
   uint64_t Lost(uint32_t reason) const {
-    std::vector<uint64_t> per_cpu(static_cast<size_t>(libbpf_num_possible_cpus()));
-    EXPECT_EQ(bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.losses), &reason, per_cpu.data()), 0);
-    return std::accumulate(per_cpu.begin(), per_cpu.end(), uint64_t{0});
+    uint64_t sum = 0;
+    const int map = bpf_map__fd(skeleton_->maps.counters);
+    for (uint32_t at = reason; at < bpf_map__max_entries(skeleton_->maps.counters); at += WS_COUNTERS) {
+      uint64_t count = 0;
+      EXPECT_EQ(bpf_map_lookup_elem(map, &at, &count), 0);
+      sum += count;
+    }
+    return sum;
   }
   // Everything was told, in order; what was copied is what the stream had there. Returns what was copied of each byte.
   std::string Copied(const Stream& stream) {

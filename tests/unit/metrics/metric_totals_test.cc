@@ -52,7 +52,7 @@ uint64_t CountOf(const MetricBatch& batch) {
 // An RPC call is measured once, as such, and not as the HTTP request that carried it.
 TEST(MetricTotals, RpcCallsAreInTheirOwnMetrics) {
   MetricTotals totals(Options(Temporality::kCumulative));
-  HttpDurations shard;
+  Durations shard;
   const auto resource = MakeResource(1);
   Measurement call = MakeMeasurement(*resource);
   call.request_method = call.url_scheme = call.protocol_version = {};
@@ -95,7 +95,7 @@ TEST(MetricTotals, RpcCallsAreInTheirOwnMetrics) {
 
 TEST(MetricTotals, OperationsOfDatabasesAreInTheirOwnMetric) {
   MetricTotals totals(Options(Temporality::kCumulative));
-  HttpDurations shard;
+  Durations shard;
   const auto resource = MakeResource(1);
   Measurement operation;
   operation.resource = resource.get();
@@ -133,7 +133,7 @@ TEST(MetricTotals, OperationsOfDatabasesAreInTheirOwnMetric) {
 
 TEST(MetricTotals, ServerPointHasTheConventionsAttributes) {
   MetricTotals totals(Options(Temporality::kCumulative));
-  HttpDurations shard;
+  Durations shard;
   const auto resource = MakeResource(1);
   Measurement m = MakeMeasurement(*resource);
   m.error_type = "500";
@@ -172,7 +172,7 @@ TEST(MetricTotals, ServerPointHasTheConventionsAttributes) {
 
 TEST(MetricTotals, ClientPointNamesTheServer) {
   MetricTotals totals(Options(Temporality::kCumulative));
-  HttpDurations shard;
+  Durations shard;
   const auto resource = MakeResource(1);
   Measurement m = MakeMeasurement(*resource);
   m.kind = SpanKind::kClient;
@@ -196,7 +196,7 @@ TEST(MetricTotals, CumulativeKeepsItsStartAndDeltaMovesOn) {
   for (const Temporality temporality : {Temporality::kCumulative, Temporality::kDelta}) {
     const bool delta = temporality == Temporality::kDelta;
     MetricTotals totals(Options(temporality));
-    HttpDurations shards[2];
+    Durations shards[2];
     const auto resource = MakeResource(1);
     MetricBatch batch;
     for (uint64_t round = 1; round <= 3; ++round) {
@@ -219,7 +219,7 @@ TEST(MetricTotals, CumulativeKeepsItsStartAndDeltaMovesOn) {
 
 TEST(MetricTotals, WhatAShardHeldIsTakenOnce) {
   MetricTotals totals(Options(Temporality::kCumulative));
-  HttpDurations shard;
+  Durations shard;
   shard.Record(MakeMeasurement(*MakeResource(1)));
   totals.Take(shard);
   totals.Take(shard);
@@ -232,7 +232,7 @@ TEST(MetricTotals, ResourcesOutliveTheirProcessAndAreForgottenWhenIdle) {
   auto options = Options(Temporality::kCumulative);
   options.idle_collections = 3;
   MetricTotals totals(options);
-  HttpDurations shard;
+  Durations shard;
   {
     const auto gone = MakeResource(1);
     shard.Record(MakeMeasurement(*gone));
@@ -262,7 +262,7 @@ TEST(MetricTotals, OverflowKeepsEveryCountAndSaysHowMany) {
   auto options = Options(Temporality::kCumulative);
   options.limits.series = 5;
   MetricTotals totals(options);
-  HttpDurations shard(CardinalityLimits{8, 100});
+  Durations shard(CardinalityLimits{8, 100});
   const auto resource = MakeResource(1);
   for (int host = 0; host < 20; ++host) {
     const std::string address = std::to_string(host);
@@ -310,7 +310,7 @@ TEST(MetricTotals, CountersOfTheAgentAreSumsOfItsOwnResource) {
 
 TEST(MetricTotals, AClockThatWasSetBackMakesNoBackwardInterval) {
   MetricTotals totals(Options(Temporality::kDelta));
-  HttpDurations shard;
+  Durations shard;
   const auto resource = MakeResource(1);
   MetricBatch batch;
   for (const uint64_t now : {5'000U, 4'000U}) {
@@ -331,7 +331,7 @@ TEST(TemporalityPreference, HasThreeWordsInAnyCase) {
 
 TEST(MetricTotals, TwoTotalsOfOneShardCountTheSame) {
   const auto resource = MakeResource(1);
-  HttpDurations shard;
+  Durations shard;
   MetricTotals scraped(Options(Temporality::kCumulative));
   MetricTotals exported(Options(Temporality::kDelta));
   for (int round = 1; round <= 3; ++round) {
@@ -350,7 +350,7 @@ TEST(MetricTotals, TwoTotalsOfOneShardCountTheSame) {
 // A shard that hands over while the sums are read is not made to wait; what it has, it keeps.
 TEST(MetricTotals, AHandOverDuringACollectionIsPutOff) {
   const auto resource = MakeResource(1);
-  HttpDurations shard;
+  Durations shard;
   shard.Record(MakeMeasurement(*resource));
   MetricTotals totals(Options(Temporality::kCumulative));
   bool during = true;

@@ -1,4 +1,4 @@
-// HttpDurations: `http.server.request.duration`, `http.client.request.duration` and, of exchanges that are RPC calls, in their
+// Durations: `http.server.request.duration`, `http.client.request.duration` and, of exchanges that are RPC calls, in their
 // place `rpc.server.call.duration`, `rpc.client.call.duration`, of a database's clients `db.client.operation.duration`, of one
 // shard, as what was added since the last hand-over. Owned and used by one shard thread; Record allocates nothing once a series
 // exists. MetricTotals (metric_totals.h) takes the sums over.
@@ -88,10 +88,10 @@ class SeriesTable {
   std::array<uint32_t, kRecent> recent_{};  // index into series_ + 1; 0: none
 };
 
-class HttpDurations {
+class Durations {
  public:
   // `seed`: of the hash of series; 0: a random one, so that a client that chooses host names cannot choose collisions.
-  explicit HttpDurations(CardinalityLimits limits = {}, uint64_t seed = 0);
+  explicit Durations(CardinalityLimits limits = {}, uint64_t seed = 0);
 
   void Record(const Measurement& m);
 

@@ -1,4 +1,4 @@
-#include "agent/metrics/http_durations.h"
+#include "agent/metrics/durations.h"
 
 #include <gtest/gtest.h>
 
@@ -187,8 +187,8 @@ TEST(SeriesTable, IsAMap) {
   }
 }
 
-TEST(HttpDurations, RecordsBySeries) {
-  HttpDurations durations;
+TEST(Durations, RecordsBySeries) {
+  Durations durations;
   const auto resource = MakeResource(1);
   Measurement m = MakeMeasurement(resource);
   durations.Record(m);
@@ -201,8 +201,8 @@ TEST(HttpDurations, RecordsBySeries) {
   EXPECT_EQ(durations.overflowed(), 0U);
 }
 
-TEST(HttpDurations, WhatHasNoMetricIsNotCounted) {
-  HttpDurations durations;
+TEST(Durations, WhatHasNoMetricIsNotCounted) {
+  Durations durations;
   const auto resource = MakeResource(1);
   Measurement other = MakeMeasurement(resource);
   other.request_method = {};
@@ -223,8 +223,8 @@ TEST(HttpDurations, WhatHasNoMetricIsNotCounted) {
   EXPECT_EQ(durations.table().series().size(), 2U) << "a call has neither a method nor a status of HTTP";
 }
 
-TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
-  HttpDurations durations;
+TEST(Durations, AllocatesNothingOnceASeriesIsThere) {
+  Durations durations;
   std::vector<exporters::Resource> resources;
   for (uint64_t id = 1; id <= 50; ++id) resources.push_back(MakeResource(id));
   const auto record_all = [&] {
@@ -253,10 +253,10 @@ TEST(HttpDurations, AllocatesNothingOnceASeriesIsThere) {
   EXPECT_EQ(testing::AllocationCount(), 0U);
 }
 
-TEST(HttpDurations, SeriesPastTheLimitGoToTheResourcesOverflowSeries) {
+TEST(Durations, SeriesPastTheLimitGoToTheResourcesOverflowSeries) {
   CardinalityLimits limits;
   limits.series = 10;
-  HttpDurations durations(limits);
+  Durations durations(limits);
   const auto resource = MakeResource(1);
   uint64_t recorded = 0;
   for (int host = 0; host < 1'000; ++host) {
@@ -279,20 +279,20 @@ TEST(HttpDurations, SeriesPastTheLimitGoToTheResourcesOverflowSeries) {
   EXPECT_EQ(counted, recorded);  // moved, not lost
 }
 
-TEST(HttpDurations, ResourcesPastTheLimitShareOne) {
+TEST(Durations, ResourcesPastTheLimitShareOne) {
   CardinalityLimits limits;
   limits.resources = 4;
-  HttpDurations durations(limits);
+  Durations durations(limits);
   for (uint64_t id = 1; id <= 100; ++id) durations.Record(MakeMeasurement(MakeResource(id)));
   EXPECT_EQ(durations.resources().size(), 5U);
   EXPECT_EQ(durations.overflowed(), 96U);
   EXPECT_EQ(durations.resources()[0]->service_name, "unknown_service");
 }
 
-TEST(HttpDurations, SeriesThatNobodyUsesMakeRoomAgain) {
+TEST(Durations, SeriesThatNobodyUsesMakeRoomAgain) {
   CardinalityLimits limits;
   limits.series = 100;
-  HttpDurations durations(limits);
+  Durations durations(limits);
   const auto resource = MakeResource(1);
   const auto record = [&](int from, int to) {
     for (int host = from; host < to; ++host) {

@@ -1,4 +1,4 @@
-#include "agent/metrics/http_durations.h"
+#include "agent/metrics/durations.h"
 
 #include <algorithm>
 #include <atomic>
@@ -187,12 +187,12 @@ void SeriesTable::Clear() {
   recent_ = {};
 }
 
-HttpDurations::HttpDurations(CardinalityLimits limits, uint64_t seed)
+Durations::Durations(CardinalityLimits limits, uint64_t seed)
     : id_(NextShardId()), limits_(limits), table_(seed), resource_slots_(kFirstSlots, 0) {
   resources_.push_back(MakeOverflowResource());
 }
 
-void HttpDurations::Record(const Measurement& m) {
+void Durations::Record(const Measurement& m) {
   if (m.request_method.empty() && m.status_code == 0) {  // of no HTTP
     const bool is_call = !m.rpc_system.empty();
     const bool is_operation =
@@ -214,7 +214,7 @@ void HttpDurations::Record(const Measurement& m) {
   series->histogram.Add(m.duration_ns);
 }
 
-uint32_t HttpDurations::ResourceIndex(const exporters::Resource* resource) {
+uint32_t Durations::ResourceIndex(const exporters::Resource* resource) {
   if (resource == nullptr) return kOverflowResource;
   if (resource->id == last_resource_id_ && last_resource_ != kOverflowResource) return last_resource_;
   const uint64_t hash = Mix(0, resource->id);
@@ -236,7 +236,7 @@ uint32_t HttpDurations::ResourceIndex(const exporters::Resource* resource) {
   return last_resource_ = static_cast<uint32_t>(resources_.size() - 1);
 }
 
-void HttpDurations::RehashResources() {
+void Durations::RehashResources() {
   resource_slots_.assign(resource_slots_.size() * 2, 0);
   const size_t mask = resource_slots_.size() - 1;
   for (size_t i = 1; i < resources_.size(); ++i) {  // 0 is the overflow resource, which is never looked up
@@ -247,7 +247,7 @@ void HttpDurations::RehashResources() {
   }
 }
 
-void HttpDurations::Reset() {
+void Durations::Reset() {
   const bool crowded = table_.series().size() * 2 > limits_.series || resources_.size() * 2 > limits_.resources;
   const bool mostly_unused = active_series_ * 4 < table_.series().size();
   active_series_ = 0;
