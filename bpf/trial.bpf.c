@@ -1,22 +1,10 @@
-/* Programs that do nothing: user space attaches one for a moment to learn whether a kind of hook works here at all,
- * before it has the verifier walk the real ones; and one that user space runs to read the kernel's clock of ticks. */
+/* A program that does nothing: user space attaches it for a moment to learn whether kprobes work here at all, before it
+ * has the verifier walk the real programs; and one that user space runs to read the kernel's clock of ticks. */
 #include "lib/kernel_types.bpf.h"
 #include <bpf/bpf_helpers.h>
 
-SEC("fentry/tcp_sendmsg")
-int try_fentry(void *ctx __attribute__((unused)))
-{
-	return 0;
-}
-
 SEC("kprobe/tcp_sendmsg")
 int try_kprobe(void *ctx __attribute__((unused)))
-{
-	return 0;
-}
-
-SEC("iter/task_file")
-int try_iterator(void *ctx __attribute__((unused)))
 {
 	return 0;
 }

@@ -176,10 +176,10 @@ void KeepLibbpfWarnings() { libbpf_set_print(KeepWarning); }
 void SkeletonDeleter::operator()(tracer* skeleton) const { tracer__destroy(skeleton); }
 void LinkDeleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
-Result<std::unique_ptr<LoadedObject>> LoadedObject::Open(const Plan& plan, const TracerOptions& options) {
+Result<std::unique_ptr<LoadedObject>> LoadedObject::Open(const Plan& plan, const TracerOptions& options,
+                                                         const KernelFunctions& kernel) {
   g_last_warning.clear();
   std::unique_ptr<LoadedObject> object(new LoadedObject());
-  const KernelFunctions kernel;
   if (Result<void> done = object->Configure(plan, options, kernel); !done.ok()) return done.error();
   if (Result<void> done = object->Load(); !done.ok()) return done.error();
   if (Result<void> done = object->MakeRings(options); !done.ok()) return done.error();

@@ -34,11 +34,16 @@ std::string Describe(const Plan& plan);
 // From now on libbpf's warnings are kept for error messages, and nothing of it reaches standard error. Once, at start.
 void KeepLibbpfWarnings();
 
+// What a trial leaves attached. It is let go of after the real programs are attached: the last program to leave a function makes
+// the kernel wait for every task, 130 ms on 6.1.
+struct Tried {
+  UniqueFd fentry;
+};
 // Whether the plan's kind of hook works here at all, by attaching a program that does nothing: costs milliseconds where the real
 // programs cost a walk of the verifier.
-Result<void> Try(const Plan& plan);
+Result<Tried> Try(const Plan& plan, const KernelFunctions& kernel);
 // The same for an iterator over open files.
-Result<void> TryIterator();
+Result<void> TryIterator(const KernelFunctions& kernel);
 
 struct SkeletonDeleter {
   void operator()(tracer* skeleton) const;
@@ -49,7 +54,8 @@ struct LinkDeleter {
 
 class LoadedObject {
  public:
-  static Result<std::unique_ptr<LoadedObject>> Open(const Plan& plan, const TracerOptions& options);
+  static Result<std::unique_ptr<LoadedObject>> Open(const Plan& plan, const TracerOptions& options,
+                                                    const KernelFunctions& kernel);
 
   tracer* skeleton() const { return skeleton_.get(); }
   const std::vector<UniqueFd>& rings() const { return rings_; }

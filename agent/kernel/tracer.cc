@@ -51,9 +51,9 @@ struct Existing {
 
 // Of an object whose every program is loaded at once, a program that does not load takes the others with it: so it is tried
 // before.
-Result<Existing> ChooseExisting(ExistingSource wanted) {
+Result<Existing> ChooseExisting(ExistingSource wanted, const KernelFunctions& kernel) {
   if (wanted == ExistingSource::kProc) return Existing{ExistingSource::kProc, "it was asked for"};
-  const Result<void> tried = TryIterator();
+  const Result<void> tried = TryIterator(kernel);
   if (tried.ok()) return Existing{};
   const Error error = tried.error().In("iterator over open files");
   if (wanted == ExistingSource::kIterator) return error;
@@ -329,9 +329,10 @@ class LoadedTracer final : public Tracer {
   std::vector<std::unique_ptr<Ring>> rings_;
 };
 
-Result<std::unique_ptr<LoadedObject>> TryThenOpen(const Plan& plan, const TracerOptions& options) {
-  if (Result<void> done = Try(plan); !done.ok()) return done.error();
-  return LoadedObject::Open(plan, options);
+Result<std::unique_ptr<LoadedObject>> TryThenOpen(const Plan& plan, const TracerOptions& options, const KernelFunctions& kernel) {
+  const Result<Tried> tried = Try(plan, kernel);
+  if (!tried.ok()) return tried.error();
+  return LoadedObject::Open(plan, options, kernel);
 }
 
 // What stops every plan, said before any is tried; nullopt where nothing does.
@@ -393,13 +394,14 @@ std::string_view Name(ExistingSource source) {
 Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& wanted) {
   KeepLibbpfWarnings();
   if (std::optional<Error> obstacle = Obstacle()) return *std::move(obstacle);
-  Result<Existing> existing = ChooseExisting(wanted.existing);
+  const KernelFunctions kernel;
+  Result<Existing> existing = ChooseExisting(wanted.existing, kernel);
   if (!existing.ok()) return existing.error();
   TracerOptions options = wanted;
   options.existing = existing->source;
   std::vector<Attempt> failed;
   for (const Plan& plan : PlansFor(options.source)) {
-    Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);
+    Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options, kernel);
     if (!object.ok()) {
       failed.push_back({plan.source, Describe(plan), false, object.error().message()});
       continue;
@@ -417,12 +419,13 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& wanted) {
 
 std::vector<Attempt> Tracer::TryAll(const TracerOptions& wanted) {
   KeepLibbpfWarnings();
-  const Result<Existing> existing = ChooseExisting(wanted.existing);
+  const KernelFunctions kernel;
+  const Result<Existing> existing = ChooseExisting(wanted.existing, kernel);
   TracerOptions options = wanted;
   if (existing.ok()) options.existing = existing->source;
   std::vector<Attempt> attempts;
   for (const Plan& plan : PlansFor(CaptureSource::kAuto)) {
-    const Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options);
+    const Result<std::unique_ptr<LoadedObject>> object = TryThenOpen(plan, options, kernel);
     attempts.push_back({plan.source, Describe(plan), object.ok(), object.ok() ? "" : object.error().message()});
   }
   return attempts;

@@ -1,6 +1,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -30,24 +32,53 @@ Result<Trial> Load(const char* name) {
   return skeleton;
 }
 
-}  // namespace
-
-Result<void> Try(const Plan& plan) {
-  if (plan.io != Mechanism::kFentry && plan.io != Mechanism::kKprobe) return {};
-  const bool is_fentry = plan.io == Mechanism::kFentry;
-  Result<Trial> loaded = Load(is_fentry ? "try_fentry" : "try_kprobe");
-  if (!loaded.ok()) return loaded.error();
-  bpf_program* program = is_fentry ? (*loaded)->progs.try_fentry : (*loaded)->progs.try_kprobe;
-  const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach(program));
-  if (!link) return Error::FromErrno("attach to tcp_sendmsg", errno);
-  return {};
+// A program that does nothing, of those that name a kernel function by its number. Without libbpf's objects, each of which reads
+// the kernel's BTF anew.
+Result<UniqueFd> LoadEmpty(bpf_attach_type attach_type, const char* function, const KernelFunctions& kernel) {
+  const uint32_t id = kernel.Id(function);
+  if (id == 0) return Error(std::string("the kernel's BTF has no ") + function);
+  const std::array<bpf_insn, 2> nothing = {
+      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = attach_type;
+  options.attach_btf_id = id;
+  UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "try", "GPL", nothing.data(), nothing.size(), &options));
+  if (!program.ok()) return Error::FromErrno("load", errno);
+  return program;
 }
 
-Result<void> TryIterator() {
-  Result<Trial> loaded = Load("try_iterator");
-  if (!loaded.ok()) return loaded.error();
-  const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter((*loaded)->progs.try_iterator, nullptr));
-  if (!link) return Error::FromErrno("attach", errno);
+Result<UniqueFd> AttachEmptyFentry(const KernelFunctions& kernel) {
+  Result<UniqueFd> program = LoadEmpty(BPF_TRACE_FENTRY, "tcp_sendmsg", kernel);
+  if (!program.ok()) return program.error();
+  UniqueFd link(bpf_raw_tracepoint_open(nullptr, program->get()));
+  if (!link.ok()) return Error::FromErrno("attach to tcp_sendmsg", errno);
+  return link;
+}
+
+}  // namespace
+
+Result<Tried> Try(const Plan& plan, const KernelFunctions& kernel) {
+  Tried tried;
+  if (plan.io == Mechanism::kFentry) {
+    Result<UniqueFd> link = AttachEmptyFentry(kernel);
+    if (!link.ok()) return link.error();
+    tried.fentry = *std::move(link);
+  } else if (plan.io == Mechanism::kKprobe) {
+    Result<Trial> loaded = Load("try_kprobe");
+    if (!loaded.ok()) return loaded.error();
+    const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach((*loaded)->progs.try_kprobe));
+    if (!link) return Error::FromErrno("attach to tcp_sendmsg", errno);
+  }
+  return tried;
+}
+
+Result<void> TryIterator(const KernelFunctions& kernel) {
+  const Result<UniqueFd> program = LoadEmpty(BPF_TRACE_ITER, "bpf_iter_task_file", kernel);
+  if (!program.ok()) return program.error();
+  const UniqueFd link(bpf_link_create(program->get(), 0, BPF_TRACE_ITER, nullptr));
+  if (!link.ok()) return Error::FromErrno("attach", errno);
   return {};
 }
 
@@ -61,6 +92,7 @@ struct JiffiesMeter::Reading {
 };
 
 Result<std::unique_ptr<JiffiesMeter>> JiffiesMeter::Start() {
+  KeepLibbpfWarnings();
   Result<Trial> loaded = Load("read_clocks");
   if (!loaded.ok()) return loaded.error().In("read the kernel's tick");
   std::unique_ptr<JiffiesMeter> meter(new JiffiesMeter());

@@ -146,11 +146,11 @@ Result<std::unique_ptr<Agent>> Agent::Open(const config::Config& config) {
   if (!key.ok()) return key.error();
 
   const kernel::TracerOptions tracer_options = TracerOptionsOf(config);
+  Result<std::unique_ptr<kernel::JiffiesMeter>> meter = kernel::JiffiesMeter::Start();  // while the programs are loaded
   Result<std::unique_ptr<kernel::Tracer>> tracer = kernel::Tracer::Open(tracer_options);
   if (!tracer.ok()) return tracer.error();
   agent->tracer_ = *std::move(tracer);
   agent->existing_ = std::make_unique<ExistingConnections>(*agent->tracer_);
-  Result<std::unique_ptr<kernel::JiffiesMeter>> meter = kernel::JiffiesMeter::Start();
   if (!meter.ok()) return meter.error();
   const int64_t unix_minus_boot_ns = MeasureUnixMinusBootNs(agent->clock_);
 

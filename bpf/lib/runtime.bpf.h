@@ -198,16 +198,19 @@ static __always_inline void forget_goroutine(struct connection *connection, __u6
  * connection the one that read last is kept, or that connected. */
 static __always_inline void note_reader(struct thread_state *thread, struct connection *connection, __u64 sock)
 {
-	struct ws_goroutine key = {.id = thread->operation.runtime_id,
-				   .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+	struct ws_goroutine key = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+	__u64 id = thread->operation.runtime_id;
+	__u64 *found;
 
-	if (!is_named_goroutine(key.id) || connection->goroutine == key.id)
+	if (!is_named_goroutine(id) || connection->goroutine == id)
 		return;
-	if (connection->role != WS_ROLE_SERVER) {
-		connection->goroutine = key.id;
-		return;
+	if (connection->role == WS_ROLE_SERVER) {
+		key.id = connection->goroutine; /* one key for both: the stack of all functions together is 512 bytes */
+		found = key.id ? bpf_map_lookup_elem(&goroutines, &key) : NULL;
+		if (found && *found == sock)
+			bpf_map_delete_elem(&goroutines, &key);
+		key.id = id;
+		bpf_map_update_elem(&goroutines, &key, &sock, BPF_ANY);
 	}
-	forget_goroutine(connection, sock, key.tgid);
-	connection->goroutine = key.id;
-	bpf_map_update_elem(&goroutines, &key, &sock, BPF_ANY);
+	connection->goroutine = id;
 }

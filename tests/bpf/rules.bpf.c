@@ -93,9 +93,10 @@ int take_step(void* ctx __attribute__((unused))) {
     thread->operation.copied.start = 0;
     thread->operation.data_flags = 0;
     if (step_memory == MEMORY_BUFFER)
-      left_copied = copy_buffer(&thread->operation, copied, step_wanted, 1024);
+      copy_buffer(&thread->operation, copied, step_wanted, 1024);
     else
-      left_copied = copy_segments(&thread->operation, copied, step_wanted, 1024);
+      copy_segments(&thread->operation, copied, step_wanted, 1024);
+    left_copied = thread->operation.captured;
     seen_flags = thread->operation.data_flags;
   } else if (step == STEP_START) {
     inherit_work(step_runtime_id, step_runtime_parent);
@@ -132,7 +133,10 @@ int take_step(void* ctx __attribute__((unused))) {
       connection->is_announced = 1;
       emit_data(thread, target, connection, (struct sock*)key, 1);
     } else if (step == STEP_CLASSIFY) {
-      classify(thread, target, connection, (struct sock*)key, copied);
+      __u32 start = copied[0] | (__u32)copied[1] << 8 | (__u32)copied[2] << 16 | (__u32)copied[3] << 24;
+
+      thread->operation.sock = key;
+      classify(start);
     }
     told_active = thread->operation.active;
     told_source = thread->operation.active_source;
