@@ -12,7 +12,7 @@ enum ws_feature {
 
 /* A row of map `counters`, of one CPU: enum ws_loss_reason, then enum ws_count; whole cache lines. */
 #define WS_COUNTERS 24
-WS_STATIC_ASSERT(WS_LOSS_REASON_COUNT + WS_COUNT_COUNT <= WS_COUNTERS, "WS_COUNTERS");
+WS_STATIC_ASSERT((int)WS_LOSS_REASON_COUNT + (int)WS_COUNT_COUNT <= WS_COUNTERS, "WS_COUNTERS");
 
 struct ws_config {
 	__u32 features;		 /* enum ws_feature */

@@ -190,7 +190,7 @@ void Decoder::TakeReplyText(Side& s, std::string_view text) {
     first_size_ = static_cast<uint8_t>(first_size_ + kept.copy(first_.data() + first_size_, kept.size()));
     first_whole_ &= kept.size() == text.size();
   } else if (s.scan.index() == 2) {
-    for (const char c : text.substr(0, 18))
+    for (const char c : text)  // all of it, however it is cut
       third_ = third_ < (uint64_t{1} << 56U) && c >= '0' && c <= '9' ? third_ * 10 + static_cast<uint64_t>(c - '0') : 0;
   }
 }
