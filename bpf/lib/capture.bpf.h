@@ -159,7 +159,9 @@ static __noinline int emit_record(struct thread_state *thread, struct connection
 	ring = ring_of(connection->inode);
 	if (!ring)
 		return 0;
-	if (thread->operation.memory != MEMORY_BUFFER && wanted <= 1024)
+	if (thread->operation.memory != MEMORY_BUFFER && wanted <= 256)
+		RESERVE_AND_COPY(256, 512, copy_segments);
+	else if (thread->operation.memory != MEMORY_BUFFER && wanted <= 1024)
 		RESERVE_AND_COPY(1024, 2048, copy_segments);
 	else if (thread->operation.memory != MEMORY_BUFFER)
 		RESERVE_AND_COPY(4096, 8192, copy_segments);
