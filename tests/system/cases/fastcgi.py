@@ -1,4 +1,4 @@
-"""FastCGI: real nginx in front of real PHP-FPM. Every request of the client is a SERVER span of nginx, a CLIENT span of nginx and a
+"""FastCGI: real nginx or Apache in front of real PHP-FPM. Every request of the client is a SERVER span and a CLIENT span of that and a
 SERVER span of PHP, one below the other, whatever of its bytes was not copied."""
 from registry import case
 from support import servers
@@ -11,8 +11,11 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e47%02x"
 
 
 class Conversation:
-    def __init__(self, connection):
-        self.connection = connection
+    """Requests one after the other, over one connection as long as the server keeps it (Apache closes behind a 503)."""
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = RawConnection(port)
         self.expected = []
 
     def ask(self, method, target, body=b"", fields="", status=200, size=None, trace_id=None):
@@ -23,11 +26,13 @@ class Conversation:
         if size is not None:
             check_equal(seen_size, size, f"body of {method} {target}")
         self.expected.append(Exchange(None, method, target, "test/1", trace_id, status))
-        return answer_fields
+        if answer_fields.get("connection", "").lower() == "close":
+            self.connection.close()
+            self.connection = RawConnection(self.port)
 
 
-def ask_everything(talk, root, number):
-    """Each kind of exchange once, on whatever connections nginx makes of it."""
+def ask_everything(talk, root, number, filler):
+    """Each kind of exchange once, on whatever connections the front makes of it; `filler`: bytes of a long field."""
     trace_id = TRACE_ID % number
     talk.ask("GET", f"{root}/s/200/first-{number}")
     talk.ask("GET", f"{root}/s/404/none-{number}", status=404)
@@ -41,30 +46,31 @@ def ask_everything(talk, root, number):
     talk.ask("GET", f"{root}/error/0/{number}", status=500)
     talk.ask("GET", f"{root}/s/204/context-{number}", status=204, trace_id=trace_id,
              fields=f"traceparent: 00-{trace_id}-00f067aa0ba902b7-01\r\nCookie: session=SECRET-WORD\r\nAuthorization: Basic SECRET-WORD\r\n")
-    talk.ask("GET", f"{root}/s/200/long-{number}", fields=f"X-Filler: {'f' * 6000}\r\n")
+    talk.ask("GET", f"{root}/s/200/long-{number}", fields=f"X-Filler: {'f' * filler}\r\n")
     talk.ask("GET", f"{root}/s/200/last-{number}")
 
 
-def trace_php(workspace, over_unix, *options):
-    php, web = servers.php_fpm(workspace, over_unix)
+def trace_php(workspace, over_unix, *options, front=servers.nginx_with_php, filler=6000):
+    php, listen = servers.php_fpm(workspace, over_unix)
+    web = front(workspace, listen)
     tracer = Tracer.attach(workspace, [php.pid, web.pid], *options)
-    with RawConnection(web.port) as connection:
-        talk = Conversation(connection)
-        for number in range(3):
-            ask_everything(talk, "/php", 2 * number)
-            ask_everything(talk, "/php/kept", 2 * number + 1)
+    talk = Conversation(web.port)
+    for number in range(3):
+        ask_everything(talk, "/php", 2 * number, filler)
+        ask_everything(talk, "/php/kept", 2 * number + 1, filler)
+    talk.connection.close()
     capture = tracer.finish(web, php)
     fastcgi = [span for span in capture.spans if span["attributes"].get("network.protocol.name") == "fastcgi"]
     http = [span for span in capture.spans if span not in fastcgi]
-    check_same(talk.expected, http, "nginx's SERVER spans")
-    check_same([entry._replace(agent=None) for entry in talk.expected], [s for s in fastcgi if s["kind"] == "client"], "nginx's CLIENT spans")
+    check_same(talk.expected, http, "the front's SERVER spans")
+    check_same([entry._replace(agent=None) for entry in talk.expected], [s for s in fastcgi if s["kind"] == "client"], "the front's CLIENT spans")
     check_same(talk.expected, [span for span in fastcgi if span["kind"] == "server"], "PHP's SERVER spans")
     check_joined(fastcgi)
     below = {span["span_id"]: span for span in http}
     for span in fastcgi:
         if span["kind"] == "client":
             parent = below.get(span["parent_span_id"])
-            check(parent and path_of(parent) == path_of(span), f"{path_of(span)}: nginx's CLIENT span is not below its SERVER span")
+            check(parent and path_of(parent) == path_of(span), f"{path_of(span)}: the front's CLIENT span is not below its SERVER span")
     capture.check_nothing_lost()
     check("SECRET-WORD" not in open(tracer.output, encoding="utf-8").read(), "a secret reached the output")
     return fastcgi
@@ -96,6 +102,13 @@ def php_fpm_unix(workspace):
 def php_fpm_tcp(workspace):
     """The same over TCP."""
     check_attributes(trace_php(workspace, over_unix=False), "tcp")
+
+
+@case()
+def php_fpm_apache(workspace):
+    """Another client of PHP-FPM: Apache, over TCP. It sends the path behind the fields, of which a longer one would leave none of it within
+    the budget."""
+    check_attributes(trace_php(workspace, over_unix=False, front=servers.apache_with_php, filler=1500), "tcp")
 
 
 @case()

@@ -196,12 +196,11 @@ pm.max_children = 2
 
 
 def php_fpm(workspace, over_unix):
-    """PHP-FPM, and nginx in front of it: /php/... over a connection for each request, /php/kept/... over kept ones."""
+    """PHP-FPM, and where it listens: the path of a unix socket, or address and port."""
     directory = "/usr/sbin"
     names = sorted(name for name in os.listdir(directory) if name.startswith("php-fpm")) if os.path.isdir(directory) else []
     if not names:
         raise Skip("php-fpm is not installed")
-    require_program("nginx")
     is_root = os.geteuid() == 0
     port = 0 if over_unix else free_port()
     listen = workspace.path("php.sock") if over_unix else f"127.0.0.1:{port}"
@@ -209,9 +208,25 @@ def php_fpm(workspace, over_unix):
     process = workspace.start("php-fpm", [os.path.join(directory, names[-1]), "--nodaemonize", "--fpm-config", config,
                                           *(["--allow-to-run-as-root"] if is_root else [])])
     wait_until(lambda: os.path.exists(listen) if over_unix else accepts(port), "php-fpm's socket")
-    upstream = f"unix:{listen}" if over_unix else listen
+    return Server(process, port, None, signal.SIGQUIT), listen
+
+
+def nginx_with_php(workspace, listen):
+    """nginx in front of PHP-FPM: /php/... over a connection for each request, /php/kept/... over kept ones."""
+    upstream = f"unix:{listen}" if listen.startswith("/") else listen
     common = f"include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME {PROGRAMS}/answer.php;"
-    web = nginx(workspace, extra=f"location /php/ {{ {common} fastcgi_pass {upstream}; }}\n"
-                                 f"location /php/kept/ {{ {common} fastcgi_keep_conn on; fastcgi_pass kept; }}",
-                upstreams=f"upstream kept {{ server {upstream}; keepalive 4; }}")
-    return Server(process, port, None, signal.SIGQUIT), web
+    return nginx(workspace, extra=f"location /php/ {{ {common} fastcgi_pass {upstream}; }}\n"
+                                  f"location /php/kept/ {{ {common} fastcgi_keep_conn on; fastcgi_pass kept; }}",
+                 upstreams=f"upstream kept {{ server {upstream}; keepalive 4; }}")
+
+
+def apache_with_php(workspace, listen):
+    """The same of Apache."""
+    script = f"{PROGRAMS}/answer.php"
+    upstream = f"unix:{listen}|fcgi://localhost{script}" if listen.startswith("/") else f"fcgi://{listen}{script}"
+    return apache(workspace, extra=f"""
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+ProxyPassMatch "^/php/kept/" "{upstream}" enablereuse=on
+ProxyPassMatch "^/php/" "{upstream}"
+""")
