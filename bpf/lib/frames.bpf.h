@@ -15,7 +15,7 @@
 #define LOOK_SEGMENTS  4  /* a header lies in at most so many, or is read in parts */
 #define MAX_PASSED     32 /* segments that one look passes */
 #define MAX_LOOKS      16 /* for one place */
-#define FRAMES_AT_ONCE 8  /* frames of one step */
+#define FRAMES_AT_ONCE 4  /* frames of one step */
 #define STEPS_AT_ONCE  16 /* of one walk */
 #define MAX_WALKS      16 /* for one call; what lies beyond is copied as far as the budget goes */
 
