@@ -11,12 +11,12 @@ struct goroutines_map goroutines SEC(".maps");
 struct lineages_map lineages SEC(".maps");
 struct contexts_map contexts SEC(".maps");
 struct rings_map rings SEC(".maps");
-struct counters_map counters SEC(".maps");
 
 const volatile struct ws_config config = {};
 
 volatile __u32 sweep_number;
 volatile __u32 runtime_generation;
 volatile __u32 readers_rest;
+volatile __u64 counters[WS_COUNTER_ROWS * WS_COUNTERS] __attribute__((aligned(64)));
 
 char LICENSE[] SEC("license") = "GPL";

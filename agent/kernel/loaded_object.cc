@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "agent/kernel/counters.h"
 #include "agent/kernel/tracefs.h"
 #include "bpf/shared/config.h"
 #include "bpf/tracer.skel.h"
@@ -223,7 +222,6 @@ Result<void> LoadedObject::Configure(const Plan& plan, const TracerOptions& opti
   bpf_map__set_max_entries(t.maps.targets, options.max_targets);
   bpf_map__set_max_entries(t.maps.runtimes, options.max_targets);
   bpf_map__set_max_entries(t.maps.rings, options.ring_count);
-  bpf_map__set_max_entries(t.maps.counters, Counters::Rows() * WS_COUNTERS);
   return {};
 }
 

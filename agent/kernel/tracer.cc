@@ -14,7 +14,6 @@
 #include <optional>
 
 #include "agent/kernel/capabilities.h"
-#include "agent/kernel/counters.h"
 #include "agent/kernel/loaded_object.h"
 #include "agent/kernel/ring.h"
 #include "agent/kernel/runtime_probes.h"
@@ -72,11 +71,7 @@ class LoadedTracer final : public Tracer {
         existing_(std::move(existing)),
         probes_(*object_->skeleton()) {}
 
-  // Maps what is read without asking.
-  Result<void> Map() {
-    Result<std::unique_ptr<Counters>> counters = Counters::Map(Fd(maps().counters));
-    if (!counters.ok()) return counters.error();
-    counters_ = *std::move(counters);
+  Result<void> OpenRings() {
     for (const UniqueFd& fd : object_->rings()) {
       Result<std::unique_ptr<Ring>> ring = Ring::Open(fd.get());
       if (!ring.ok()) return ring.error();
@@ -227,8 +222,8 @@ class LoadedTracer final : public Tracer {
 
   KernelLosses Losses() const override {
     KernelLosses losses;
-    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) losses.by_reason.push_back(counters_->Sum(i));
-    for (uint32_t i = 0; i < WS_COUNT_COUNT; ++i) losses.counts.push_back(counters_->Sum(WS_LOSS_REASON_COUNT + i));
+    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) losses.by_reason.push_back(Count(i));
+    for (uint32_t i = 0; i < WS_COUNT_COUNT; ++i) losses.counts.push_back(Count(WS_LOSS_REASON_COUNT + i));
     const auto& programs = object_->skeleton()->progs;
     for (const bpf_program* program : object_->programs()) {
       const bool is_notice =
@@ -240,7 +235,7 @@ class LoadedTracer final : public Tracer {
 
   uint64_t LostEvents() const override {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) sum += counters_->Sum(i);
+    for (uint32_t i = 0; i < WS_LOSS_REASON_COUNT; ++i) sum += Count(i);
     return sum;
   }
 
@@ -271,6 +266,17 @@ class LoadedTracer final : public Tracer {
     if (bpf_map_lookup_elem(Fd(maps().runtimes), &tgid, &runtime) != 0) return;
     runtime.epoch = NextEpoch();
     bpf_map_update_elem(Fd(maps().runtimes), &tgid, &runtime, BPF_EXIST);
+  }
+
+  // Of all CPUs. The memory is the kernel's own, mapped: while one looks a map up by a system call, the kernel runs no kprobe and
+  // no tracepoint program on that processor, and one that is due meanwhile is missed (bpf_disable_instrumentation;
+  // trace_call_bpf).
+  uint64_t Count(uint32_t counter) const {
+    uint64_t sum = 0;
+    for (size_t row = 0; row < WS_COUNTER_ROWS; ++row) {
+      sum += __atomic_load_n(&object_->skeleton()->bss->counters[row * WS_COUNTERS + counter], __ATOMIC_RELAXED);
+    }
+    return sum;
   }
 
   static int Fd(const bpf_map* map) { return bpf_map__fd(map); }
@@ -325,7 +331,6 @@ class LoadedTracer final : public Tracer {
   const Existing existing_;
   RuntimeProbes probes_;
   std::atomic<uint32_t> epochs_{0};
-  std::unique_ptr<Counters> counters_;
   std::vector<std::unique_ptr<Ring>> rings_;
 };
 
@@ -407,7 +412,7 @@ Result<std::unique_ptr<Tracer>> Tracer::Open(const TracerOptions& wanted) {
       continue;
     }
     auto loaded = std::make_unique<LoadedTracer>(*std::move(object), plan, std::move(failed), *existing);
-    if (Result<void> done = loaded->Map(); !done.ok()) return done.error();
+    if (Result<void> done = loaded->OpenRings(); !done.ok()) return done.error();
     return std::unique_ptr<Tracer>(std::move(loaded));
   }
   std::string message = "attach capture source '" + std::string(Name(options.source)) + "'";

@@ -36,7 +36,6 @@ enum {
 	BPF_NOEXIST = 1,
 	BPF_EXIST = 2,
 	BPF_RB_NO_WAKEUP = 1,
-	BPF_F_MMAPABLE = 1 << 10,
 	BPF_F_CURRENT_CPU = 0xffffffff,
 };
 

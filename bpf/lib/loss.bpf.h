@@ -4,11 +4,9 @@
 
 static __always_inline void count_up(__u32 counter, __u64 amount)
 {
-	__u32 at = bpf_get_smp_processor_id() * WS_COUNTERS + counter;
-	__u64 *count = bpf_map_lookup_elem(&counters, &at);
+	__u32 row = bpf_get_smp_processor_id() & (WS_COUNTER_ROWS - 1);
 
-	if (count)
-		*count += amount;
+	counters[row * WS_COUNTERS + counter] += amount;
 }
 
 static __always_inline void add_loss(__u32 reason, __u64 amount)

@@ -98,16 +98,6 @@ struct rings_map {
 	__array(values, struct ring_map);
 };
 
-/* A row of WS_COUNTERS for each CPU: enum ws_loss_reason -> count, then enum ws_count -> count. Written here; summed by
- * user space, which has it mapped. Its size is set by user space before loading. */
-struct counters_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 64 * WS_COUNTERS);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, __u64);
-};
-
 extern struct targets_map targets SEC(".maps");
 extern struct threads_map threads SEC(".maps");
 extern struct connections_map connections SEC(".maps");
@@ -118,6 +108,7 @@ extern struct goroutines_map goroutines SEC(".maps");
 extern struct lineages_map lineages SEC(".maps");
 extern struct contexts_map contexts SEC(".maps");
 extern struct rings_map rings SEC(".maps");
-extern struct counters_map counters SEC(".maps");
 
 extern const volatile struct ws_config config;
+/* A row for each CPU: enum ws_loss_reason -> count, then enum ws_count -> count. Written here, summed by user space. */
+extern volatile __u64 counters[WS_COUNTER_ROWS * WS_COUNTERS];

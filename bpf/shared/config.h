@@ -10,8 +10,10 @@ enum ws_feature {
 	WS_FEATURE_TYPED_READS = 1 << 3,     /* the kernel has bpf_rdonly_cast */
 };
 
-/* A row of map `counters`, of one CPU: enum ws_loss_reason, then enum ws_count; whole cache lines. */
-#define WS_COUNTERS 24
+/* `counters` has a row for each CPU: enum ws_loss_reason, then enum ws_count; whole cache lines. Both are powers of
+ * two, as far as the verifier of old kernels can follow an index. Beyond so many CPUs two share a row. */
+#define WS_COUNTERS	32
+#define WS_COUNTER_ROWS 512
 WS_STATIC_ASSERT((int)WS_LOSS_REASON_COUNT + (int)WS_COUNT_COUNT <= WS_COUNTERS, "WS_COUNTERS");
 
 struct ws_config {
