@@ -21,6 +21,8 @@ def read_server_log(path):
     exchanges = []
     with open(path) as lines:
         for line in lines:
+            if not line.endswith("\n"):
+                break  # still being written
             port, method, target, agent, _, status = line.rstrip("\n").split("\t")
             exchanges.append(Exchange(int(port) or None, method, target, agent, None, int(status)))
     return exchanges
