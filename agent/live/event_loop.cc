@@ -194,7 +194,10 @@ void EventLoop::Rest(size_t records) {
     pause_us_ = std::min(kLongestBusyPauseUs, pause_us_);
   }
   const std::chrono::microseconds pause(pause_us_);
-  if (pause_us_ == parts_.longest_pause_us && !shard_.waits()) {
+  // A record that is still being written, or cannot be shown now, makes the ring readable: to rest would be to go round and
+  // round.
+  const bool is_empty = parts_.tracer.Waiting(index_) == 0;
+  if (pause_us_ == parts_.longest_pause_us && is_empty && !shard_.waits()) {
     const Rests::End end = parts_.rests.Rest(index_, parts_.tracer.RingFd(index_), pause);
     if (end == Rests::End::kRecord) wakes_.fetch_add(1, std::memory_order_relaxed);
     return;
